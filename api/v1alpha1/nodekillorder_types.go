@@ -1,0 +1,501 @@
+package v1alpha1
+
+import (
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Bounds of the published lists; the schema enforces them.
+const (
+	// MaxTopN is the largest topN a policy may ask for.
+	MaxTopN = 20
+	// MaxLimitOrder bounds status.limitOrder.
+	MaxLimitOrder = 5
+	// MaxFindings bounds status.findings.
+	MaxFindings = 8
+	// MaxKills bounds status.kills.
+	MaxKills = 3
+	// MaxAtRisk bounds status.atRisk.
+	MaxAtRisk = 20
+	// MaxText bounds every message and fix, in characters.
+	MaxText = 160
+)
+
+// NodeKillOrder says who dies first if this node runs out of memory: by the kubelet's eviction manager, by
+// the kernel's OOM killer, and at a container's own limit. The operator keeps one per Node, under its name.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,shortName=nko,categories=killorder
+// +kubebuilder:printcolumn:name="Available",type=string,JSONPath=`.status.memory.available`,description="memory.available as the kubelet counts it"
+// +kubebuilder:printcolumn:name="Headroom",type=string,JSONPath=`.status.memory.headroom`,description="What is left before the kubelet evicts"
+// +kubebuilder:printcolumn:name="First-Evicted",type=string,JSONPath=`.status.summary.firstEvicted`,description="The pod the kubelet would evict first"
+// +kubebuilder:printcolumn:name="First-OOM",type=string,JSONPath=`.status.summary.firstOOMKilled`,description="The pod the kernel would kill first"
+// +kubebuilder:printcolumn:name="Critical-At-Risk",type=integer,JSONPath=`.status.summary.criticalAtRisk`,description="Critical pods within riskRank of an order"
+// +kubebuilder:printcolumn:name="Findings",type=integer,JSONPath=`.status.summary.findings`,description="Misconfigurations found"
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,description="Whether the usage behind this order is fresh"
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Capacity",type=string,priority=1,JSONPath=`.status.memory.capacity`
+// +kubebuilder:printcolumn:name="Requested",type=string,priority=1,JSONPath=`.status.memory.requested`
+// +kubebuilder:printcolumn:name="Source",type=string,priority=1,JSONPath=`.status.usage.source`
+// +kubebuilder:printcolumn:name="Culprit",type=string,priority=1,JSONPath=`.status.summary.culprit`
+type NodeKillOrder struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is empty: a NodeKillOrder is read, never configured. It exists for tools that expect one.
+	// +optional
+	Spec NodeKillOrderSpec `json:"spec,omitempty"`
+	// status is the prediction, written by the operator alone.
+	// +optional
+	Status NodeKillOrderStatus `json:"status,omitempty"`
+}
+
+// NodeKillOrderSpec is empty.
+type NodeKillOrderSpec struct{}
+
+// NodeKillOrderList is a list of NodeKillOrders.
+//
+// +kubebuilder:object:root=true
+type NodeKillOrderList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []NodeKillOrder `json:"items"`
+}
+
+// NodeKillOrderStatus is one node's prediction, given the readings it names.
+type NodeKillOrderStatus struct {
+	// lastChangedAt is when this content was written.
+	// +optional
+	LastChangedAt *metav1.Time `json:"lastChangedAt,omitempty"`
+	// usage says where the memory readings come from and how old they were.
+	// +optional
+	Usage *UsageStatus `json:"usage,omitempty"`
+	// memory is the node's memory as the two killers see it.
+	// +optional
+	Memory *MemoryStatus `json:"memory,omitempty"`
+	// summary counts everything (lists are cut at topN) and names the first victims.
+	// +optional
+	Summary *SummaryStatus `json:"summary,omitempty"`
+	// evictionOrder is whom the kubelet would evict, first to last, cut at topN.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	EvictionOrder []EvictionVictim `json:"evictionOrder,omitempty"`
+	// oomOrder is whom the kernel would kill, per container, first to last, cut at topN. Empty on nodes
+	// without the Linux kernel's rules.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	OOMOrder []OOMVictim `json:"oomOrder,omitempty"`
+	// limitOrder is the containers and pods nearest to a memory limit of their own.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=5
+	LimitOrder []LimitVictim `json:"limitOrder,omitempty"`
+	// culpritRef is the pod whose growth brings the node down, absent if there is none.
+	// +optional
+	CulpritRef *CulpritReference `json:"culpritRef,omitempty"`
+	// atRisk is the critical pods within the first riskRank of an order.
+	// +optional
+	// +listType=map
+	// +listMapKey=uid
+	// +listMapKey=killer
+	// +kubebuilder:validation:MaxItems=20
+	AtRisk []AtRiskPod `json:"atRisk,omitempty"`
+	// findings is the misconfigurations found, worst first.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	Findings []Finding `json:"findings,omitempty"`
+	// kills is the last real kills on this node, newest first.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=3
+	Kills []Kill `json:"kills,omitempty"`
+	// conditions are Ready, CriticalAtRisk, WrongVictim and MemoryPressure.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=8
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// UsageSource is where memory readings come from.
+// +kubebuilder:validation:Enum=MetricsAPI;Kubelet;None
+type UsageSource string
+
+// The sources of memory readings.
+const (
+	UsageSourceMetricsAPI UsageSource = "MetricsAPI"
+	UsageSourceKubelet    UsageSource = "Kubelet"
+	UsageSourceNone       UsageSource = "None"
+)
+
+// UsageStatus says where the readings come from.
+type UsageStatus struct {
+	// source of the readings: MetricsAPI (working sets), Kubelet (working sets and RSS) or None.
+	Source UsageSource `json:"source"`
+	// observedAt is the time of the oldest reading used, when this was written.
+	// +optional
+	ObservedAt *metav1.Time `json:"observedAt,omitempty"`
+	// missing counts running candidates without a reading.
+	// +optional
+	Missing int32 `json:"missing,omitempty"`
+}
+
+// ThresholdSource says how the eviction threshold is known.
+// +kubebuilder:validation:Enum=Kubelet;Inferred;Default;None
+type ThresholdSource string
+
+// How the eviction threshold is known. None: there is no threshold, so nobody is evicted.
+const (
+	ThresholdKubelet  ThresholdSource = "Kubelet"
+	ThresholdInferred ThresholdSource = "Inferred"
+	ThresholdDefault  ThresholdSource = "Default"
+	ThresholdNone     ThresholdSource = "None"
+)
+
+// EvictionSignal is the kubelet signal nearest to its threshold.
+// +kubebuilder:validation:Enum=memory.available;allocatableMemory.available
+type EvictionSignal string
+
+// The kubelet's memory signals.
+const (
+	SignalMemoryAvailable            EvictionSignal = "memory.available"
+	SignalAllocatableMemoryAvailable EvictionSignal = "allocatableMemory.available"
+)
+
+// OOMScope is the limit that is hit first: the whole node's memory or the kubepods cgroup's.
+// +kubebuilder:validation:Enum=Node;Pods
+type OOMScope string
+
+// The scopes of a kernel OOM above container level.
+const (
+	OOMScopeNode OOMScope = "Node"
+	OOMScopePods OOMScope = "Pods"
+)
+
+// MemoryStatus is the node's memory as the two killers see it.
+type MemoryStatus struct {
+	// capacity is the node's memory.
+	Capacity resource.Quantity `json:"capacity"`
+	// allocatable is the memory the scheduler may hand out.
+	// +optional
+	Allocatable *resource.Quantity `json:"allocatable,omitempty"`
+	// available is the kubelet's memory.available: capacity less the node's working set. Absent if unknown.
+	// +optional
+	Available *resource.Quantity `json:"available,omitempty"`
+	// requested is the sum of the effective memory requests of the pods on the node.
+	// +optional
+	Requested *resource.Quantity `json:"requested,omitempty"`
+	// evictionThreshold is the hard memory.available threshold. Absent if there is none.
+	// +optional
+	EvictionThreshold *resource.Quantity `json:"evictionThreshold,omitempty"`
+	// softEvictionThreshold is the soft memory.available threshold, if one is set.
+	// +optional
+	SoftEvictionThreshold *resource.Quantity `json:"softEvictionThreshold,omitempty"`
+	// softEvictionGracePeriodSeconds is how long the soft threshold must be crossed before the kubelet evicts.
+	// +optional
+	SoftEvictionGracePeriodSeconds *int64 `json:"softEvictionGracePeriodSeconds,omitempty"`
+	// thresholdSource says how the threshold is known.
+	ThresholdSource ThresholdSource `json:"thresholdSource"`
+	// evictionSignal is the signal whose threshold is nearer.
+	// +optional
+	EvictionSignal EvictionSignal `json:"evictionSignal,omitempty"`
+	// headroom is the evictionSignal's available less its threshold; it may be negative. Absent if unknown.
+	// +optional
+	Headroom *resource.Quantity `json:"headroom,omitempty"`
+	// oomScope is the limit that is hit first.
+	// +optional
+	OOMScope OOMScope `json:"oomScope,omitempty"`
+	// oomHeadroom is that scope's limit less its working set. Absent if unknown.
+	// +optional
+	OOMHeadroom *resource.Quantity `json:"oomHeadroom,omitempty"`
+	// timeToThreshold is a bound on the time to the eviction threshold at the present growth, absent if not
+	// meaningful.
+	// +optional
+	// +kubebuilder:validation:Enum="<5m";"<15m";"<1h";"<6h"
+	TimeToThreshold string `json:"timeToThreshold,omitempty"`
+}
+
+// SummaryStatus counts everything and names the first victims as NAMESPACE/POD.
+type SummaryStatus struct {
+	// pods on the node that are not finished.
+	Pods int32 `json:"pods"`
+	// exemptPods are never evicted by the kubelet: static and mirror pods, and priorities from 2000000000 up.
+	// +optional
+	ExemptPods int32 `json:"exemptPods,omitempty"`
+	// criticalAtRisk counts the critical pods within riskRank of an order.
+	CriticalAtRisk int32 `json:"criticalAtRisk"`
+	// findings counts the misconfigurations found.
+	Findings int32 `json:"findings"`
+	// firstEvicted is the pod the kubelet would evict first.
+	// +optional
+	FirstEvicted string `json:"firstEvicted,omitempty"`
+	// firstOOMKilled is the pod the kernel would kill first.
+	// +optional
+	FirstOOMKilled string `json:"firstOOMKilled,omitempty"`
+	// firstAtLimit is the pod nearest to a limit of its own.
+	// +optional
+	FirstAtLimit string `json:"firstAtLimit,omitempty"`
+	// culprit is the pod whose growth brings the node down.
+	// +optional
+	Culprit string `json:"culprit,omitempty"`
+	// next is the killer with the least headroom, and its first victim.
+	// +optional
+	Next *NextKill `json:"next,omitempty"`
+}
+
+// Killer is one of the three ways memory kills.
+// +kubebuilder:validation:Enum=Eviction;OOM;Limit
+type Killer string
+
+// The killers.
+const (
+	KillerEviction Killer = "Eviction"
+	KillerOOM      Killer = "OOM"
+	KillerLimit    Killer = "Limit"
+)
+
+// NextKill is the killer with the least headroom, and its first victim.
+type NextKill struct {
+	Killer    Killer            `json:"killer"`
+	Namespace string            `json:"namespace"`
+	Pod       string            `json:"pod"`
+	UID       types.UID         `json:"uid"`
+	Headroom  resource.Quantity `json:"headroom"`
+}
+
+// WorkloadReference names the controller behind a pod.
+type WorkloadReference struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+}
+
+// EvictionReason says why a pod stands where it does in evictionOrder.
+// +kubebuilder:validation:Enum=ExceedsRequest;WithinRequest;NoKubeletStats;UsageUnknown
+type EvictionReason string
+
+// Why a pod stands where it does in evictionOrder.
+const (
+	// ReasonExceedsRequest pods use more than they request, and go before those that do not.
+	ReasonExceedsRequest EvictionReason = "ExceedsRequest"
+	// ReasonWithinRequest pods use no more than they request.
+	ReasonWithinRequest EvictionReason = "WithinRequest"
+	// ReasonNoKubeletStats pods have no running container: the kubelet has no stats for them and evicts them first.
+	ReasonNoKubeletStats EvictionReason = "NoKubeletStats"
+	// ReasonUsageUnknown pods run, but there is no reading for them here; they are ranked as using 0 bytes.
+	ReasonUsageUnknown EvictionReason = "UsageUnknown"
+)
+
+// EvictionVictim is one pod in the kubelet's order.
+type EvictionVictim struct {
+	// rank, 1 is evicted first.
+	Rank      int32     `json:"rank"`
+	Namespace string    `json:"namespace"`
+	Pod       string    `json:"pod"`
+	UID       types.UID `json:"uid"`
+	// workload that owns the pod.
+	// +optional
+	Workload *WorkloadReference `json:"workload,omitempty"`
+	// critical by the policy.
+	// +optional
+	Critical bool `json:"critical,omitempty"`
+	// qosClass plays no part in this order; it is shown because people look for it.
+	QOSClass string `json:"qosClass"`
+	// priority of the pod; lower goes first among pods that all exceed, or all keep within, their request.
+	// +optional
+	Priority int32 `json:"priority,omitempty"`
+	// usage is the pod's working set, absent if unknown.
+	// +optional
+	Usage *resource.Quantity `json:"usage,omitempty"`
+	// request is the effective memory request that the kubelet compares with.
+	Request resource.Quantity `json:"request"`
+	// reason for the place in the order.
+	Reason EvictionReason `json:"reason"`
+	// tied with a neighbour: their keys are equal, or within the band in which readings are noise.
+	// +optional
+	Tied bool `json:"tied,omitempty"`
+}
+
+// OOMVictim is one container in the kernel's order.
+type OOMVictim struct {
+	// rank, 1 is killed first.
+	Rank      int32  `json:"rank"`
+	Namespace string `json:"namespace"`
+	Pod       string `json:"pod"`
+	Container string `json:"container"`
+	// critical by the policy.
+	// +optional
+	Critical bool   `json:"critical,omitempty"`
+	QOSClass string `json:"qosClass"`
+	// oomScoreAdj as in /proc/PID/oom_score_adj.
+	OOMScoreAdj int32 `json:"oomScoreAdj"`
+	// oomScore as in /proc/PID/oom_score: always on the scale of all RAM and swap, so it may not fall with rank.
+	OOMScore int32 `json:"oomScore"`
+	// badness is what the rank follows, in oomScope: memory + oomScoreAdj thousandths of the scope's limit.
+	Badness resource.Quantity `json:"badness"`
+	// usage is the container's RSS where known, else its working set. Absent if unknown.
+	// +optional
+	Usage *resource.Quantity `json:"usage,omitempty"`
+}
+
+// LimitVictim is a container, or a pod with a pod-level limit, near its own memory limit.
+type LimitVictim struct {
+	// rank, 1 is nearest to its limit.
+	Rank      int32  `json:"rank"`
+	Namespace string `json:"namespace"`
+	Pod       string `json:"pod"`
+	// container; absent for the pod-level limit.
+	// +optional
+	Container string `json:"container,omitempty"`
+	// usage is the working set under that limit.
+	Usage resource.Quantity `json:"usage"`
+	Limit resource.Quantity `json:"limit"`
+	// percent of the limit in use.
+	Percent int32 `json:"percent"`
+}
+
+// CulpritReason says why a pod is named the culprit.
+// +kubebuilder:validation:Enum=Growth;OverRequest
+type CulpritReason string
+
+// Why a pod is named the culprit.
+const (
+	CulpritGrowth      CulpritReason = "Growth"
+	CulpritOverRequest CulpritReason = "OverRequest"
+)
+
+// CulpritReference is the pod whose growth brings the node down.
+type CulpritReference struct {
+	Namespace string    `json:"namespace"`
+	Pod       string    `json:"pod"`
+	UID       types.UID `json:"uid"`
+	// +optional
+	Workload *WorkloadReference `json:"workload,omitempty"`
+	// reason is Growth over the readings kept, or OverRequest where nothing grows.
+	Reason CulpritReason `json:"reason"`
+	// amount it grew by, or exceeds its request by.
+	Amount resource.Quantity `json:"amount"`
+}
+
+// AtRiskPod is a critical pod within the first riskRank of an order.
+type AtRiskPod struct {
+	UID       types.UID `json:"uid"`
+	Namespace string    `json:"namespace"`
+	Pod       string    `json:"pod"`
+	Killer    Killer    `json:"killer"`
+	// rank in that killer's order.
+	Rank int32 `json:"rank"`
+	// since when it is within riskRank.
+	Since metav1.Time `json:"since"`
+	// until when it was; the entry is kept for ten minutes after.
+	// +optional
+	Until *metav1.Time `json:"until,omitempty"`
+}
+
+// Severity of a finding.
+// +kubebuilder:validation:Enum=Critical;Warning;Info
+type Severity string
+
+// The severities, worst first.
+const (
+	SeverityCritical Severity = "Critical"
+	SeverityWarning  Severity = "Warning"
+	SeverityInfo     Severity = "Info"
+)
+
+// Finding is one misconfiguration and its fix.
+type Finding struct {
+	// rule that found it; docs/findings.md has a section for each.
+	// +kubebuilder:validation:MaxLength=63
+	Rule     string   `json:"rule"`
+	Severity Severity `json:"severity"`
+	// namespace and pod are absent for a finding about the node.
+	// +optional
+	Namespace string `json:"namespace,omitempty"`
+	// +optional
+	Pod string `json:"pod,omitempty"`
+	// container, where it is about one.
+	// +optional
+	Container string `json:"container,omitempty"`
+	// +optional
+	Workload *WorkloadReference `json:"workload,omitempty"`
+	// +kubebuilder:validation:MaxLength=160
+	Message string `json:"message"`
+	// fix is what to set, with numbers.
+	// +optional
+	// +kubebuilder:validation:MaxLength=160
+	Fix string `json:"fix,omitempty"`
+}
+
+// KillCause says what killed a container.
+// +kubebuilder:validation:Enum=Eviction;ContainerLimit;PodsOOM;NodeOOM;Foreign;Unknown
+type KillCause string
+
+// The causes of real kills.
+const (
+	CauseEviction       KillCause = "Eviction"
+	CauseContainerLimit KillCause = "ContainerLimit"
+	CausePodsOOM        KillCause = "PodsOOM"
+	CauseNodeOOM        KillCause = "NodeOOM"
+	CauseForeign        KillCause = "Foreign"
+	CauseUnknown        KillCause = "Unknown"
+)
+
+// Kill is a real kill, explained and scored against the prediction.
+type Kill struct {
+	Time      metav1.Time `json:"time"`
+	Cause     KillCause   `json:"cause"`
+	Namespace string      `json:"namespace"`
+	Pod       string      `json:"pod"`
+	UID       types.UID   `json:"uid"`
+	// +optional
+	Container string `json:"container,omitempty"`
+	// +optional
+	Critical bool `json:"critical,omitempty"`
+	// predictedRank it had in that killer's order, absent if it was not predicted.
+	// +optional
+	PredictedRank int32 `json:"predictedRank,omitempty"`
+	// culprit at the time, as NAMESPACE/POD.
+	// +optional
+	Culprit string `json:"culprit,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=160
+	Message string `json:"message,omitempty"`
+}
+
+// Condition types of a NodeKillOrder.
+const (
+	// ConditionReady is True while the usage behind the order is fresh.
+	ConditionReady = "Ready"
+	// ConditionCriticalAtRisk is True while a critical pod is within riskRank of an order and that killer's
+	// headroom is under riskHeadroomPercent.
+	ConditionCriticalAtRisk = "CriticalAtRisk"
+	// ConditionWrongVictim is True while the nearer killer's first victim is not the culprit and headroom is
+	// under riskHeadroomPercent.
+	ConditionWrongVictim = "WrongVictim"
+	// ConditionMemoryPressure mirrors the Node's.
+	ConditionMemoryPressure = "MemoryPressure"
+)
+
+// Reasons of the conditions.
+const (
+	ReasonUsageFresh       = "UsageFresh"
+	ReasonUsageStale       = "UsageStale"
+	ReasonUsageUnavailable = "UsageUnavailable"
+
+	ReasonCriticalPodNearFront = "CriticalPodNearFront"
+	ReasonHeadroomAmple        = "HeadroomAmple"
+	ReasonNoCriticalPod        = "NoCriticalPodNearFront"
+
+	ReasonVictimNotCulprit = "VictimNotCulprit"
+	ReasonVictimIsCulprit  = "VictimIsCulprit"
+	ReasonNoCulprit        = "NoCulprit"
+	ReasonNoVictim         = "NoVictim"
+
+	ReasonNodeCondition = "NodeCondition"
+	ReasonNodeSaysNot   = "NodeConditionUnknown"
+)
