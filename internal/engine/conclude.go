@@ -1,0 +1,86 @@
+package engine
+
+import "github.com/killorder/killorder/internal/facts"
+
+// Conclude says what the orders and the memory left in v mean together. It reads v's orders as they stand, so
+// that what is concluded from a published order agrees with it.
+func Conclude(v *Verdict, p *facts.Policy) Outlook {
+	o := Outlook{Nearer: nearer(v), Risks: risks(v, p)}
+	o.Next = next(v, o.Nearer, p.NearLimitPercent)
+	seen := make(map[string]bool, len(o.Risks))
+	for _, r := range o.Risks {
+		seen[r.UID] = true
+		o.CriticalAtRisk = o.CriticalAtRisk || r.Low
+	}
+	o.CriticalPods = len(seen)
+	o.NearerIsLow = o.Nearer.Killer != None && v.low(o.Nearer.Killer, p)
+	o.WrongVictim = o.NearerIsLow && v.Culprit.PodState != nil && v.Culprit.UID != o.Nearer.Victim.UID
+	return o
+}
+
+// nearer is the node-level killer with less headroom, and its first victim.
+func nearer(v *Verdict) Threat {
+	t := Threat{}
+	m := &v.Memory
+	if m.HeadroomKnown && len(v.Eviction) > 0 {
+		t = Threat{Eviction, v.Eviction[0].PodState, m.Headroom}
+	}
+	if m.OOMHeadroomKnown && len(v.OOM) > 0 && (t.Killer == None || m.OOMHeadroom < t.Headroom) {
+		t = Threat{OOM, v.OOM[0].PodState, m.OOMHeadroom}
+	}
+	return t
+}
+
+// next is the killer with the least headroom of all; a limit counts once it is near, since a small container
+// is always closer to its limit, in bytes, than a node is.
+func next(v *Verdict, t Threat, nearPercent int) Threat {
+	if len(v.Limits) == 0 || v.Limits[0].Percent() < nearPercent {
+		return t
+	}
+	if l := &v.Limits[0]; t.Killer == None || l.Headroom() < t.Headroom {
+		return Threat{Limit, l.PodState, l.Headroom()}
+	}
+	return t
+}
+
+// low reports whether a node-level killer's headroom is under riskHeadroomPercent of its limit.
+func (v *Verdict) low(k Killer, p *facts.Policy) bool {
+	m := &v.Memory
+	if k == OOM {
+		return m.OOMHeadroomKnown && under(m.OOMHeadroom, m.OOMLimit, p.RiskHeadroomPercent)
+	}
+	return m.HeadroomKnown && under(m.Headroom, m.EvictionLimit, p.RiskHeadroomPercent)
+}
+
+func under(headroom, limit int64, percent int) bool {
+	return float64(headroom)*100 < float64(limit)*float64(percent)
+}
+
+// risks lists the critical pods within riskRank of each order, each pod once a killer, at its first rank.
+func risks(v *Verdict, p *facts.Policy) []Risk {
+	var rs []Risk
+	for i := 0; i < min(p.RiskRank, len(v.Eviction)); i++ {
+		rs = atRisk(rs, Risk{v.Eviction[i].PodState, Eviction, i + 1, v.low(Eviction, p)})
+	}
+	for i := 0; i < min(p.RiskRank, len(v.OOM)); i++ {
+		rs = atRisk(rs, Risk{v.OOM[i].PodState, OOM, i + 1, v.low(OOM, p)})
+	}
+	for i := 0; i < min(p.RiskRank, len(v.Limits)); i++ {
+		if l := &v.Limits[i]; l.Percent() >= p.NearLimitPercent {
+			rs = atRisk(rs, Risk{l.PodState, Limit, i + 1, under(l.Headroom(), l.Limit, p.RiskHeadroomPercent)})
+		}
+	}
+	return rs
+}
+
+func atRisk(rs []Risk, r Risk) []Risk {
+	if !r.Critical {
+		return rs
+	}
+	for _, have := range rs {
+		if have.UID == r.UID && have.Killer == r.Killer {
+			return rs
+		}
+	}
+	return append(rs, r)
+}

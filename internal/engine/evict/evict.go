@@ -1,0 +1,115 @@
+// Package evict is the kubelet's node-pressure eviction order for memory. It mirrors rankMemoryPressure in
+// pkg/kubelet/eviction/helpers.go and IsCriticalPod in pkg/kubelet/types/pod_update.go of Kubernetes v1.37.2.
+package evict
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// Reason says why a pod stands where it does.
+type Reason uint8
+
+// The reasons.
+const (
+	WithinRequest Reason = iota
+	ExceedsRequest
+	// NoKubeletStats: no running container, so the kubelet has no stats for the pod.
+	NoKubeletStats
+	// UsageUnknown: the pod runs, but we have no reading for it.
+	UsageUnknown
+)
+
+// Victim is one pod that the kubelet could evict.
+type Victim struct {
+	*facts.PodState
+	// Usage is the working set that the rank follows: 0 where it is unknown.
+	Usage  int64
+	Reason Reason
+	// Exceeds: the pod uses more than it requests.
+	Exceeds bool
+	// Tied with a neighbour: nothing but the name orders them.
+	Tied bool
+}
+
+// Over is how far usage is over the request, in bytes; negative while within it.
+func (v *Victim) Over() int64 { return v.Usage - v.Request }
+
+// Order returns whom the kubelet would evict, first to last, and how many pods are exempt.
+// The order is total: where the kubelet has none, namespace and name decide and Tied is set.
+func Order(n *facts.Node) (order []Victim, exempt int) {
+	order = make([]Victim, 0, len(n.Pods))
+	for i := range n.Pods {
+		p := &n.Pods[i]
+		if p.Exempt {
+			exempt++
+			continue
+		}
+		order = append(order, victim(p, n.SandboxStats))
+	}
+	slices.SortFunc(order, func(a, b Victim) int {
+		return cmp.Or(Compare(&a, &b), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
+			cmp.Compare(a.UID, b.UID))
+	})
+	for i := 1; i < len(order); i++ {
+		if Compare(&order[i-1], &order[i]) == 0 {
+			order[i-1].Tied, order[i].Tied = true, true
+		}
+	}
+	return order, exempt
+}
+
+func victim(p *facts.PodState, sandboxStats bool) Victim {
+	v := Victim{PodState: p, Usage: max(p.WorkingSet, 0)}
+	switch {
+	case !p.AnyRunning() && !(sandboxStats && p.SandboxReady):
+		v.Reason, v.Usage = NoKubeletStats, 0
+	case p.WorkingSet == facts.Unknown:
+		// Whatever runs uses more than 0 bytes, so a request of 0 is exceeded even unread.
+		v.Reason, v.Exceeds = UsageUnknown, p.Request == 0
+	case p.WorkingSet > p.Request:
+		v.Reason, v.Exceeds = ExceedsRequest, true
+	}
+	return v
+}
+
+// chain is the kubelet's policy: pods without stats first; then pods whose usage exceeds their request; then
+// lower priority first; then larger usage over request first.
+var chain = []func(a, b *Victim) int{withoutStats, exceeding, lowerPriority, largerOverRequest}
+
+// Compare orders two pods as the kubelet does; 0 means that the kubelet has no preference.
+func Compare(a, b *Victim) int {
+	for _, by := range chain {
+		if c := by(a, b); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+func withoutStats(a, b *Victim) int {
+	return first(a.Reason == NoKubeletStats, b.Reason == NoKubeletStats)
+}
+
+func exceeding(a, b *Victim) int { return first(a.Exceeds, b.Exceeds) }
+
+func lowerPriority(a, b *Victim) int { return cmp.Compare(a.Priority, b.Priority) }
+
+func largerOverRequest(a, b *Victim) int {
+	if a.Reason == NoKubeletStats && b.Reason == NoKubeletStats {
+		return 0 // the kubelet compares usage only where it has stats
+	}
+	return cmp.Compare(b.Over(), a.Over())
+}
+
+func first(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
+}

@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// AtLimit is a container, or a pod with a limit of its own, and how much of its memory limit it uses.
+type AtLimit struct {
+	*facts.PodState
+	// Container is its index in Containers, PodLevel for the pod's own limit.
+	Container int
+	// Usage is the working set, Limit the limit, in bytes.
+	Usage, Limit int64
+}
+
+// PodLevel stands for the pod-level limit where a container index is expected.
+const PodLevel = -1
+
+// ContainerName of the container, "" for the pod-level limit.
+func (a *AtLimit) ContainerName() string {
+	if a.Container == PodLevel {
+		return ""
+	}
+	return a.Containers[a.Container].Name
+}
+
+// Percent of the limit in use, rounded down.
+func (a *AtLimit) Percent() int { return int(float64(a.Usage) / float64(a.Limit) * 100) }
+
+// Headroom until the limit, in bytes; negative readings of more than the limit count as 0.
+func (a *AtLimit) Headroom() int64 { return max(a.Limit-a.Usage, 0) }
+
+// limitOrder returns what is nearest to its limit, first to last: every running container with a limit and a
+// reading, and every pod with a pod-level limit.
+func limitOrder(n *facts.Node) []AtLimit {
+	order := make([]AtLimit, 0, 2*len(n.Pods))
+	for i := range n.Pods {
+		p := &n.Pods[i]
+		if p.Limit > 0 && p.WorkingSet != facts.Unknown {
+			order = append(order, AtLimit{p, PodLevel, p.WorkingSet, p.Limit})
+		}
+		for c := range p.Usage {
+			if ws := p.Usage[c].WorkingSet; ws != facts.Unknown && p.Containers[c].Running && p.Containers[c].Limit > 0 {
+				order = append(order, AtLimit{p, c, ws, p.Containers[c].Limit})
+			}
+		}
+	}
+	slices.SortFunc(order, func(a, b AtLimit) int {
+		if c := compareShare(&a, &b); c != 0 {
+			return c
+		}
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID),
+			cmp.Compare(a.Container, b.Container))
+	})
+	return order
+}
+
+// compareShare orders by larger share of the limit first: a.Usage/a.Limit against b's, multiplied out in 128
+// bits, since two shares that differ must not compare equal.
+func compareShare(a, b *AtLimit) int {
+	ah, al := bits.Mul64(uint64(a.Usage), uint64(b.Limit))
+	bh, bl := bits.Mul64(uint64(b.Usage), uint64(a.Limit))
+	return cmp.Or(cmp.Compare(bh, ah), cmp.Compare(bl, al))
+}

@@ -1,0 +1,129 @@
+package engine
+
+import "github.com/killorder/killorder/internal/facts"
+
+// ThresholdSource says how the hard eviction threshold is known.
+type ThresholdSource uint8
+
+// How the threshold is known. NoThreshold: there is none, and nobody is evicted.
+const (
+	AssumedThreshold ThresholdSource = iota
+	InferredThreshold
+	KubeletThreshold
+	NoThreshold
+)
+
+// defaultEvictionHard is the kubelet's default hard memory.available threshold, 100Mi
+// (pkg/kubelet/apis/config/v1beta1/defaults_linux.go).
+const defaultEvictionHard = 100 << 20
+
+// Memory is the node's memory as its killers see it, in bytes; facts.Unknown where there is no reading.
+type Memory struct {
+	// Available is the kubelet's memory.available.
+	Available int64
+	// Requested is the sum of the pods' effective requests.
+	Requested int64
+	// Threshold is the hard eviction threshold of both memory signals.
+	Threshold       int64
+	ThresholdSource ThresholdSource
+	// SoftThreshold is 0 if none is set.
+	SoftThreshold int64
+	// EvictionOfPods: allocatableMemory.available is nearer to the threshold than memory.available.
+	EvictionOfPods bool
+	// Headroom is the nearer signal's available less Threshold, HeadroomKnown whether there is such a figure.
+	Headroom      int64
+	HeadroomKnown bool
+	// EvictionLimit is the amount that signal is a part of.
+	EvictionLimit int64
+	// OOMOfPods: the kubepods limit is hit before the node runs out.
+	OOMOfPods bool
+	// OOMLimit is the limit of that scope, OOMHeadroom what is left of it.
+	OOMLimit, OOMHeadroom int64
+	OOMHeadroomKnown      bool
+	// Total is RAM and swap of the node, the scale of /proc/PID/oom_score.
+	Total int64
+}
+
+// WithAvailable returns m with memory.available set to that many bytes and what follows from it.
+func (m Memory) WithAvailable(n *facts.Node, available int64) Memory {
+	m.Available = available
+	known := available != facts.Unknown
+	m.EvictionOfPods, m.OOMOfPods = false, false
+	m.EvictionLimit, m.OOMLimit = n.Capacity, m.Total
+	m.HeadroomKnown, m.OOMHeadroomKnown = known && m.ThresholdSource != NoThreshold, known
+	m.Headroom, m.OOMHeadroom = available-m.Threshold, available
+	if pods, left := podsLimit(n); left != facts.Unknown {
+		if m.HeadroomKnown && left-m.Threshold < m.Headroom {
+			m.EvictionOfPods, m.EvictionLimit, m.Headroom = true, pods, left-m.Threshold
+		}
+		if known && left < m.OOMHeadroom {
+			m.OOMOfPods, m.OOMLimit, m.OOMHeadroom = true, pods, left
+		}
+	}
+	return m
+}
+
+// podsLimit returns the kubepods cgroup's limit and what is left of it, in bytes; Unknown where either is.
+func podsLimit(n *facts.Node) (limit, left int64) {
+	c := n.Config
+	if c == nil || !c.PodsEnforced || n.Usage.PodsWorkingSet == facts.Unknown {
+		return facts.Unknown, facts.Unknown
+	}
+	limit = max(n.Capacity-c.KubeReserved-c.SystemReserved, 0)
+	return limit, limit - n.Usage.PodsWorkingSet
+}
+
+func memoryOf(n *facts.Node, assumed facts.Threshold) Memory {
+	m := Memory{Total: n.Capacity + n.Usage.SwapCapacity}
+	for i := range n.Pods {
+		m.Requested += n.Pods[i].Request
+	}
+	m.Threshold, m.ThresholdSource = hardThreshold(n, assumed)
+	if n.Config != nil {
+		m.SoftThreshold, _ = n.Config.EvictionSoft.Of(n.Capacity)
+	}
+	return m.WithAvailable(n, available(n))
+}
+
+// available is memory.available: capacity, from Kubernetes 1.37 on less huge pages, less the node's working
+// set (pkg/kubelet/server/stats/summary.go, HugepageAwareEviction).
+func available(n *facts.Node) int64 {
+	u := n.Usage
+	if u.Available != facts.Unknown {
+		return u.Available
+	}
+	if u.WorkingSet == facts.Unknown || n.Capacity <= 0 {
+		return facts.Unknown
+	}
+	capacity := n.Capacity
+	if n.Minor >= 37 {
+		capacity -= n.Hugepages
+	}
+	return max(capacity-u.WorkingSet, 0)
+}
+
+// hardThreshold is read from the kubelet's configuration, else inferred from what allocatable leaves out
+// (capacity - kubeReserved - systemReserved - hard threshold - huge pages), else assumed.
+func hardThreshold(n *facts.Node, assumed facts.Threshold) (int64, ThresholdSource) {
+	if n.Config != nil {
+		return sourced(n.Config.EvictionHard, n.Capacity, KubeletThreshold)
+	}
+	left := n.Capacity - n.Hugepages - n.Allocatable
+	switch {
+	case n.Capacity <= 0 || n.Allocatable <= 0 || left < 0:
+		return sourced(assumed, n.Capacity, AssumedThreshold)
+	case left == 0:
+		return 0, NoThreshold
+	case left == defaultEvictionHard:
+		return left, InferredThreshold
+	}
+	t, source := sourced(assumed, n.Capacity, AssumedThreshold)
+	return min(t, left), source // it cannot be more than everything left out
+}
+
+func sourced(t facts.Threshold, capacity int64, source ThresholdSource) (int64, ThresholdSource) {
+	if bytes, set := t.Of(capacity); set && bytes > 0 {
+		return bytes, source
+	}
+	return 0, NoThreshold
+}

@@ -1,0 +1,104 @@
+package oom
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// PageSize in bytes. The kernel counts in pages; nodes with larger ones differ in the rounding only.
+const PageSize = 4096
+
+// Victim is one running container in the kernel's order.
+type Victim struct {
+	*facts.PodState
+	// Container is its index in Containers.
+	Container int
+	Adj       int32
+	// Usage is RSS where known, else the working set; 0 if neither is. Swap is what it has swapped out.
+	Usage, Swap int64
+	UsageKnown  bool
+	// Badness in bytes, in the scope of the order; it may be negative.
+	Badness int64
+}
+
+// ContainerName of the victim.
+func (v *Victim) ContainerName() string { return v.Containers[v.Container].Name }
+
+// Order returns whom the kernel would kill, first to last, when the scope's limit (bytes; RAM + swap of the
+// node, or the limit of a cgroup) is exhausted: every running container, exempt pods too. Ties are broken by
+// namespace, pod and container.
+func Order(n *facts.Node, limit int64) ([]Victim, error) {
+	if n.Capacity <= 0 {
+		return nil, ErrNoCapacity
+	}
+	order := make([]Victim, 0, 2*len(n.Pods))
+	for i := range n.Pods {
+		p := &n.Pods[i]
+		for c := range p.Containers {
+			if !p.Containers[c].Running {
+				continue
+			}
+			v, err := victim(p, c, n.Capacity, limit)
+			if err != nil {
+				return nil, err
+			}
+			order = append(order, v)
+		}
+	}
+	slices.SortFunc(order, func(a, b Victim) int { return Compare(&a, &b) })
+	return order, nil
+}
+
+// Compare orders by larger badness first, then by namespace, pod and container.
+func Compare(a, b *Victim) int {
+	if c := cmp.Compare(b.Badness, a.Badness); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
+		cmp.Compare(a.UID, b.UID), cmp.Compare(a.Container, b.Container))
+}
+
+func victim(p *facts.PodState, i int, capacity, limit int64) (Victim, error) {
+	adj, err := ScoreAdj(p.Pod, i, capacity)
+	if err != nil {
+		return Victim{}, err
+	}
+	v := Victim{PodState: p, Container: i, Adj: adj}
+	if p.Usage != nil {
+		u := p.Usage[i]
+		v.Usage, v.UsageKnown = rss(u)
+		v.Swap = max(u.Swap, 0)
+	}
+	v.Badness = Badness(v.Usage+v.Swap, adj, limit)
+	return v, nil
+}
+
+// rss is the resident memory that the kernel weighs; the working set stands in where it is not known.
+func rss(u facts.ContainerUsage) (bytes int64, known bool) {
+	if u.RSS != facts.Unknown {
+		return u.RSS, true
+	}
+	return max(u.WorkingSet, 0), u.WorkingSet != facts.Unknown
+}
+
+// Badness in bytes of a process with that much memory (RSS, swap and page tables): memory plus
+// oom_score_adj thousandths of the limit, in whole pages and dividing first, as the kernel does.
+func Badness(memory int64, adj int32, limit int64) int64 {
+	return badnessPages(memory, adj, limit) * PageSize
+}
+
+func badnessPages(memory int64, adj int32, limit int64) int64 {
+	return memory/PageSize + int64(adj)*(limit/PageSize/1000)
+}
+
+// Score is /proc/PID/oom_score, 0..2000, of a process with that much memory on a node with that much RAM and
+// swap, in bytes.
+func Score(memory int64, adj int32, total int64) int32 {
+	pages := total / PageSize
+	if pages <= 0 {
+		return 0
+	}
+	return int32(max((1000+badnessPages(memory, adj, total)*1000/pages)*2/3, 0))
+}

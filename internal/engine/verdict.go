@@ -1,0 +1,102 @@
+// Package engine judges one node: given its pods, its readings and the policy, who dies first, by which
+// killer. It is pure: no clock, client or logger, and it never changes its input.
+package engine
+
+import (
+	"time"
+
+	"github.com/killorder/killorder/internal/engine/evict"
+	"github.com/killorder/killorder/internal/engine/oom"
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// Killer is one of the ways memory kills.
+type Killer uint8
+
+// The killers. None: nothing is known to kill.
+const (
+	None Killer = iota
+	Eviction
+	OOM
+	Limit
+)
+
+// Freshness of the readings behind a verdict.
+type Freshness uint8
+
+// How fresh readings are.
+const (
+	// Unavailable: no reading, or none younger than UnavailableAfter: usage counts as unknown.
+	Unavailable Freshness = iota
+	// Stale: older than the policy's MaxAge; still ranked.
+	Stale
+	Fresh
+)
+
+// UnavailableAfter is the age from which readings are not used at all.
+const UnavailableAfter = 10 * time.Minute
+
+// Verdict is the judgement on one node.
+type Verdict struct {
+	Node      *facts.Node
+	Freshness Freshness
+	// Missing counts running candidates without a reading.
+	Missing int
+	// Exempt counts pods that the kubelet never evicts.
+	Exempt int
+	Memory Memory
+	// Eviction is whom the kubelet would evict, first to last.
+	Eviction []evict.Victim
+	// OOM is whom the kernel would kill, first to last. It is empty, and NoOOM says why, where the kernel's
+	// rules cannot be applied.
+	OOM   []oom.Victim
+	NoOOM string
+	// Limits is what is nearest to its own limit, first to last.
+	Limits []AtLimit
+	// Culprit is the pod that brings the node down; its PodState is nil if there is none.
+	Culprit Culprit
+	// Outlook is concluded from all of the above.
+	Outlook Outlook
+}
+
+// Culprit is the pod whose growth brings the node down.
+type Culprit struct {
+	*facts.PodState
+	// Grew: it is named for its growth, not for being over its request.
+	Grew bool
+	// Amount it grew by, or exceeds its request by, in bytes.
+	Amount int64
+}
+
+// Outlook is what an order and the memory left mean together.
+type Outlook struct {
+	// Next is the killer with the least headroom, and its first victim.
+	Next Threat
+	// Risks are the critical pods within riskRank of an order, by killer and rank.
+	Risks []Risk
+	// CriticalPods counts the pods in Risks.
+	CriticalPods int
+	// CriticalAtRisk: one of the Risks has little headroom left.
+	CriticalAtRisk bool
+	// Nearer is the nearer of the two node-level killers and its first victim, WrongVictim whether that is
+	// not the culprit while headroom is low.
+	Nearer      Threat
+	NearerIsLow bool
+	WrongVictim bool
+}
+
+// Threat is a killer, whom it takes first and how many bytes are left until then.
+type Threat struct {
+	Killer   Killer
+	Victim   *facts.PodState
+	Headroom int64
+}
+
+// Risk is a critical pod near the front of an order.
+type Risk struct {
+	*facts.PodState
+	Killer Killer
+	Rank   int
+	// Low: that killer's headroom is under riskHeadroomPercent of its limit.
+	Low bool
+}

@@ -1,0 +1,86 @@
+package extract
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// Node returns the facts of a node, without usage and pods.
+func Node(n *corev1.Node) facts.Node {
+	f := facts.Node{
+		Name:           n.Name,
+		UID:            string(n.UID),
+		Capacity:       memory(n.Status.Capacity),
+		Allocatable:    memory(n.Status.Allocatable),
+		Hugepages:      hugepages(n.Status.Capacity),
+		Minor:          minor(n.Status.NodeInfo.KubeletVersion),
+		NotLinux:       notLinux(n),
+		SandboxStats:   strings.HasPrefix(n.Status.NodeInfo.ContainerRuntimeVersion, "cri-o://"),
+		MemoryPressure: facts.StateUnknown,
+		Usage:          noNodeUsage,
+	}
+	f.Linux = f.NotLinux == ""
+	if s := n.Status.NodeInfo.Swap; s != nil && s.Capacity != nil {
+		f.Usage.SwapCapacity = max(*s.Capacity, 0)
+	}
+	for i := range n.Status.Conditions {
+		if c := &n.Status.Conditions[i]; c.Type == corev1.NodeMemoryPressure {
+			f.MemoryPressure = tristate(c.Status)
+		}
+	}
+	return f
+}
+
+var noNodeUsage = facts.NodeUsage{WorkingSet: facts.Unknown, PodsWorkingSet: facts.Unknown, Available: facts.Unknown}
+
+func tristate(s corev1.ConditionStatus) facts.Tristate {
+	switch s {
+	case corev1.ConditionTrue:
+		return facts.StateTrue
+	case corev1.ConditionFalse:
+		return facts.StateFalse
+	}
+	return facts.StateUnknown
+}
+
+func hugepages(capacity corev1.ResourceList) (bytes int64) {
+	for name, q := range capacity {
+		if strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix) {
+			bytes += Bytes(q)
+		}
+	}
+	return min(bytes, facts.MaxBytes)
+}
+
+// minor returns 37 for "v1.37.2" and "v1.37.2-gke.100", 0 for what is no version of Kubernetes 1.
+func minor(version string) int {
+	parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
+	if len(parts) < 2 || parts[0] != "1" {
+		return 0
+	}
+	m, err := strconv.Atoi(parts[1])
+	if err != nil || m < 0 {
+		return 0
+	}
+	return m
+}
+
+// notLinux says why the Linux kernel's rules do not govern a node, "" if they do.
+func notLinux(n *corev1.Node) string {
+	os := n.Status.NodeInfo.OperatingSystem
+	if os == "" {
+		os = n.Labels[corev1.LabelOSStable]
+	}
+	switch {
+	case n.Labels["type"] == "virtual-kubelet" || strings.Contains(n.Status.NodeInfo.KubeletVersion, "virtual-kubelet"):
+		return "a virtual kubelet runs its pods elsewhere"
+	case os != "" && os != "linux":
+		return fmt.Sprintf("the operating system is %s", os)
+	}
+	return ""
+}

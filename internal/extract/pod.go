@@ -1,0 +1,131 @@
+// Package extract turns Kubernetes objects and usage readings into facts. It is pure, and the only place that
+// knows both sides: operator and plugin share it, so they cannot disagree.
+package extract
+
+import (
+	"strings"
+	"unique"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/killorder/killorder/internal/facts"
+)
+
+const (
+	// Annotations of pods that do not come from the API server (pkg/kubelet/types/pod_update.go).
+	annotationSource = "kubernetes.io/config.source"
+	annotationMirror = "kubernetes.io/config.mirror"
+	sourceAPI        = "api"
+
+	// systemCriticalPriority is the lowest priority that exempts from eviction (pkg/apis/scheduling/types.go).
+	systemCriticalPriority = 2000000000
+	systemNodeCritical     = "system-node-critical"
+
+	// labelPodTemplateHash ends the names of a Deployment's ReplicaSets.
+	labelPodTemplateHash = "pod-template-hash"
+)
+
+// Candidate reports whether the pod counts on its node: bound and not finished.
+func Candidate(p *corev1.Pod) bool {
+	return p.Spec.NodeName != "" && p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed
+}
+
+// Pod returns the facts of a Candidate. Strings that many pods share are interned.
+func Pod(p *corev1.Pod) *facts.Pod {
+	alloc := allocated(p)
+	f := &facts.Pod{
+		Namespace:    intern(p.Namespace),
+		Name:         strings.Clone(p.Name),
+		UID:          strings.Clone(string(p.UID)),
+		Node:         intern(p.Spec.NodeName),
+		Workload:     workload(p),
+		Labels:       facts.NewLabels(p.Labels, intern),
+		QOS:          qosClass(p),
+		Terminating:  p.DeletionTimestamp != nil,
+		SandboxReady: sandboxReady(p),
+		Request:      effectiveRequest(alloc),
+		Limit:        podLimit(p),
+		AdjShare:     adjShare(alloc),
+	}
+	if p.Spec.Priority != nil {
+		f.Priority = *p.Spec.Priority
+	}
+	_, mirror := p.Annotations[annotationMirror]
+	source, sourced := p.Annotations[annotationSource]
+	f.Exempt = mirror || (sourced && source != sourceAPI) || f.Priority >= systemCriticalPriority
+	f.NodeCritical = f.Exempt && p.Spec.PriorityClassName == systemNodeCritical
+	f.Containers = containers(p, alloc)
+	return f
+}
+
+func intern(s string) string { return unique.Make(s).Value() }
+
+func containers(p, alloc *corev1.Pod) []facts.Container {
+	cs := make([]facts.Container, 0, len(p.Spec.InitContainers)+len(p.Spec.Containers)+len(p.Spec.EphemeralContainers))
+	for i := range alloc.Spec.InitContainers {
+		c := &alloc.Spec.InitContainers[i]
+		kind := facts.Init
+		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			kind = facts.Sidecar
+		}
+		cs = append(cs, container(c.Name, kind, c.Resources, p.Status.InitContainerStatuses))
+	}
+	for i := range alloc.Spec.Containers {
+		c := &alloc.Spec.Containers[i]
+		cs = append(cs, container(c.Name, facts.Regular, c.Resources, p.Status.ContainerStatuses))
+	}
+	for i := range alloc.Spec.EphemeralContainers {
+		c := &alloc.Spec.EphemeralContainers[i]
+		cs = append(cs, container(c.Name, facts.Ephemeral, c.Resources, p.Status.EphemeralContainerStatuses))
+	}
+	return cs
+}
+
+func container(name string, kind facts.ContainerKind, r corev1.ResourceRequirements, statuses []corev1.ContainerStatus) facts.Container {
+	c := facts.Container{Name: intern(name), Kind: kind, Request: memory(r.Requests), Limit: memory(r.Limits)}
+	s := statusOf(statuses, name)
+	if s == nil {
+		return c
+	}
+	if s.State.Running != nil {
+		c.Running = true
+		c.Started = s.State.Running.StartedAt.UnixNano()
+	}
+	if s.Resources != nil && s.Resources.Limits != nil {
+		c.Limit = memory(s.Resources.Limits) // as actuated, after an in-place resize
+	}
+	return c
+}
+
+func statusOf(statuses []corev1.ContainerStatus, name string) *corev1.ContainerStatus {
+	for i := range statuses {
+		if statuses[i].Name == name {
+			return &statuses[i]
+		}
+	}
+	return nil
+}
+
+func sandboxReady(p *corev1.Pod) bool {
+	for i := range p.Status.Conditions {
+		if c := &p.Status.Conditions[i]; c.Type == corev1.PodReadyToStartContainers {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// workload names the controller of the pod; for a Deployment's ReplicaSet, the Deployment.
+func workload(p *corev1.Pod) facts.Workload {
+	owner := metav1.GetControllerOf(p)
+	if owner == nil {
+		return facts.Workload{}
+	}
+	if hash := p.Labels[labelPodTemplateHash]; owner.Kind == "ReplicaSet" && hash != "" {
+		if name, ok := strings.CutSuffix(owner.Name, "-"+hash); ok {
+			return facts.Workload{Kind: "Deployment", Name: intern(name)}
+		}
+	}
+	return facts.Workload{Kind: intern(owner.Kind), Name: intern(owner.Name)}
+}

@@ -1,0 +1,66 @@
+package extract
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	resourcehelper "k8s.io/component-helpers/resource"
+
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// qosClass is the class in the pod's status, else the one that the API server would have computed
+// (kubernetes/pkg/apis/core/v1/helper/qos/qos.go, v1.37.2).
+func qosClass(p *corev1.Pod) facts.QOS {
+	switch p.Status.QOSClass {
+	case corev1.PodQOSGuaranteed:
+		return facts.Guaranteed
+	case corev1.PodQOSBurstable:
+		return facts.Burstable
+	case corev1.PodQOSBestEffort:
+		return facts.BestEffort
+	}
+	return computeQOS(p)
+}
+
+func computeQOS(p *corev1.Pod) facts.QOS {
+	if resourcehelper.IsPodLevelResourcesSet(p) {
+		return requirementsQOS(p.Spec.Resources)
+	}
+	var classes [3]bool
+	for i := range p.Spec.InitContainers {
+		classes[requirementsQOS(&p.Spec.InitContainers[i].Resources)] = true
+	}
+	for i := range p.Spec.Containers {
+		classes[requirementsQOS(&p.Spec.Containers[i].Resources)] = true
+	}
+	return together(classes)
+}
+
+func requirementsQOS(r *corev1.ResourceRequirements) facts.QOS {
+	var classes [3]bool
+	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+		classes[resourceQOS(r, name)] = true
+	}
+	return together(classes)
+}
+
+func resourceQOS(r *corev1.ResourceRequirements, name corev1.ResourceName) facts.QOS {
+	request, limit := r.Requests[name], r.Limits[name]
+	switch {
+	case !request.Equal(limit):
+		return facts.Burstable
+	case request.IsZero():
+		return facts.BestEffort
+	}
+	return facts.Guaranteed
+}
+
+// together is the class of parts of the given classes: theirs if they agree, else Burstable.
+func together(classes [3]bool) facts.QOS {
+	switch classes {
+	case [3]bool{facts.Guaranteed: true}:
+		return facts.Guaranteed
+	case [3]bool{facts.BestEffort: true}, [3]bool{}:
+		return facts.BestEffort
+	}
+	return facts.Burstable
+}

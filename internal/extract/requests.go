@@ -1,0 +1,108 @@
+package extract
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	resourcehelper "k8s.io/component-helpers/resource"
+
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// memory of a resource list in bytes, 0..facts.MaxBytes.
+func memory(l corev1.ResourceList) int64 {
+	q, ok := l[corev1.ResourceMemory]
+	if !ok {
+		return 0
+	}
+	return Bytes(q)
+}
+
+// Bytes of a quantity, rounded up and kept within 0..facts.MaxBytes.
+func Bytes(q resource.Quantity) int64 {
+	return min(max(q.Value(), 0), facts.MaxBytes)
+}
+
+// effectiveRequest mirrors GetResourceRequestQuantity for memory (kubernetes/pkg/api/v1/resource/helpers.go,
+// v1.37.2): pod-level resources of any kind switch the containers' off, and overhead counts only on top of a
+// request that is not 0.
+func effectiveRequest(p *corev1.Pod) int64 {
+	request := memory(resourcehelper.PodRequests(p, resourcehelper.PodResourcesOptions{
+		SkipContainerLevelResources: resourcehelper.IsPodLevelResourcesSet(p),
+		ExcludeOverhead:             true,
+	}))
+	if request == 0 {
+		return 0
+	}
+	return min(request+memory(p.Spec.Overhead), facts.MaxBytes)
+}
+
+// adjShare mirrors remainingPodMemReqPerContainer (kubernetes/pkg/kubelet/qos/helpers.go, v1.37.2): what a
+// pod-level memory request leaves over after its containers', shared out over all containers.
+func adjShare(p *corev1.Pod) int64 {
+	if !resourcehelper.IsPodLevelRequestsSet(p) {
+		return 0
+	}
+	requested := memory(p.Spec.Resources.Requests)
+	if requested == 0 {
+		return 0
+	}
+	given := memory(resourcehelper.AggregateContainerRequests(p, resourcehelper.PodResourcesOptions{}))
+	return max(requested-given, 0) / int64(len(p.Spec.Containers)+len(p.Spec.InitContainers))
+}
+
+// podLimit is the pod-level memory limit, as actuated where the status says; 0 if none is set.
+func podLimit(p *corev1.Pod) int64 {
+	if p.Spec.Resources == nil || memory(p.Spec.Resources.Limits) == 0 {
+		return 0
+	}
+	if r := p.Status.Resources; r != nil && memory(r.Limits) > 0 {
+		return memory(r.Limits)
+	}
+	return memory(p.Spec.Resources.Limits)
+}
+
+// allocated returns the pod with the resources that the kubelet has allocated to it in place of those asked
+// for: an in-place resize that the kubelet has not admitted changes neither eviction nor oom_score_adj
+// (kubernetes/pkg/kubelet/allocation). The pod itself is returned where they do not differ.
+func allocated(p *corev1.Pod) *corev1.Pod {
+	containers, changed := allocatedContainers(p.Spec.Containers, p.Status.ContainerStatuses)
+	inits, initsChanged := allocatedContainers(p.Spec.InitContainers, p.Status.InitContainerStatuses)
+	podLevel, podChanged := allocatedPodLevel(p)
+	if !changed && !initsChanged && !podChanged {
+		return p
+	}
+	shallow := *p
+	shallow.Spec.Containers, shallow.Spec.InitContainers, shallow.Spec.Resources = containers, inits, podLevel
+	return &shallow
+}
+
+func allocatedContainers(spec []corev1.Container, statuses []corev1.ContainerStatus) (cs []corev1.Container, changed bool) {
+	cs = spec
+	for i := range spec {
+		s := statusOf(statuses, spec[i].Name)
+		if s == nil || s.AllocatedResources == nil || memory(s.AllocatedResources) == memory(spec[i].Resources.Requests) {
+			continue
+		}
+		if !changed {
+			cs, changed = append([]corev1.Container(nil), spec...), true
+		}
+		cs[i].Resources.Requests = s.AllocatedResources
+	}
+	return cs, changed
+}
+
+// allocatedPodLevel replaces a pod-level memory request by the allocated one. The status includes overhead,
+// which is added again later, so it is taken off here.
+func allocatedPodLevel(p *corev1.Pod) (r *corev1.ResourceRequirements, changed bool) {
+	r = p.Spec.Resources
+	if r == nil || memory(r.Requests) == 0 || memory(p.Status.AllocatedResources) == 0 {
+		return r, false
+	}
+	allocated := memory(p.Status.AllocatedResources) - memory(p.Spec.Overhead)
+	if allocated <= 0 || allocated == memory(r.Requests) {
+		return r, false
+	}
+	r = r.DeepCopy()
+	r.Requests[corev1.ResourceMemory] = *resource.NewQuantity(allocated, resource.BinarySI)
+	return r, true
+}

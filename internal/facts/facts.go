@@ -1,0 +1,276 @@
+// Package facts holds what the engine knows about a node, in plain structs: memory is int64 bytes,
+// time is Unix nanoseconds or a time.Time, and nothing comes from Kubernetes' API packages. Values here are
+// made by extract and never changed afterwards.
+package facts
+
+import "time"
+
+// MaxBytes caps every amount of memory (8 PiB): a thousand times as much still fits an int64, so the
+// arithmetic of oom_score_adj cannot overflow on absurd quantities.
+const MaxBytes = int64(1) << 53
+
+// Unknown is a memory amount for which there is no reading.
+const Unknown = int64(-1)
+
+// QOS is the quality of service class of a pod.
+type QOS uint8
+
+// The QoS classes.
+const (
+	BestEffort QOS = iota
+	Burstable
+	Guaranteed
+)
+
+func (q QOS) String() string {
+	return [...]string{"BestEffort", "Burstable", "Guaranteed"}[q]
+}
+
+// Workload is the controller behind a pod; both fields are empty for a bare pod.
+type Workload struct {
+	Kind, Name string
+}
+
+// Pod is what the API object of an unfinished pod says, as far as memory killers care.
+type Pod struct {
+	Namespace, Name, UID string
+	Node                 string
+	Workload             Workload
+	Labels               Labels
+	// Priority as admitted; 0 where absent.
+	Priority int32
+	QOS      QOS
+	// Exempt pods are never evicted: static, mirror, or of priority >= 2000000000.
+	Exempt bool
+	// NodeCritical pods get oom_score_adj -997 whatever they request.
+	NodeCritical bool
+	// Terminating pods stay candidates for eviction.
+	Terminating bool
+	// SandboxReady: a pod sandbox runs, so cri-o has stats even without a running container.
+	SandboxReady bool
+	// Request is the effective memory request that eviction compares usage with, overhead included.
+	Request int64
+	// Limit is the pod-level memory limit, 0 if none is set.
+	Limit int64
+	// AdjShare is each container's share of a pod-level memory request not given to containers; it counts as
+	// requested in oom_score_adj.
+	AdjShare int64
+	// Containers are init containers and sidecars, containers, ephemeral containers, each in spec order.
+	Containers []Container
+}
+
+// ContainerKind tells the kinds of containers apart.
+type ContainerKind uint8
+
+// The kinds of containers.
+const (
+	Regular ContainerKind = iota
+	Sidecar
+	Init
+	Ephemeral
+)
+
+// Container is one container of a Pod.
+type Container struct {
+	Name    string
+	Kind    ContainerKind
+	Running bool
+	// Request and Limit are the container's own memory request and limit; 0 if not set.
+	Request, Limit int64
+	// Started is when the running container started, in Unix nanoseconds; 0 if it does not run.
+	Started int64
+	// AtStart is the pod as it was when the container started, nil if its requests have not changed since:
+	// an in-place resize changes requests, but not the oom_score_adj already written.
+	AtStart *Pod
+}
+
+// Started is when the first of the running containers started, in Unix nanoseconds; 0 if none runs.
+func (p *Pod) Started() (first int64) {
+	for i := range p.Containers {
+		if t := p.Containers[i].Started; t != 0 && (first == 0 || t < first) {
+			first = t
+		}
+	}
+	return first
+}
+
+// AnyRunning reports whether a container of the pod runs.
+func (p *Pod) AnyRunning() bool {
+	for i := range p.Containers {
+		if p.Containers[i].Running {
+			return true
+		}
+	}
+	return false
+}
+
+// Node is everything one evaluation takes: the node, its usage and its pods.
+type Node struct {
+	Name, UID string
+	// Capacity and Allocatable memory; 0 if the node does not say.
+	Capacity, Allocatable int64
+	// Hugepages is the memory set aside for huge pages.
+	Hugepages int64
+	// Minor is the kubelet's minor version of Kubernetes 1, 0 if unknown.
+	Minor int
+	// Linux is false on nodes that the Linux kernel's rules do not govern: Windows, virtual kubelets.
+	// NotLinux then says why.
+	Linux    bool
+	NotLinux string
+	// SandboxStats: the runtime (cri-o) has stats for pods without a running container.
+	SandboxStats bool
+	// MemoryPressure is the node's condition as the kubelet reports it.
+	MemoryPressure Tristate
+	// Config is the kubelet's configuration, nil where it cannot be read.
+	Config *KubeletConfig
+	// Usage of the node as a whole.
+	Usage NodeUsage
+	// Pods bound to the node that are not finished.
+	Pods []PodState
+}
+
+// Tristate is a condition that may be unknown.
+type Tristate uint8
+
+// The states of a Tristate.
+const (
+	StateUnknown Tristate = iota
+	StateTrue
+	StateFalse
+)
+
+// Source is where readings come from.
+type Source uint8
+
+// The sources of readings.
+const (
+	SourceNone Source = iota
+	SourceMetricsAPI
+	SourceKubelet
+)
+
+// NodeUsage is the node's own readings.
+type NodeUsage struct {
+	Source Source
+	// WorkingSet of the root cgroup, Unknown if there is no reading.
+	WorkingSet int64
+	// Available is the kubelet's own memory.available, Unknown where only WorkingSet is known.
+	Available int64
+	// PodsWorkingSet of the kubepods cgroup, Unknown if there is no reading.
+	PodsWorkingSet int64
+	// ObservedAt is the time of the oldest reading used for this node, zero if there is none.
+	ObservedAt time.Time
+	// SwapCapacity of the node, 0 if it has none or it is not known.
+	SwapCapacity int64
+}
+
+// PodState is a pod with what policy and usage add to it. Pod is shared with the cache, not copied.
+type PodState struct {
+	*Pod
+	// Critical and Production by the policy.
+	Critical, Production bool
+	// WorkingSet of the pod, Unknown if there is no reading.
+	WorkingSet int64
+	// Growth of the working set over the readings kept, in bytes; 0 with fewer than two readings.
+	Growth int64
+	// Usage of the containers, parallel to Containers; nil if there is no reading for the pod.
+	Usage []ContainerUsage
+}
+
+// ContainerUsage is one container's readings; each is Unknown if there is none.
+type ContainerUsage struct {
+	WorkingSet, RSS, Swap int64
+}
+
+// NoContainerUsage is a container without a reading.
+var NoContainerUsage = ContainerUsage{WorkingSet: Unknown, RSS: Unknown, Swap: Unknown}
+
+// PodReading is what a source of usage says about one pod.
+type PodReading struct {
+	ObservedAt time.Time
+	// WorkingSet of the pod in bytes, where the source knows it; else the sum of the containers'.
+	WorkingSet int64
+	// History of the pod's working set over the readings kept, oldest first, this one last.
+	History []Sample
+	// Containers in no particular order.
+	Containers []ContainerReading
+}
+
+// Sample is one working set, in bytes, at a time in Unix seconds.
+type Sample struct {
+	At, WorkingSet int64
+}
+
+// ContainerReading is one container's reading.
+type ContainerReading struct {
+	Name string
+	ContainerUsage
+}
+
+// NodeReading is what a source of usage says about one node; amounts are Unknown where it does not know them.
+type NodeReading struct {
+	ObservedAt time.Time
+	// WorkingSet of the root cgroup, PodsWorkingSet of the kubepods cgroup.
+	WorkingSet, PodsWorkingSet int64
+	// Available is the kubelet's memory.available.
+	Available int64
+	// SwapCapacity is 0 if the node has no swap or it is not known.
+	SwapCapacity int64
+}
+
+// Readings is a source of usage, as the latest pass left it.
+type Readings interface {
+	Source() Source
+	Pod(namespace, name string) (PodReading, bool)
+	Node(name string) (NodeReading, bool)
+}
+
+// KubeletConfig is the part of a kubelet's configuration that decides who dies.
+type KubeletConfig struct {
+	// EvictionHard is the hard memory.available threshold.
+	EvictionHard Threshold
+	// EvictionSoft is the soft memory.available threshold and SoftGrace its grace period.
+	EvictionSoft Threshold
+	SoftGrace    time.Duration
+	// KubeReserved and SystemReserved memory.
+	KubeReserved, SystemReserved int64
+	// PodsEnforced: the kubepods cgroup is limited to the node's allocatable before eviction.
+	PodsEnforced bool
+	// LimitedSwap: Burstable containers may swap.
+	LimitedSwap bool
+	// SingleProcessOOMKill: the kernel kills one process, not the container.
+	SingleProcessOOMKill bool
+}
+
+// Threshold is an amount of bytes or a fraction of capacity; the zero value means none is set.
+type Threshold struct {
+	Set bool
+	// Bytes, unless Fraction (0..1) is above 0.
+	Bytes    int64
+	Fraction float32
+}
+
+// Of returns the threshold in bytes on a node of that capacity, and whether one is set. Fractions are float32
+// and round down, as in the kubelet (kubelet/eviction/api/types.go GetThresholdQuantity, v1.37.2).
+func (t Threshold) Of(capacity int64) (int64, bool) {
+	if t.Fraction > 0 {
+		return int64(float64(capacity) * float64(t.Fraction)), t.Set
+	}
+	return t.Bytes, t.Set
+}
+
+// Policy is what the KillOrderPolicy says, as numbers.
+type Policy struct {
+	// TopN is how much of each order is published, RiskRank how far from the front critical pods should be.
+	TopN, RiskRank int
+	// RiskHeadroomPercent of a killer's limit: with less left, a critical pod near the front is at risk.
+	RiskHeadroomPercent int
+	// NearLimitPercent of a limit in use makes the limit's own kill a near one.
+	NearLimitPercent int
+	// MaxAge of readings; older ones are stale.
+	MaxAge time.Duration
+	// AssumedEvictionHard applies where the threshold can neither be read nor inferred.
+	AssumedEvictionHard Threshold
+	// DisabledFindings by rule name.
+	DisabledFindings map[string]bool
+}

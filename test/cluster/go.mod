@@ -1,0 +1,3 @@
+module github.com/killorder/killorder/test/cluster
+
+go 1.26.0
