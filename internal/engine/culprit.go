@@ -12,10 +12,15 @@ const minGrowth = 64 << 20
 // culpritOf returns the pod that grew most over the readings kept, if that is more than noise (64Mi and 1% of
 // the node); else the one furthest over its request; else none.
 func culpritOf(n *facts.Node) Culprit {
+	return CulpritAmong(n, func(*facts.PodState) bool { return true })
+}
+
+// CulpritAmong is the culprit if only the pods that count did.
+func CulpritAmong(n *facts.Node, counts func(*facts.PodState) bool) Culprit {
 	grew, over := Culprit{Grew: true}, Culprit{}
 	for i := range n.Pods {
 		p := &n.Pods[i]
-		if p.WorkingSet == facts.Unknown {
+		if p.WorkingSet == facts.Unknown || !counts(p) {
 			continue
 		}
 		grew.offer(p, p.Growth)

@@ -49,16 +49,23 @@ func Order(n *facts.Node) (order []Victim, exempt int) {
 		}
 		order = append(order, victim(p, n.SandboxStats))
 	}
-	slices.SortFunc(order, func(a, b Victim) int {
-		return cmp.Or(Compare(&a, &b), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
-			cmp.Compare(a.UID, b.UID))
-	})
+	Sort(order)
 	for i := 1; i < len(order); i++ {
 		if Compare(&order[i-1], &order[i]) == 0 {
 			order[i-1].Tied, order[i].Tied = true, true
 		}
 	}
 	return order, exempt
+}
+
+// Sort sorts as the kubelet does, and by namespace and name where it has no preference.
+func Sort(order []Victim) {
+	slices.SortFunc(order, func(a, b Victim) int {
+		if c := Compare(&a, &b); c != 0 {
+			return c
+		}
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID))
+	})
 }
 
 func victim(p *facts.PodState, sandboxStats bool) Victim {
@@ -75,18 +82,14 @@ func victim(p *facts.PodState, sandboxStats bool) Victim {
 	return v
 }
 
-// chain is the kubelet's policy: pods without stats first; then pods whose usage exceeds their request; then
-// lower priority first; then larger usage over request first.
-var chain = []func(a, b *Victim) int{withoutStats, exceeding, lowerPriority, largerOverRequest}
+// Compare orders two pods as the kubelet does: pods without stats first; then pods whose usage exceeds their
+// request; then lower priority first; then larger usage over request first. 0 means that the kubelet has no
+// preference.
+func Compare(a, b *Victim) int { return cmp.Or(CompareClass(a, b), largerOverRequest(a, b)) }
 
-// Compare orders two pods as the kubelet does; 0 means that the kubelet has no preference.
-func Compare(a, b *Victim) int {
-	for _, by := range chain {
-		if c := by(a, b); c != 0 {
-			return c
-		}
-	}
-	return 0
+// CompareClass orders two pods by all but their usage over request, which is the only noisy key.
+func CompareClass(a, b *Victim) int {
+	return cmp.Or(withoutStats(a, b), exceeding(a, b), lowerPriority(a, b))
 }
 
 func withoutStats(a, b *Victim) int {
