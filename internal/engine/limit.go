@@ -29,7 +29,7 @@ func (a *AtLimit) ContainerName() string {
 }
 
 // Percent of the limit in use, rounded down.
-func (a *AtLimit) Percent() int { return int(float64(a.Usage) / float64(a.Limit) * 100) }
+func (a *AtLimit) Percent() int { return int(a.Usage * 100 / a.Limit) }
 
 // Headroom until the limit, in bytes; negative readings of more than the limit count as 0.
 func (a *AtLimit) Headroom() int64 { return max(a.Limit-a.Usage, 0) }
