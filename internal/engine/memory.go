@@ -17,13 +17,17 @@ const (
 // (pkg/kubelet/apis/config/v1beta1/defaults_linux.go).
 const defaultEvictionHard = 100 << 20
 
+// hugepageAwareMinor is the first minor version whose kubelet takes huge pages off memory.available.
+const hugepageAwareMinor = 37
+
 // Memory is the node's memory as its killers see it, in bytes; facts.Unknown where there is no reading.
 type Memory struct {
 	// Available is the kubelet's memory.available.
 	Available int64
 	// Requested is the sum of the pods' effective requests.
 	Requested int64
-	// Threshold is the hard eviction threshold of both memory signals.
+	// Threshold is the hard eviction threshold of memory.available. That of allocatableMemory.available is the
+	// same setting; a percentage is then one of the kubepods limit.
 	Threshold       int64
 	ThresholdSource ThresholdSource
 	// SoftThreshold is 0 if none is set.
@@ -49,18 +53,25 @@ func (m Memory) WithAvailable(n *facts.Node, available int64) Memory {
 	m.Available = available
 	known := available != facts.Unknown
 	m.EvictionOfPods, m.OOMOfPods = false, false
-	m.EvictionLimit, m.OOMLimit = n.Capacity, m.Total
+	m.EvictionLimit, m.OOMLimit = signalCapacity(n), m.Total
 	m.HeadroomKnown, m.OOMHeadroomKnown = known && m.ThresholdSource != NoThreshold, known
-	m.Headroom, m.OOMHeadroom = available-m.Threshold, available
-	if pods, left := podsLimit(n); left != facts.Unknown {
-		if m.HeadroomKnown && left-m.Threshold < m.Headroom {
-			m.EvictionOfPods, m.EvictionLimit, m.Headroom = true, pods, left-m.Threshold
+	m.Headroom, m.OOMHeadroom = available-m.Threshold, usable(n, available)
+	if pods, left := podsLimit(n); pods != facts.Unknown {
+		threshold, _ := n.Config.EvictionHard.Of(pods) // a percentage is of the signal's own capacity
+		if m.HeadroomKnown && left-threshold < m.Headroom {
+			m.EvictionOfPods, m.EvictionLimit, m.Headroom = true, pods, left-threshold
 		}
 		if known && left < m.OOMHeadroom {
 			m.OOMOfPods, m.OOMLimit, m.OOMHeadroom = true, pods, left
 		}
 	}
 	return m
+}
+
+// usable is what the kernel can still hand out of what the kubelet calls available: not huge pages, which
+// kubelets before 1.37 count as available.
+func usable(n *facts.Node, available int64) int64 {
+	return max(available-(signalCapacity(n)-pageable(n)), 0)
 }
 
 // podsLimit returns the kubepods cgroup's limit and what is left of it, in bytes; Unknown where either is.
@@ -80,13 +91,12 @@ func memoryOf(n *facts.Node, assumed facts.Threshold) Memory {
 	}
 	m.Threshold, m.ThresholdSource = hardThreshold(n, assumed)
 	if n.Config != nil {
-		m.SoftThreshold, _ = n.Config.EvictionSoft.Of(n.Capacity)
+		m.SoftThreshold, _ = n.Config.EvictionSoft.Of(signalCapacity(n))
 	}
 	return m.WithAvailable(n, available(n))
 }
 
-// available is memory.available: capacity, from Kubernetes 1.37 on less huge pages, less the node's working
-// set (pkg/kubelet/server/stats/summary.go, HugepageAwareEviction).
+// available is memory.available: its capacity less the node's working set (pkg/kubelet/server/stats/summary.go).
 func available(n *facts.Node) int64 {
 	u := n.Usage
 	if u.Available != facts.Unknown {
@@ -95,29 +105,37 @@ func available(n *facts.Node) int64 {
 	if u.WorkingSet == facts.Unknown || n.Capacity <= 0 {
 		return facts.Unknown
 	}
-	capacity := n.Capacity
-	if n.Minor >= 37 {
-		capacity -= n.Hugepages
-	}
-	return max(capacity-u.WorkingSet, 0)
+	return max(signalCapacity(n)-u.WorkingSet, 0)
 }
+
+// signalCapacity is the amount that memory.available is a part of, and that a percentage means: all memory, from
+// Kubernetes 1.37 on less huge pages (HugepageAwareEviction).
+func signalCapacity(n *facts.Node) int64 {
+	if n.Minor >= hugepageAwareMinor {
+		return pageable(n)
+	}
+	return n.Capacity
+}
+
+// pageable is the node's memory less what is set aside for huge pages.
+func pageable(n *facts.Node) int64 { return max(n.Capacity-n.Hugepages, 0) }
 
 // hardThreshold is read from the kubelet's configuration, else inferred from what allocatable leaves out
 // (capacity - kubeReserved - systemReserved - hard threshold - huge pages), else assumed.
 func hardThreshold(n *facts.Node, assumed facts.Threshold) (int64, ThresholdSource) {
 	if n.Config != nil {
-		return sourced(n.Config.EvictionHard, n.Capacity, KubeletThreshold)
+		return sourced(n.Config.EvictionHard, signalCapacity(n), KubeletThreshold)
 	}
 	left := n.Capacity - n.Hugepages - n.Allocatable
 	switch {
 	case n.Capacity <= 0 || n.Allocatable <= 0 || left < 0:
-		return sourced(assumed, n.Capacity, AssumedThreshold)
+		return sourced(assumed, signalCapacity(n), AssumedThreshold)
 	case left == 0:
 		return 0, NoThreshold
 	case left == defaultEvictionHard:
 		return left, InferredThreshold
 	}
-	t, source := sourced(assumed, n.Capacity, AssumedThreshold)
+	t, source := sourced(assumed, signalCapacity(n), AssumedThreshold)
 	return min(t, left), source // it cannot be more than everything left out
 }
 
