@@ -1,21 +1,30 @@
 package engine
 
-import "github.com/killorder/killorder/internal/facts"
+import (
+	"slices"
+
+	"github.com/killorder/killorder/internal/facts"
+)
 
 // Conclude says what the orders and the memory left in v mean together. It reads v's orders as they stand, so
 // that what is concluded from a published order agrees with it.
 func Conclude(v *Verdict, p *facts.Policy) Outlook {
 	o := Outlook{Nearer: nearer(v), Risks: risks(v, p)}
 	o.Next = next(v, o.Nearer, p.NearLimitPercent)
-	seen := make(map[string]bool, len(o.Risks))
-	for _, r := range o.Risks {
-		seen[r.UID] = true
+	for i, r := range o.Risks {
+		if !slices.ContainsFunc(o.Risks[:i], func(have Risk) bool { return samePod(have.PodState, r.PodState) }) {
+			o.CriticalPods++
+		}
 		o.CriticalAtRisk = o.CriticalAtRisk || r.Low
 	}
-	o.CriticalPods = len(seen)
 	o.NearerIsLow = o.Nearer.Killer != None && v.low(o.Nearer.Killer, p)
-	o.WrongVictim = o.NearerIsLow && v.Culprit.PodState != nil && v.Culprit.UID != o.Nearer.Victim.UID
+	o.WrongVictim = o.NearerIsLow && v.Culprit.PodState != nil && !samePod(v.Culprit.PodState, o.Nearer.Victim)
 	return o
+}
+
+// samePod compares more than the UID, which pods read from hand-written files may lack.
+func samePod(a, b *facts.PodState) bool {
+	return a.UID == b.UID && a.Name == b.Name && a.Namespace == b.Namespace
 }
 
 // nearer is the node-level killer with less headroom, and its first victim.
@@ -77,10 +86,8 @@ func atRisk(rs []Risk, r Risk) []Risk {
 	if !r.Critical {
 		return rs
 	}
-	for _, have := range rs {
-		if have.UID == r.UID && have.Killer == r.Killer {
-			return rs
-		}
+	if slices.ContainsFunc(rs, func(have Risk) bool { return have.Killer == r.Killer && samePod(have.PodState, r.PodState) }) {
+		return rs
 	}
 	return append(rs, r)
 }
