@@ -77,16 +77,16 @@ type podSpec struct {
 	// Owner is the kind of workload: Deployment, StatefulSet, DaemonSet, Job,
 	// Node (a mirror pod of a static one) or empty for a bare pod.
 	Owner string `json:"owner,omitempty"`
-	// On names the nodes, as names or patterns (path.Match); absent: all.
-	On            []string           `json:"on,omitempty"`
-	PerNode       *int               `json:"perNode,omitempty"`
-	Labels        map[string]string  `json:"labels,omitempty"`
-	Annotations   map[string]string  `json:"annotations,omitempty"`
-	PriorityClass string             `json:"priorityClass,omitempty"`
-	Resources     *resourcesSpec     `json:"resources,omitempty"`
-	Containers    []containerSpec    `json:"containers"`
-	State         string             `json:"state,omitempty"`
-	GracePeriod   *int64             `json:"terminationGracePeriodSeconds,omitempty"`
+	// Nodes names the nodes it runs on, as names or patterns (path.Match); absent: all.
+	Nodes         []string          `json:"nodes,omitempty"`
+	PerNode       *int              `json:"perNode,omitempty"`
+	Labels        map[string]string `json:"labels,omitempty"`
+	Annotations   map[string]string `json:"annotations,omitempty"`
+	PriorityClass string            `json:"priorityClass,omitempty"`
+	Resources     *resourcesSpec    `json:"resources,omitempty"`
+	Containers    []containerSpec   `json:"containers"`
+	State         string            `json:"state,omitempty"`
+	GracePeriod   *int64            `json:"terminationGracePeriodSeconds,omitempty"`
 }
 
 type resourcesSpec struct {

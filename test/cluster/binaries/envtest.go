@@ -1,0 +1,96 @@
+package binaries
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// How long setup-envtest may take to say what can be downloaded (a host that
+// cannot be reached must not hold anybody up), and then to download it.
+const (
+	envtestAnswers   = 8 * time.Second
+	envtestDownloads = 5 * time.Minute
+)
+
+// envtest returns the folder of programs that setup-envtest has downloaded,
+// now or earlier.
+func (b *builder) envtest(ctx context.Context) (string, error) {
+	version, err := b.wantedEnvtest()
+	if err != nil {
+		return "", err
+	}
+	tool, err := b.envtestTool(ctx)
+	if err != nil {
+		return "", err
+	}
+	store := filepath.Join(b.bin, "envtest")
+	if dir, err := b.runEnvtest(ctx, envtestAnswers, tool, "use", version, "--installed-only", "--print=path", "--bin-dir="+store); err == nil {
+		return dir, complete(dir)
+	}
+	fmt.Fprintf(b.Progress, "asking setup-envtest for Kubernetes %s\n", version)
+	if _, err := b.runEnvtest(ctx, envtestAnswers, tool, "list", version, "--bin-dir="+store); err != nil {
+		return "", fmt.Errorf("setup-envtest: %w", err)
+	}
+	fmt.Fprintf(b.Progress, "downloading Kubernetes %s with setup-envtest\n", version)
+	dir, err := b.runEnvtest(ctx, envtestDownloads, tool, "use", version+"!", "--print=path", "--bin-dir="+store)
+	if err != nil {
+		return "", fmt.Errorf("setup-envtest: %w", err)
+	}
+	return dir, complete(dir)
+}
+
+// wantedEnvtest is the pinned minor version, of which setup-envtest takes the
+// newest patch it knows (with an exclamation mark: that there is).
+func (b *builder) wantedEnvtest() (string, error) {
+	p := controlPlane[0]
+	version, err := requiredVersion(filepath.Join(b.moduleDir(p), "go.mod"), p.from)
+	if err != nil {
+		return "", err
+	}
+	parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
+	return parts[0] + "." + parts[1] + ".x", nil
+}
+
+// envtestTool builds setup-envtest, a small program, from the tools module.
+func (b *builder) envtestTool(ctx context.Context) (string, error) {
+	path := filepath.Join(b.Root, "bin", "tools", "setup-envtest")
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "sigs.k8s.io/controller-runtime/tools/setup-envtest")
+	cmd.Dir = filepath.Join(b.Root, "tools")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building setup-envtest: %w: %s", err, lastLines(output, 1))
+	}
+	return path, nil
+}
+
+// runEnvtest returns what setup-envtest prints, or the last line it complained.
+func (b *builder) runEnvtest(ctx context.Context, timeout time.Duration, tool string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	output, err := exec.CommandContext(ctx, tool, args...).Output()
+	if ctx.Err() != nil {
+		return "", fmt.Errorf("no answer within %s", timeout)
+	}
+	var failed *exec.ExitError
+	if errors.As(err, &failed) {
+		return "", errors.New(firstLine(failed.Stderr))
+	}
+	if err == nil && len(strings.TrimSpace(string(output))) == 0 {
+		return "", errors.New("it has no such version")
+	}
+	return strings.TrimSpace(string(output)), err
+}
+
+func firstLine(text []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	return line
+}

@@ -1,0 +1,77 @@
+package binaries
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// program is something that is built from a module under builds/.
+type program struct {
+	name string
+	// module is the folder under builds/; from is the module required there
+	// whose version is the program's.
+	module, from, pkg string
+	// version are the linker variables that get the version.
+	version []string
+	// effort is what a first build takes, measured on 2 cores.
+	effort string
+}
+
+const componentVersion = "k8s.io/component-base/version."
+
+var (
+	controlPlane = []program{
+		{name: "kube-apiserver", module: "kubernetes", from: "k8s.io/kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-apiserver", version: []string{componentVersion + "gitVersion"}, effort: "about 5 minutes on 2 cores"},
+		{name: "kubectl", module: "kubernetes", from: "k8s.io/kubernetes", pkg: "k8s.io/kubernetes/cmd/kubectl", version: []string{componentVersion + "gitVersion"}, effort: "about a minute on 2 cores"},
+		{name: "etcd", module: "etcd", from: "go.etcd.io/etcd/server/v3", pkg: "go.etcd.io/etcd/server/v3", effort: "about a minute on 2 cores"},
+	}
+	metricsServer = program{name: "metrics-server", module: "metrics-server", from: "sigs.k8s.io/metrics-server", pkg: "sigs.k8s.io/metrics-server/cmd/metrics-server",
+		version: []string{componentVersion + "gitVersion", "sigs.k8s.io/metrics-server/pkg/version.Version"}, effort: "about 3 minutes on 2 cores"}
+)
+
+// requiredVersion reads from a go.mod which version of a module it requires.
+func requiredVersion(goMod, module string) (string, error) {
+	data, err := os.ReadFile(goMod)
+	if err != nil {
+		return "", err
+	}
+	line := regexp.MustCompile(`(?m)^\s*(?:require )?` + regexp.QuoteMeta(module) + ` (v\S+)`)
+	match := line.FindSubmatch(data)
+	if match == nil {
+		return "", fmt.Errorf("%s: does not require %s", goMod, module)
+	}
+	return string(match[1]), nil
+}
+
+// linkerFlags put the version where the program looks for it. Kubernetes'
+// clients read the major and minor number too.
+func linkerFlags(p program, version string) string {
+	flags := []string{"-s", "-w"}
+	for _, variable := range p.version {
+		flags = append(flags, "-X", variable+"="+version)
+	}
+	if p.module == "kubernetes" {
+		parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
+		flags = append(flags, "-X", componentVersion+"gitMajor="+parts[0], "-X", componentVersion+"gitMinor="+parts[1])
+	}
+	return strings.Join(flags, " ")
+}
+
+// Root finds the repository above a folder.
+func Root(from string) (string, error) {
+	dir, err := filepath.Abs(from)
+	if err != nil {
+		return "", err
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "test", "cluster", "builds")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("no folder above %s has test/cluster/builds: say where the repository is with --root", from)
+		}
+	}
+}

@@ -1,0 +1,237 @@
+// Package cluster runs a Kubernetes control plane with simulated nodes: etcd,
+// kube-apiserver with its aggregation layer, metrics-server and the simulated
+// kubelets of a scenario. There is no scheduler and no controller manager: what
+// the scenario says is what there is. All listens on loopback, on ports that
+// were free, so that many clusters can run beside each other.
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/killorder/killorder/test/cluster/binaries"
+	"github.com/killorder/killorder/test/cluster/kubelets"
+	"github.com/killorder/killorder/test/cluster/loader"
+	"github.com/killorder/killorder/test/cluster/pki"
+	"github.com/killorder/killorder/test/cluster/scenario"
+)
+
+// Options say what to run.
+type Options struct {
+	// Dir holds everything the cluster writes. It must be empty or absent, and
+	// Stop removes it.
+	Dir      string
+	Binaries binaries.Set
+	// Scenario may be nil: a control plane without nodes.
+	Scenario *scenario.Model
+	// Resolution is how often metrics-server reads the kubelets; 10 s at least.
+	Resolution time.Duration
+	// APIServerFlags are added to those of kube-apiserver.
+	APIServerFlags []string
+	// Progress is told what is going on, one line at a time.
+	Progress io.Writer
+}
+
+// Cluster is a running cluster.
+type Cluster struct {
+	Options
+	authority *pki.Authority
+	kubelets  *kubelets.Server
+	config    *rest.Config
+	client    kubernetes.Interface
+	control   io.Closer
+
+	etcd, apiserver *process
+	etcdPort        int
+	apiserverPort   int
+
+	mu            sync.Mutex // guards metricsServer
+	metricsServer *process
+}
+
+// Start brings a cluster up. When it fails, nothing is left behind.
+func Start(ctx context.Context, options Options) (*Cluster, error) {
+	dir, err := prepare(options.Dir)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{Options: options}
+	c.Dir = dir
+	for _, step := range []func(context.Context) error{
+		c.makeCertificates, c.startEtcd, c.startAPIServer, c.startNodes, c.startMetrics, c.startControl,
+	} {
+		if err := step(ctx); err != nil {
+			c.Stop()
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// prepare makes the folder; it takes none that holds anything, since Stop
+// removes it.
+func prepare(dir string) (string, error) {
+	if dir == "" {
+		return os.MkdirTemp("", "killorder-cluster-")
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", err
+	}
+	if len(entries) > 0 {
+		return "", fmt.Errorf("%s is not empty: is a cluster running there? Its folder is removed in the end, so it must be a new one", dir)
+	}
+	return filepath.Abs(dir)
+}
+
+// Kubeconfig is the path of the administrator's kubeconfig.
+func (c *Cluster) Kubeconfig() string { return c.path("kubeconfig") }
+
+func (c *Cluster) path(name string) string { return filepath.Join(c.Dir, name) }
+
+func (c *Cluster) say(format string, args ...any) {
+	fmt.Fprintf(c.Progress, format+"\n", args...)
+}
+
+// Stop ends everything, in the reverse order of its start, and removes the
+// folder.
+func (c *Cluster) Stop() {
+	if c.control != nil {
+		_ = c.control.Close()
+	}
+	_ = c.StopMetricsServer()
+	for _, p := range []*process{c.apiserver, c.etcd} {
+		if p != nil {
+			p.stop(5 * time.Second)
+		}
+	}
+	if c.kubelets != nil {
+		_ = c.kubelets.Close()
+	}
+	_ = os.RemoveAll(c.Dir)
+}
+
+// Wait returns when the context ends, or with an error when etcd or
+// kube-apiserver has ended by itself.
+func (c *Cluster) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-c.etcd.exited:
+		return c.etcd.failure()
+	case <-c.apiserver.exited:
+		return c.apiserver.failure()
+	}
+}
+
+// startNodes loads the scenario's objects and answers for its kubelets.
+func (c *Cluster) startNodes(ctx context.Context) error {
+	if c.Scenario == nil {
+		return nil
+	}
+	began := time.Now()
+	var err error
+	c.kubelets, err = Simulate(ctx, c.Scenario, c.config, c.authority, c.Progress)
+	if err != nil {
+		return err
+	}
+	c.say("%d nodes and %d pods loaded in %s; memory use begins to change now", len(c.Scenario.Nodes), c.Scenario.Pods, since(began))
+	return nil
+}
+
+// Simulate loads a scenario into any cluster and answers for its kubelets,
+// with certificates of the given authority.
+func Simulate(ctx context.Context, model *scenario.Model, config *rest.Config, authority *pki.Authority, progress io.Writer) (*kubelets.Server, error) {
+	client, err := kubernetes.NewForConfig(unlimited(config))
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	server, err := kubelets.Listen(model.Nodes, authority, client, now)
+	if err != nil {
+		return nil, err
+	}
+	report := &progressReport{out: progress}
+	load, err := loader.New(config, server.Address, now, report.done)
+	if err == nil {
+		err = load.Load(ctx, model)
+	}
+	if err != nil {
+		return nil, errors.Join(err, server.Close())
+	}
+	server.Serve()
+	return server, nil
+}
+
+// progressReport prints every few seconds how far a long load has come.
+type progressReport struct {
+	mu   sync.Mutex
+	out  io.Writer
+	next time.Time
+}
+
+func (r *progressReport) done(kind string, done, all int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	if r.next.IsZero() {
+		r.next = now.Add(5 * time.Second)
+	}
+	if now.Before(r.next) {
+		return
+	}
+	r.next = now.Add(5 * time.Second)
+	fmt.Fprintf(r.out, "loading: %d of %d %s\n", done, all, kind)
+}
+
+// connect reads the kubeconfig that was written, as any other client would.
+func (c *Cluster) connect() error {
+	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig())
+	if err != nil {
+		return err
+	}
+	c.config = unlimited(config)
+	c.client, err = kubernetes.NewForConfig(c.config)
+	return err
+}
+
+// unlimited takes away the client's own rate limit.
+func unlimited(config *rest.Config) *rest.Config {
+	config = rest.CopyConfig(config)
+	config.QPS = -1
+	return config
+}
+
+// until retries until check passes, the process ends or time is up.
+func until(ctx context.Context, p *process, timeout time.Duration, what string, check func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	for {
+		err := check(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-p.exited:
+			return p.failure()
+		case <-ctx.Done():
+			return fmt.Errorf("%s after %s: %w; see %s", what, timeout, err, p.logFile)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func since(t time.Time) time.Duration { return time.Since(t).Round(100 * time.Millisecond) }

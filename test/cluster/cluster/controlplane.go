@@ -1,0 +1,135 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// attempts is how often a server is started on another port, should somebody
+// have taken the one that was free a moment ago.
+const attempts = 3
+
+// onFreePort starts a server until it listens.
+func onFreePort(start func(port int) (*process, error), ready func(*process, int) error) (p *process, port int, err error) {
+	for range attempts {
+		if port, err = freePort(); err != nil {
+			return nil, 0, err
+		}
+		if p, err = start(port); err != nil {
+			return nil, 0, err
+		}
+		if err = ready(p, port); err == nil {
+			return p, port, nil
+		}
+		retry := p.ended()
+		p.stop(time.Second)
+		if !retry {
+			break
+		}
+	}
+	return nil, 0, err
+}
+
+// startEtcd keeps the data in the cluster's folder and never syncs it to disk:
+// it does not outlive the cluster.
+func (c *Cluster) startEtcd(ctx context.Context) (err error) {
+	start := func(port int) (*process, error) {
+		url := fmt.Sprintf("http://127.0.0.1:%d", port)
+		peer, err := freePort()
+		if err != nil {
+			return nil, err
+		}
+		peerURL := fmt.Sprintf("http://127.0.0.1:%d", peer)
+		return c.start("etcd", c.Binaries.Etcd,
+			"--name=default", "--data-dir="+c.path("etcd"), "--unsafe-no-fsync",
+			"--listen-client-urls="+url, "--advertise-client-urls="+url,
+			"--listen-peer-urls="+peerURL, "--initial-advertise-peer-urls="+peerURL, "--initial-cluster=default="+peerURL,
+			"--quota-backend-bytes=8589934592", "--log-level=warn")
+	}
+	ready := func(p *process, port int) error {
+		return until(ctx, p, 30*time.Second, "etcd not healthy", func(ctx context.Context) error {
+			return httpOK(ctx, fmt.Sprintf("http://127.0.0.1:%d/health", port))
+		})
+	}
+	c.etcd, c.etcdPort, err = onFreePort(start, ready)
+	return err
+}
+
+func httpOK(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", url, response.Status)
+	}
+	return nil
+}
+
+// startAPIServer runs kube-apiserver and writes the administrator's kubeconfig.
+func (c *Cluster) startAPIServer(ctx context.Context) (err error) {
+	began := time.Now()
+	start := func(port int) (*process, error) {
+		c.apiserverPort = port
+		if err := c.writeKubeconfig("kubeconfig", "admin", "system:masters"); err != nil {
+			return nil, err
+		}
+		if err := c.connect(); err != nil {
+			return nil, err
+		}
+		return c.start("kube-apiserver", c.Binaries.APIServer, c.apiServerFlags(port)...)
+	}
+	ready := func(p *process, _ int) error {
+		return until(ctx, p, 2*time.Minute, "kube-apiserver not ready", c.apiServerReady)
+	}
+	if c.apiserver, _, err = onFreePort(start, ready); err == nil {
+		c.say("kube-apiserver ready in %s", since(began))
+	}
+	return err
+}
+
+// apiServerReady also waits for what the API server itself creates at its
+// start and scenarios rely on.
+func (c *Cluster) apiServerReady(ctx context.Context) error {
+	if err := c.client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error(); err != nil {
+		return err
+	}
+	for _, namespace := range []string{"default", "kube-system"} {
+		if _, err := c.client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{}); err != nil {
+			return err
+		}
+	}
+	_, err := c.client.SchedulingV1().PriorityClasses().Get(ctx, "system-node-critical", metav1.GetOptions{})
+	return err
+}
+
+// apiServerFlags leave out two admission plugins whose controllers do not run:
+// no service account would ever exist for a pod, and no node would ever lose
+// the taint that new nodes get.
+func (c *Cluster) apiServerFlags(port int) []string {
+	return append([]string{
+		fmt.Sprintf("--etcd-servers=http://127.0.0.1:%d", c.etcdPort),
+		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port),
+		"--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.96.0.0/16",
+		"--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition",
+		"--client-ca-file=" + c.path("ca.crt"),
+		"--tls-cert-file=" + c.path("apiserver.crt"), "--tls-private-key-file=" + c.path("apiserver.key"),
+		"--service-account-issuer=https://kubernetes.default.svc",
+		"--service-account-key-file=" + c.path("service-account.key"), "--service-account-signing-key-file=" + c.path("service-account.key"),
+		"--kubelet-certificate-authority=" + c.path("ca.crt"), "--kubelet-preferred-address-types=InternalIP",
+		"--kubelet-client-certificate=" + c.path("apiserver-kubelet.crt"), "--kubelet-client-key=" + c.path("apiserver-kubelet.key"),
+		"--requestheader-client-ca-file=" + c.path("front-proxy-ca.crt"), "--requestheader-allowed-names=front-proxy-client",
+		"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--proxy-client-cert-file=" + c.path("front-proxy.crt"), "--proxy-client-key-file=" + c.path("front-proxy.key"),
+		"--shutdown-delay-duration=0s", "--profiling=false",
+	}, c.APIServerFlags...)
+}

@@ -1,0 +1,118 @@
+// Command cluster runs a Kubernetes control plane with simulated nodes, for
+// tests and demos. See README.md in test/cluster.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/killorder/killorder/test/cluster/binaries"
+)
+
+const usage = `cluster runs a Kubernetes control plane with simulated nodes.
+
+  cluster binaries              find or build the programs; print the folder of
+                                kube-apiserver, etcd and kubectl
+  cluster up [flags]            run a cluster until Ctrl-C; print the path of its
+                                kubeconfig once it is ready
+  cluster kubelets [flags]      load a scenario into a cluster that is there and
+                                answer for its kubelets until Ctrl-C
+  cluster check --scenario FILE say what a scenario contains, without running it
+  cluster stop|start metrics-server --dir DIR
+                                stop or start metrics-server in a running cluster
+
+cluster COMMAND --help tells the flags.
+`
+
+// errUsage is answered with exit status 2, all other errors with 1.
+var errUsage = errors.New("wrong usage")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	err := run(ctx, os.Args[1:])
+	stop()
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		fmt.Fprint(os.Stderr, usage)
+		os.Exit(2)
+	default:
+		fmt.Fprintln(os.Stderr, "cluster:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return errUsage
+	}
+	switch command, args := args[0], args[1:]; command {
+	case "binaries":
+		return runBinaries(ctx, args)
+	case "up":
+		return runUp(ctx, args)
+	case "kubelets":
+		return runKubelets(ctx, args)
+	case "check":
+		return runCheck(args)
+	case "stop", "start":
+		return runControl(ctx, command, args)
+	case "help", "-h", "--help":
+		fmt.Print(usage)
+		return nil
+	}
+	return errUsage
+}
+
+// newFlags returns flags whose errors are printed by parse.
+func newFlags(command string) *flag.FlagSet {
+	return flag.NewFlagSet("cluster "+command, flag.ContinueOnError)
+}
+
+// parse takes flags and no further arguments.
+func parse(flags *flag.FlagSet, args []string) error {
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return errUsage
+	}
+	if flags.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "unexpected argument %q\n", flags.Arg(0))
+		return errUsage
+	}
+	return nil
+}
+
+func runBinaries(ctx context.Context, args []string) error {
+	flags := newFlags("binaries")
+	root := rootFlag(flags)
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	set, err := find(ctx, *root)
+	if err == nil {
+		fmt.Println(set.Assets)
+	}
+	return err
+}
+
+func rootFlag(flags *flag.FlagSet) *string {
+	return flags.String("root", "", "the repository, whose bin/k8s takes the programs (default: the one this folder is in)")
+}
+
+func find(ctx context.Context, root string) (binaries.Set, error) {
+	if root == "" {
+		found, err := binaries.Root(".")
+		if err != nil {
+			return binaries.Set{}, err
+		}
+		root = found
+	}
+	return binaries.Find(ctx, binaries.Options{Root: root, Progress: os.Stderr})
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/killorder/killorder/test/cluster/cluster"
+	"github.com/killorder/killorder/test/cluster/pki"
+	"github.com/killorder/killorder/test/cluster/scenario"
+)
+
+// list is a flag that may be given several times.
+type list []string
+
+func (l *list) String() string     { return strings.Join(*l, " ") }
+func (l *list) Set(v string) error { *l = append(*l, v); return nil }
+
+func runUp(ctx context.Context, args []string) error {
+	flags := newFlags("up")
+	var extra list
+	root := rootFlag(flags)
+	file := flags.String("scenario", "", "scenario `file`: the nodes and pods (default: none)")
+	dir := flags.String("dir", "", "new `folder` for everything the cluster writes, removed in the end (default: a temporary one)")
+	resolution := flags.Duration("metric-resolution", 10*time.Second, "how often metrics-server reads the kubelets, at least 10s")
+	noWait := flags.Bool("no-wait", false, "be ready before metrics-server has figures for all nodes")
+	flags.Var(&extra, "apiserver-flag", "a `flag` for kube-apiserver, like --feature-gates=A=true; may be repeated")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	options := cluster.Options{Dir: *dir, Resolution: *resolution, APIServerFlags: extra, Progress: os.Stderr}
+	if *file != "" {
+		model, err := scenario.Load(*file)
+		if err != nil {
+			return err
+		}
+		options.Scenario = model
+	}
+	set, err := find(ctx, *root)
+	if err != nil {
+		return err
+	}
+	options.Binaries = set
+	return up(ctx, options, !*noWait)
+}
+
+func up(ctx context.Context, options cluster.Options, wait bool) error {
+	began := time.Now()
+	c, err := cluster.Start(ctx, options)
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	defer c.Stop()
+	if wait {
+		if err := c.WaitForMetrics(ctx); err != nil {
+			return interrupted(ctx, err)
+		}
+	}
+	fmt.Fprintf(os.Stderr, "ready after %s\n", time.Since(began).Round(100*time.Millisecond))
+	fmt.Println(c.Kubeconfig())
+	return c.Wait(ctx)
+}
+
+// interrupted makes being asked to stop no error.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func runKubelets(ctx context.Context, args []string) error {
+	flags := newFlags("kubelets")
+	file := flags.String("scenario", "", "scenario `file`: the nodes and pods")
+	kubeconfig := flags.String("kubeconfig", os.Getenv("KUBECONFIG"), "`kubeconfig` of an administrator")
+	caCert := flags.String("ca-cert", "", "`certificate` of the authority that signs kubelets and their callers")
+	caKey := flags.String("ca-key", "", "that authority's `key`")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if *file == "" || *kubeconfig == "" || *caCert == "" || *caKey == "" {
+		return fmt.Errorf("kubelets: --scenario, --kubeconfig, --ca-cert and --ca-key are needed")
+	}
+	model, err := scenario.Load(*file)
+	if err != nil {
+		return err
+	}
+	authority, err := pki.LoadAuthority(*caCert, *caKey)
+	if err != nil {
+		return err
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
+	if err != nil {
+		return err
+	}
+	server, err := cluster.Simulate(ctx, model, config, authority, os.Stderr)
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	fmt.Printf("%d nodes and %d pods loaded, kubelets answer\n", len(model.Nodes), model.Pods)
+	<-ctx.Done()
+	return server.Close()
+}
+
+func runCheck(args []string) error {
+	flags := newFlags("check")
+	file := flags.String("scenario", "", "scenario `file`")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	model, err := scenario.Load(*file)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s: %d nodes, %d pods, %d namespaces\n", *file, len(model.Nodes), model.Pods, len(model.Namespaces))
+	return nil
+}
+
+func runControl(ctx context.Context, command string, args []string) error {
+	if len(args) == 0 || args[0] != "metrics-server" {
+		return errUsage
+	}
+	flags := newFlags(command + " metrics-server")
+	dir := flags.String("dir", "", "the running cluster's `folder`")
+	if err := parse(flags, args[1:]); err != nil {
+		return err
+	}
+	if *dir == "" {
+		return errors.New("--dir is needed")
+	}
+	return cluster.Control(ctx, *dir, "metrics-server/"+command)
+}

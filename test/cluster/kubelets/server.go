@@ -1,0 +1,151 @@
+// Package kubelets answers, in one process, for the kubelets of many nodes:
+// /metrics/resource, /stats/summary and /configz over TLS, each node at an
+// address of its own in 127/8. Memory follows the scenario and is worked out
+// when asked for, so a node costs nothing until somebody reads it.
+package kubelets
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/killorder/killorder/test/cluster/pki"
+	"github.com/killorder/killorder/test/cluster/scenario"
+)
+
+// Server is a running set of simulated kubelets.
+type Server struct {
+	nodes    []*scenario.Node
+	listener net.Listener
+	guard    *guard
+	http     *http.Server
+	buffers  sync.Pool
+	// started is when the containers did, began when the usage curves did.
+	started, began time.Time
+}
+
+// Listen takes a free port, the same for all nodes. Answers come from Serve on.
+func Listen(nodes []*scenario.Node, authority *pki.Authority, client kubernetes.Interface, started time.Time) (*Server, error) {
+	certs, err := newCertificates(authority)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp4", "0.0.0.0:0")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		nodes: nodes, started: started, guard: newGuard(client),
+		buffers: sync.Pool{New: func() any { return new([]byte) }},
+	}
+	s.listener = tls.NewListener(loopbackOnly{listener}, s.tlsConfig(authority, certs))
+	s.http = &http.Server{
+		Handler:           s.handler(),
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          log.New(io.Discard, "", 0), // callers see handshake failures themselves
+	}
+	return s, nil
+}
+
+// Serve begins the usage curves and answers in the background until Close. The
+// objects have to be loaded by then: it reads the UIDs they got.
+func (s *Server) Serve() {
+	s.began = time.Now()
+	go func() { _ = s.http.Serve(s.listener) }()
+}
+
+// Address returns where the kubelet of a node answers.
+func (s *Server) Address(node *scenario.Node) netip.AddrPort {
+	port := s.listener.Addr().(*net.TCPAddr).AddrPort().Port()
+	return netip.AddrPortFrom(addressOf(node.Index), port)
+}
+
+// Close stops answering and drops open connections.
+func (s *Server) Close() error { return errors.Join(s.http.Close(), ignoreClosed(s.listener.Close())) }
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// loopbackOnly refuses connections from other machines. The listener is bound
+// to all addresses because one cannot listen on a block of them.
+type loopbackOnly struct{ net.Listener }
+
+func (l loopbackOnly) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if conn.LocalAddr().(*net.TCPAddr).IP.IsLoopback() {
+			return conn, nil
+		}
+		_ = conn.Close()
+	}
+}
+
+func (s *Server) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
+	mux.HandleFunc("GET /metrics/resource", s.metrics)
+	mux.HandleFunc("GET /stats/summary", s.summary)
+	mux.HandleFunc("GET /configz", s.configz)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		node := s.nodeOf(r)
+		if node == nil || node.Class.Kubelet.Unreachable {
+			panic(http.ErrAbortHandler) // drops the connection, as if nobody were there
+		}
+		status, err := s.guard.check(r, node.Name)
+		if errors.Is(err, context.Canceled) {
+			return
+		}
+		if status != http.StatusOK {
+			http.Error(w, http.StatusText(status), status)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) nodeOf(r *http.Request) *scenario.Node {
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	return s.nodeAt(local)
+}
+
+func (s *Server) sample(r *http.Request) *sample { return take(s.nodeOf(r), s.began, time.Now()) }
+
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
+	buf := s.buffers.Get().(*[]byte)
+	defer s.buffers.Put(buf)
+	*buf = appendResourceMetrics((*buf)[:0], s.sample(r), s.started)
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	_, _ = w.Write(*buf)
+}
+
+func (s *Server) summary(w http.ResponseWriter, r *http.Request) {
+	writeJSON(w, summary(s.sample(r), s.started, r.URL.Query().Get("only_cpu_and_memory") == "true"))
+}
+
+func (s *Server) configz(w http.ResponseWriter, r *http.Request) {
+	node := s.nodeOf(r)
+	at := s.Address(node)
+	writeJSON(w, configz(node, at.Addr().String(), int32(at.Port())))
+}
+
+func writeJSON(w http.ResponseWriter, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(value)
+}
