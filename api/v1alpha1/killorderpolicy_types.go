@@ -173,9 +173,8 @@ type WorkloadAtRisk struct {
 
 // Condition types and reasons of a KillOrderPolicy.
 const (
-	// ConditionAccepted is False while a part of the spec cannot be honoured, such as an unknown rule name.
-	ConditionAccepted   = "Accepted"
-	ReasonAccepted      = "Accepted"
-	ReasonUnknownRule   = "UnknownFindings"
-	ReasonSelectorError = "InvalidSelector"
+	// ConditionAccepted is False while the spec cannot be honoured; the policy before stays in force.
+	ConditionAccepted = "Accepted"
+	ReasonAccepted    = "Accepted"
+	ReasonInvalid     = "Invalid"
 )

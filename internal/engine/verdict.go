@@ -100,3 +100,9 @@ type Risk struct {
 	// Low: that killer's headroom is under riskHeadroomPercent of its limit.
 	Low bool
 }
+
+// AtRisk reports whether the node's order is one to publish first: a critical pod is at risk, or memory runs
+// short.
+func (v *Verdict) AtRisk() bool {
+	return v.Outlook.CriticalAtRisk || v.Outlook.NearerIsLow || v.Node.MemoryPressure == facts.StateTrue
+}

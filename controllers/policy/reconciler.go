@@ -1,0 +1,134 @@
+// Package policy keeps the one KillOrderPolicy: it makes its spec available to the other controllers, creates
+// it if it is missing, and writes the cluster's roll-up into its status. It never changes a spec.
+package policy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	apply "github.com/killorder/killorder/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"github.com/killorder/killorder/internal/extract"
+	"github.com/killorder/killorder/internal/publish"
+)
+
+// minInterval between two writes of the roll-up.
+const minInterval = time.Minute
+
+// Reconciler keeps the KillOrderPolicy.
+type Reconciler struct {
+	Client  client.Client
+	Current *Current
+	// Changed is called when another policy came into force.
+	Changed func(context.Context)
+	// Nodes sums up the nodes as last judged, Replicas counts the pods of workloads.
+	Nodes    func() []*publish.NodeSummary
+	Replicas func([]publish.WorkloadKey) map[publish.WorkloadKey]int32
+	// LastPass is when the nodes were last looked at, zero before.
+	LastPass func() time.Time
+	Clock    clock.PassiveClock
+}
+
+// +kubebuilder:rbac:groups=killorder.io,resources=killorderpolicies,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=killorder.io,resources=killorderpolicies/status,verbs=patch
+
+// Reconcile puts the policy in force and rolls the cluster up into its status.
+func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
+	policy := &v1alpha1.KillOrderPolicy{}
+	err := r.Client.Get(ctx, types.NamespacedName{Name: v1alpha1.PolicyName}, policy)
+	switch {
+	case apierrors.IsNotFound(err):
+		return ctrl.Result{}, r.create(ctx)
+	case err != nil:
+		return ctrl.Result{}, fmt.Errorf("read the KillOrderPolicy: %w", err)
+	}
+	accepted := r.enforce(ctx, policy)
+	pass := r.LastPass()
+	if last := policy.Status.LastPassAt; last != nil && pass.Sub(last.Time) < minInterval && sameVerdict(policy, accepted) {
+		return ctrl.Result{}, nil // the next pass comes back to it
+	}
+	return ctrl.Result{}, r.writeStatus(ctx, policy, accepted, pass)
+}
+
+// create makes the policy with the schema's defaults.
+func (r *Reconciler) create(ctx context.Context) error {
+	policy := &v1alpha1.KillOrderPolicy{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.PolicyName}}
+	err := r.Client.Create(ctx, policy, client.FieldOwner(publish.FieldManager))
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("create the default KillOrderPolicy: %w", err)
+	}
+	return nil
+}
+
+// enforce puts the policy in force if it can be; the one before stays in force otherwise.
+func (r *Reconciler) enforce(ctx context.Context, policy *v1alpha1.KillOrderPolicy) metav1.Condition {
+	c := metav1.Condition{
+		Type: v1alpha1.ConditionAccepted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAccepted,
+		Message: "The policy is in force.", ObservedGeneration: policy.Generation,
+	}
+	parsed, err := extract.NewPolicy(policy)
+	if err != nil {
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonInvalid, "The policy before stays in force: "+err.Error()
+		return c
+	}
+	if r.Current.replace(parsed, policy) {
+		r.Changed(ctx)
+	}
+	return c
+}
+
+// sameVerdict: the status already says that of this generation.
+func sameVerdict(policy *v1alpha1.KillOrderPolicy, accepted metav1.Condition) bool {
+	c := meta.FindStatusCondition(policy.Status.Conditions, v1alpha1.ConditionAccepted)
+	return c != nil && c.Status == accepted.Status && c.Reason == accepted.Reason && c.ObservedGeneration == accepted.ObservedGeneration
+}
+
+func (r *Reconciler) writeStatus(ctx context.Context, policy *v1alpha1.KillOrderPolicy, accepted metav1.Condition, pass time.Time) error {
+	status := policy.Status
+	if !pass.IsZero() {
+		status = publish.RollUp(r.Nodes(), r.Replicas)
+		status.LastPassAt = &metav1.Time{Time: pass.UTC().Truncate(time.Second)}
+	}
+	status.Conditions = policy.Status.DeepCopy().Conditions
+	accepted.LastTransitionTime = metav1.NewTime(r.Clock.Now().UTC().Truncate(time.Second))
+	meta.SetStatusCondition(&status.Conditions, accepted)
+
+	raw, err := json.Marshal(status)
+	if err != nil {
+		return fmt.Errorf("encode the KillOrderPolicy's status: %w", err)
+	}
+	s := &apply.KillOrderPolicyStatusApplyConfiguration{}
+	if err := json.Unmarshal(raw, s); err != nil {
+		return fmt.Errorf("convert the KillOrderPolicy's status: %w", err)
+	}
+	err = r.Client.Status().Apply(ctx, apply.KillOrderPolicy(policy.Name).WithStatus(s),
+		client.FieldOwner(publish.FieldManager), client.ForceOwnership)
+	if err != nil {
+		return fmt.Errorf("write the KillOrderPolicy's status: %w", err)
+	}
+	return nil
+}
+
+// SetUp registers the controller; passed returns a source that fires after each usage pass.
+func (r *Reconciler) SetUp(mgr ctrl.Manager, passed source.Source) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("killorderpolicy").
+		Watches(&v1alpha1.KillOrderPolicy{}, &handler.EnqueueRequestForObject{},
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WatchesRawSource(passed).
+		Complete(r)
+}

@@ -1,0 +1,59 @@
+// Package options is the operator's flags.
+package options
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"time"
+)
+
+// Options of the operator.
+type Options struct {
+	// MetricsAddress serves /metrics over HTTPS, authenticated and authorized; "0" turns it off.
+	MetricsAddress string
+	// ProbeAddress serves /healthz and /readyz.
+	ProbeAddress string
+	// LeaderElect among replicas; LeaderElectionNamespace holds the lease, "" means the Pod's own.
+	LeaderElect             bool
+	LeaderElectionNamespace string
+	// UsageInterval between two passes over the cluster's memory readings.
+	UsageInterval time.Duration
+	// StatusWritesPerSecond bounds writes of NodeKillOrders.
+	StatusWritesPerSecond float64
+	// Workers judge nodes at the same time.
+	Workers int
+}
+
+// Bind adds the flags to a flag set.
+func (o *Options) Bind(fs *flag.FlagSet) {
+	fs.StringVar(&o.MetricsAddress, "metrics-bind-address", ":8443",
+		"Address of the metrics endpoint: HTTPS, for clients that may get the non-resource URL /metrics. 0 turns it off.")
+	fs.StringVar(&o.ProbeAddress, "health-probe-bind-address", ":8081",
+		"Address of the probes /healthz and /readyz. 0 turns them off.")
+	fs.BoolVar(&o.LeaderElect, "leader-elect", true,
+		"Elect a leader, so that of several replicas one writes. Turn it off only for a single process outside the cluster.")
+	fs.StringVar(&o.LeaderElectionNamespace, "leader-election-namespace", "",
+		"Namespace of the leader election lease; empty means the operator's own, which only exists inside a cluster.")
+	fs.DurationVar(&o.UsageInterval, "usage-interval", 30*time.Second,
+		"Time between two passes over the cluster's memory readings, at least 5s. metrics-server has new ones each 15s to 60s.")
+	fs.Float64Var(&o.StatusWritesPerSecond, "status-writes-per-second", 15,
+		"Bound on status writes to the API server, for the whole cluster. Nodes at risk go first.")
+	fs.IntVar(&o.Workers, "workers", 2,
+		"Nodes judged at the same time. One node takes well under a millisecond, so more help only with slow API servers.")
+}
+
+// Validate says all that is wrong with the options, each with its flag.
+func (o *Options) Validate() error {
+	var errs []error
+	if o.UsageInterval < 5*time.Second || o.UsageInterval > 5*time.Minute {
+		errs = append(errs, fmt.Errorf("--usage-interval=%s: must be from 5s to 5m", o.UsageInterval))
+	}
+	if !(o.StatusWritesPerSecond > 0 && o.StatusWritesPerSecond <= 1000) {
+		errs = append(errs, fmt.Errorf("--status-writes-per-second=%v: must be above 0 and at most 1000", o.StatusWritesPerSecond))
+	}
+	if o.Workers < 1 || o.Workers > 64 {
+		errs = append(errs, fmt.Errorf("--workers=%d: must be from 1 to 64", o.Workers))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,48 @@
+package publish
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics counts what is written and what is held back.
+type Metrics struct {
+	writes   *prometheus.CounterVec
+	heldBack *prometheus.CounterVec
+	absurd   prometheus.Counter
+}
+
+// NewMetrics registers the metrics.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		writes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "killorder_writes_total",
+			Help: "Writes of NodeKillOrders to the API server, by result.",
+		}, []string{"result"}),
+		heldBack: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "killorder_writes_held_back_total",
+			Help: "Evaluations that ended in no write: the content is unchanged, was written less than 30 seconds ago, or waits for the write rate.",
+		}, []string{"reason"}),
+		absurd: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "killorder_usage_readings_absurd_total",
+			Help: "Readings left out of an evaluation because they are larger than the node.",
+		}),
+	}
+	r.MustRegister(m.writes, m.heldBack, m.absurd)
+	return m
+}
+
+// Written counts a write.
+func (m *Metrics) Written() { m.writes.WithLabelValues("written").Inc() }
+
+// WriteFailed counts a write that failed.
+func (m *Metrics) WriteFailed() { m.writes.WithLabelValues("failed").Inc() }
+
+// Unchanged counts an evaluation with nothing to write.
+func (m *Metrics) Unchanged() { m.heldBack.WithLabelValues("unchanged").Inc() }
+
+// HeldForInterval counts a write held back because the object was written a moment ago.
+func (m *Metrics) HeldForInterval() { m.heldBack.WithLabelValues("interval").Inc() }
+
+// HeldForTurn counts a write held back by the write rate.
+func (m *Metrics) HeldForTurn() { m.heldBack.WithLabelValues("rate").Inc() }
+
+// AbsurdReadings counts readings that cannot be true.
+func (m *Metrics) AbsurdReadings(n int) { m.absurd.Add(float64(n)) }
