@@ -8,31 +8,32 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// Attach completes a node with its pods, what the policy says of them, and the readings that can be used. A
-// reading that cannot be true (more than the node's capacity), that is older than the pod's container, or that
-// is older than the node's newest by more than the policy's MaxAge is left out: the pod's usage is then unknown.
-// It returns how many readings could not be true.
+// Attach completes a node with its pods, what the policy says of them, and the readings that can be used. An
+// amount that cannot be true (negative, or more than the node has), and a reading that is older than its container
+// or than the node's newest by more than the policy's MaxAge, are left out: usage is then unknown.
+// It returns how many amounts could not be true.
 func Attach(n *facts.Node, pods []*facts.Pod, r facts.Readings, p *Policy, namespace func(string) labels.Labels) (absurd int) {
-	a := attachment{node: n, capacity: n.Capacity}
-	if n.Capacity <= 0 {
-		a.capacity = facts.MaxBytes
-	}
-	a.nodeReading(r)
+	node, _ := r.Node(n.Name)
 	readings := make([]facts.PodReading, len(pods))
-	newest := a.node.Usage.ObservedAt
+	newest := node.ObservedAt
 	for i, pod := range pods {
 		readings[i], _ = r.Pod(pod.Namespace, pod.Name)
 		if readings[i].ObservedAt.After(newest) {
 			newest = readings[i].ObservedAt
 		}
 	}
-	a.notBefore = newest.Add(-p.MaxAge)
+	a := attachment{node: n, notBefore: newest.Add(-p.MaxAge)}
+	n.Usage.Source = r.Source()
+	a.nodeReading(&node)
 	n.Pods = make([]facts.PodState, len(pods))
 	for i, pod := range pods {
-		labels := namespace(pod.Namespace)
+		ns := namespace(pod.Namespace)
+		if ns == nil {
+			ns = facts.Labels(nil) // selectors look labels up without asking
+		}
 		n.Pods[i] = facts.PodState{
 			Pod: pod, WorkingSet: facts.Unknown,
-			Critical: p.Critical(pod, labels), Production: p.Production(pod.Namespace, labels),
+			Critical: p.Critical(pod, ns), Production: p.Production(pod.Namespace, ns),
 		}
 		a.podReading(&n.Pods[i], &readings[i])
 	}
@@ -42,44 +43,52 @@ func Attach(n *facts.Node, pods []*facts.Pod, r facts.Readings, p *Policy, names
 // attachment is one Attach at work.
 type attachment struct {
 	node      *facts.Node
-	capacity  int64
 	notBefore time.Time
-	absurd  int
+	absurd    int
 }
 
-func (a *attachment) nodeReading(r facts.Readings) {
-	u := &a.node.Usage
-	u.Source = r.Source()
-	reading, ok := r.Node(a.node.Name)
-	if !ok {
+// usable reports whether a reading was made, and not too long before the node's newest.
+func (a *attachment) usable(observedAt time.Time) bool {
+	return !observedAt.IsZero() && !observedAt.Before(a.notBefore)
+}
+
+func (a *attachment) nodeReading(r *facts.NodeReading) {
+	if !a.usable(r.ObservedAt) {
 		return
 	}
-	u.WorkingSet, u.PodsWorkingSet, u.Available = a.sane(reading.WorkingSet), a.sane(reading.PodsWorkingSet), a.sane(reading.Available)
-	u.SwapCapacity = max(u.SwapCapacity, reading.SwapCapacity)
-	u.ObservedAt = reading.ObservedAt
+	u := &a.node.Usage
+	u.WorkingSet, u.PodsWorkingSet, u.Available = a.ram(r.WorkingSet), a.ram(r.PodsWorkingSet), a.ram(r.Available)
+	u.SwapCapacity = min(max(u.SwapCapacity, r.SwapCapacity), facts.MaxBytes)
+	u.ObservedAt = r.ObservedAt
 }
 
-// sane returns the amount, or Unknown and counts it if it cannot be true.
-func (a *attachment) sane(bytes int64) int64 {
-	if bytes < 0 {
-		return facts.Unknown
+// ram returns an amount of the node's memory, or Unknown if it cannot be true.
+func (a *attachment) ram(bytes int64) int64 { return a.within(bytes, a.node.Capacity) }
+
+// swap returns an amount of the node's swap, or Unknown if it cannot be true.
+func (a *attachment) swap(bytes int64) int64 { return a.within(bytes, a.node.Usage.SwapCapacity) }
+
+// within returns the amount, or Unknown and counts it if it cannot be true: negative, or above what there is, where
+// that is known.
+func (a *attachment) within(bytes, most int64) int64 {
+	if most <= 0 {
+		most = facts.MaxBytes
 	}
-	if bytes > a.capacity {
+	if bytes >= 0 && bytes <= most {
+		return bytes
+	}
+	if bytes != facts.Unknown {
 		a.absurd++
-		return facts.Unknown
 	}
-	return bytes
+	return facts.Unknown
 }
 
 func (a *attachment) podReading(p *facts.PodState, r *facts.PodReading) {
-	if r.ObservedAt.IsZero() {
-		return
-	}
 	started := time.Unix(0, p.Started())
-	if r.ObservedAt.Before(a.notBefore) || r.ObservedAt.Before(started) || !p.AnyRunning() {
+	if !a.usable(r.ObservedAt) || r.ObservedAt.Before(started) || !p.AnyRunning() {
 		return
 	}
-	if p.WorkingSet = a.sane(r.WorkingSet); p.WorkingSet == facts.Unknown {
+	if p.WorkingSet = a.ram(r.WorkingSet); p.WorkingSet == facts.Unknown {
 		return
 	}
 	if u := &a.node.Usage; u.ObservedAt.IsZero() || r.ObservedAt.Before(u.ObservedAt) {
@@ -88,14 +97,17 @@ func (a *attachment) podReading(p *facts.PodState, r *facts.PodReading) {
 	p.Growth = growth(r, started)
 	p.Usage = make([]facts.ContainerUsage, len(p.Containers))
 	for i := range p.Containers {
-		p.Usage[i] = containerUsage(r.Containers, p.Containers[i].Name)
+		p.Usage[i] = a.containerUsage(r, &p.Containers[i])
 	}
 }
 
-func containerUsage(readings []facts.ContainerReading, name string) facts.ContainerUsage {
-	for i := range readings {
-		if readings[i].Name == name {
-			return readings[i].ContainerUsage
+func (a *attachment) containerUsage(r *facts.PodReading, c *facts.Container) facts.ContainerUsage {
+	if r.ObservedAt.Before(time.Unix(0, c.Started)) {
+		return facts.NoContainerUsage // it was another container's, before a restart
+	}
+	for i := range r.Containers {
+		if u := &r.Containers[i]; u.Name == c.Name {
+			return facts.ContainerUsage{WorkingSet: a.ram(u.WorkingSet), RSS: a.ram(u.RSS), Swap: a.swap(u.Swap)}
 		}
 	}
 	return facts.NoContainerUsage
