@@ -26,7 +26,7 @@ func Node(n *corev1.Node) facts.Node {
 	}
 	f.Linux = f.NotLinux == ""
 	if s := n.Status.NodeInfo.Swap; s != nil && s.Capacity != nil {
-		f.Usage.SwapCapacity = max(*s.Capacity, 0)
+		f.Usage.SwapCapacity = min(max(*s.Capacity, 0), facts.MaxBytes)
 	}
 	for i := range n.Status.Conditions {
 		if c := &n.Status.Conditions[i]; c.Type == corev1.NodeMemoryPressure {

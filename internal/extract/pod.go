@@ -88,9 +88,11 @@ func container(name string, kind facts.ContainerKind, r corev1.ResourceRequireme
 	if s == nil {
 		return c
 	}
-	if s.State.Running != nil {
+	if r := s.State.Running; r != nil {
 		c.Running = true
-		c.Started = s.State.Running.StartedAt.UnixNano()
+		if !r.StartedAt.IsZero() {
+			c.Started = r.StartedAt.UnixNano()
+		}
 	}
 	if s.Resources != nil && s.Resources.Limits != nil {
 		c.Limit = memory(s.Resources.Limits) // as actuated, after an in-place resize

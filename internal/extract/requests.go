@@ -19,7 +19,13 @@ func memory(l corev1.ResourceList) int64 {
 
 // Bytes of a quantity, rounded up and kept within 0..facts.MaxBytes.
 func Bytes(q resource.Quantity) int64 {
-	return min(max(q.Value(), 0), facts.MaxBytes)
+	switch {
+	case q.Sign() < 0:
+		return 0
+	case q.CmpInt64(facts.MaxBytes) > 0:
+		return facts.MaxBytes // sums of quantities may not fit an int64, where Value wraps around
+	}
+	return q.Value()
 }
 
 // effectiveRequest mirrors GetResourceRequestQuantity for memory (kubernetes/pkg/api/v1/resource/helpers.go,
@@ -43,11 +49,12 @@ func adjShare(p *corev1.Pod) int64 {
 		return 0
 	}
 	requested := memory(p.Spec.Resources.Requests)
-	if requested == 0 {
+	sharers := int64(len(p.Spec.Containers) + len(p.Spec.InitContainers))
+	if requested == 0 || sharers == 0 {
 		return 0
 	}
 	given := memory(resourcehelper.AggregateContainerRequests(p, resourcehelper.PodResourcesOptions{}))
-	return max(requested-given, 0) / int64(len(p.Spec.Containers)+len(p.Spec.InitContainers))
+	return max(requested-given, 0) / sharers
 }
 
 // podLimit is the pod-level memory limit, as actuated where the status says; 0 if none is set.
