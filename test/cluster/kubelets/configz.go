@@ -1,36 +1,39 @@
 package kubelets
 
 import (
-	"time"
+	_ "embed"
+	"encoding/json"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubeletconfig "k8s.io/kubelet/config/v1beta1"
 
 	"github.com/killorder/killorder/test/cluster/scenario"
 )
 
+// configzBase is the part of a real kubelet's /configz that no scenario
+// changes, so that readers meet all the fields they would meet on a node.
+//
+//go:embed configz.json
+var configzBase []byte
+
 // configz is the answer of /configz: the configuration in force, under the
 // name that the kubelet registers it with.
-func configz(node *scenario.Node, address string, port int32) map[string]kubeletconfig.KubeletConfiguration {
+func configz(node *scenario.Node, address string, port int32) (map[string]*kubeletconfig.KubeletConfiguration, error) {
 	k := &node.Class.Kubelet
-	return map[string]kubeletconfig.KubeletConfiguration{"kubeletconfig": {
-		TypeMeta:                         metav1.TypeMeta{Kind: "KubeletConfiguration", APIVersion: "kubelet.config.k8s.io/v1beta1"},
-		Address:                          address,
-		Port:                             port,
-		NodeStatusUpdateFrequency:        metav1.Duration{Duration: 10 * time.Second},
-		MaxPods:                          int32(node.Class.Capacity.Pods().Value()),
-		CgroupDriver:                     "systemd",
-		OOMScoreAdj:                      new(int32(-999)),
-		EvictionHard:                     k.EvictionHard,
-		EvictionSoft:                     k.EvictionSoft,
-		EvictionSoftGracePeriod:          k.EvictionSoftGracePeriod,
-		EvictionMinimumReclaim:           k.EvictionMinimumReclaim,
-		EvictionPressureTransitionPeriod: metav1.Duration{Duration: 5 * time.Minute},
-		MergeDefaultEvictionSettings:     &k.MergeDefaultEvictionSettings,
-		KubeReserved:                     k.KubeReserved,
-		SystemReserved:                   k.SystemReserved,
-		EnforceNodeAllocatable:           k.EnforceNodeAllocatable,
-		MemorySwap:                       kubeletconfig.MemorySwapConfiguration{SwapBehavior: k.SwapBehavior},
-		SingleProcessOOMKill:             k.SingleProcessOOMKill,
-	}}
+	config := &kubeletconfig.KubeletConfiguration{}
+	if err := json.Unmarshal(configzBase, config); err != nil {
+		return nil, err
+	}
+	config.Address, config.Port = address, port
+	config.MaxPods = int32(node.Class.Capacity.Pods().Value())
+	config.EvictionHard = k.EvictionHard
+	config.EvictionSoft = k.EvictionSoft
+	config.EvictionSoftGracePeriod = k.EvictionSoftGracePeriod
+	config.EvictionMinimumReclaim = k.EvictionMinimumReclaim
+	config.MergeDefaultEvictionSettings = &k.MergeDefaultEvictionSettings
+	config.KubeReserved = k.KubeReserved
+	config.SystemReserved = k.SystemReserved
+	config.EnforceNodeAllocatable = k.EnforceNodeAllocatable
+	config.MemorySwap.SwapBehavior = k.SwapBehavior
+	config.SingleProcessOOMKill = k.SingleProcessOOMKill
+	return map[string]*kubeletconfig.KubeletConfiguration{"kubeletconfig": config}, nil
 }

@@ -142,7 +142,12 @@ func (s *Server) summary(w http.ResponseWriter, r *http.Request) {
 func (s *Server) configz(w http.ResponseWriter, r *http.Request) {
 	node := s.nodeOf(r)
 	at := s.Address(node)
-	writeJSON(w, configz(node, at.Addr().String(), int32(at.Port())))
+	config, err := configz(node, at.Addr().String(), int32(at.Port()))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	writeJSON(w, config)
 }
 
 func writeJSON(w http.ResponseWriter, value any) {
