@@ -27,18 +27,14 @@ type Pods interface {
 	Node(name string) []*facts.Pod
 }
 
-// Usage is the readings, and whether a first pass over them was made: until then there is nothing to publish.
-type Usage interface {
-	facts.Readings
-	Passed() bool
-}
-
 // Reconciler keeps the order of one node at a time.
 type Reconciler struct {
 	// Client reads from the manager's cache and writes to the API server.
-	Client  client.Client
-	Pods    Pods
-	Usage   Usage
+	Client client.Client
+	Pods   Pods
+	Usage  facts.Readings
+	// Passed: a first pass over the readings was made; until then there is nothing to publish.
+	Passed  func() bool
 	Policy  func() *extract.Policy
 	Writer  *publish.Writer
 	Gate    *publish.Gate
@@ -71,7 +67,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	case !hasNode, hasOrder && !ownedBy(order, node.UID):
 		r.forget(req.Name)
 		return ctrl.Result{}, r.delete(ctx, order)
-	case !r.Usage.Passed():
+	case !r.Passed():
 		return ctrl.Result{}, nil // the first pass enqueues every node
 	}
 	if !hasOrder {
@@ -110,8 +106,12 @@ func (r *Reconciler) decide(node *corev1.Node, state *state, current version, po
 	absurd := extract.Attach(&f, r.Pods.Node(node.Name), r.Usage, policy, r.namespaceLabels())
 	r.Metrics.AbsurdReadings(absurd)
 	verdict := engine.Evaluate(&f, &policy.Policy, now)
-	verdict, state.challenger = publish.Settle(verdict, &policy.Policy, current.status, state.challenger)
-	next := publish.Status(&verdict, &policy.Policy, current.status, policy.TopN, current.generation, now)
+	prev := current.status
+	if prev == nil {
+		prev = &v1alpha1.NodeKillOrderStatus{}
+	}
+	verdict, state.challenger = publish.Settle(verdict, &policy.Policy, prev, state.challenger)
+	next := publish.Status(&verdict, &policy.Policy, prev, policy.TopN, current.generation, now)
 	return &next, verdict
 }
 

@@ -18,10 +18,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	apply "github.com/killorder/killorder/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"github.com/killorder/killorder/controllers/trigger"
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/publish"
 )
@@ -43,7 +43,7 @@ type Reconciler struct {
 	Clock    clock.PassiveClock
 }
 
-// +kubebuilder:rbac:groups=killorder.io,resources=killorderpolicies,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=killorder.io,resources=killorderpolicies,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=killorder.io,resources=killorderpolicies/status,verbs=patch
 
 // Reconcile puts the policy in force and rolls the cluster up into its status.
@@ -64,11 +64,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	return ctrl.Result{}, r.writeStatus(ctx, policy, accepted, pass)
 }
 
-// create makes the policy with the schema's defaults.
+// create makes the policy with the schema's defaults. It names no field of the spec, so it owns none.
 func (r *Reconciler) create(ctx context.Context) error {
-	policy := &v1alpha1.KillOrderPolicy{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.PolicyName}}
-	err := r.Client.Create(ctx, policy, client.FieldOwner(publish.FieldManager))
-	if err != nil && !apierrors.IsAlreadyExists(err) {
+	err := r.Client.Apply(ctx, apply.KillOrderPolicy(v1alpha1.PolicyName), client.FieldOwner(publish.FieldManager))
+	if err != nil {
 		return fmt.Errorf("create the default KillOrderPolicy: %w", err)
 	}
 	return nil
@@ -123,12 +122,12 @@ func (r *Reconciler) writeStatus(ctx context.Context, policy *v1alpha1.KillOrder
 	return nil
 }
 
-// SetUp registers the controller; passed returns a source that fires after each usage pass.
-func (r *Reconciler) SetUp(mgr ctrl.Manager, passed source.Source) error {
+// SetUp registers the controller; passed fires after each usage pass.
+func (r *Reconciler) SetUp(mgr ctrl.Manager, passed *trigger.Trigger) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("killorderpolicy").
 		Watches(&v1alpha1.KillOrderPolicy{}, &handler.EnqueueRequestForObject{},
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		WatchesRawSource(passed).
+		WatchesRawSource(passed.Source(v1alpha1.PolicyName)).
 		Complete(r)
 }

@@ -2,6 +2,7 @@ package extract
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -9,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/facts"
@@ -53,35 +53,55 @@ func DefaultPolicy() *Policy {
 // podSelector, where absent means that no pod is selected. The error names the field.
 func NewPolicy(k *v1alpha1.KillOrderPolicy) (*Policy, error) {
 	s := &k.Spec
+	if err := inRange(s); err != nil {
+		return nil, err
+	}
 	p := &Policy{
 		Policy: facts.Policy{
-			TopN:                min(or(int(s.TopN), defaultTopN), v1alpha1.MaxTopN),
+			TopN:                or(int(s.TopN), defaultTopN),
 			RiskRank:            or(int(s.Critical.RiskRank), defaultRiskRank),
-			RiskHeadroomPercent: defaultRiskHeadroomPercent,
+			RiskHeadroomPercent: int(deref(s.Critical.RiskHeadroomPercent, defaultRiskHeadroomPercent)),
 			NearLimitPercent:    or(int(s.NearLimitPercent), defaultNearLimitPercent),
 			MaxAge:              or(time.Duration(s.Usage.MaxAgeSeconds)*time.Second, defaultMaxAge),
 			DisabledFindings:    make(map[string]bool, len(s.DisabledFindings)),
 		},
-		minPriority: defaultMinPriority,
-	}
-	if s.Critical.MinPriority != nil {
-		p.minPriority = *s.Critical.MinPriority
-	}
-	if s.Critical.RiskHeadroomPercent != nil {
-		p.RiskHeadroomPercent = int(*s.Critical.RiskHeadroomPercent)
+		minPriority: deref(s.Critical.MinPriority, defaultMinPriority),
 	}
 	for _, name := range s.DisabledFindings {
 		p.DisabledFindings[name] = true
 	}
-	return p, p.parse(s)
+	if err := p.parse(s); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// inRange holds a policy read from a file to the ranges that the schema has; 0 stands for not set.
+func inRange(s *v1alpha1.KillOrderPolicySpec) error {
+	for _, f := range []struct {
+		path               string
+		value, least, most int32
+	}{
+		{"topN", s.TopN, 1, v1alpha1.MaxTopN},
+		{"nearLimitPercent", s.NearLimitPercent, 1, 100},
+		{"usage.maxAgeSeconds", s.Usage.MaxAgeSeconds, 15, 600},
+		{"critical.riskRank", s.Critical.RiskRank, 1, v1alpha1.MaxTopN},
+		{"critical.riskHeadroomPercent", deref(s.Critical.RiskHeadroomPercent, 0), 0, 100},
+		{"critical.minPriority", deref(s.Critical.MinPriority, 0), math.MinInt32, v1alpha1.MaxCriticalPriority},
+	} {
+		if f.value != 0 && (f.value < f.least || f.value > f.most) {
+			return fmt.Errorf("spec.%s: %d is not from %d to %d", f.path, f.value, f.least, f.most)
+		}
+	}
+	return nil
 }
 
 func (p *Policy) parse(s *v1alpha1.KillOrderPolicySpec) (err error) {
-	hard := s.AssumedEvictionHard
-	if hard == (intstr.IntOrString{}) {
-		hard = intstr.FromString(defaultEvictionHard)
+	hard := defaultEvictionHard
+	if s.AssumedEvictionHard != nil {
+		hard = s.AssumedEvictionHard.String()
 	}
-	if p.AssumedEvictionHard, err = Threshold(hard.String()); err != nil {
+	if p.AssumedEvictionHard, err = Threshold(hard); err != nil {
 		return fmt.Errorf("spec.assumedEvictionHard: %w", err)
 	}
 	for _, f := range []struct {
@@ -111,6 +131,13 @@ func or[T comparable](v, otherwise T) T {
 	return v
 }
 
+func deref(v *int32, otherwise int32) int32 {
+	if v == nil {
+		return otherwise
+	}
+	return *v
+}
+
 // Critical reports whether the pod is a critical workload: by priority, by its labels, or by its namespace's.
 func (p *Policy) Critical(pod *facts.Pod, namespace labels.Labels) bool {
 	return (pod.Priority >= p.minPriority && pod.Priority <= v1alpha1.MaxCriticalPriority) ||
@@ -130,7 +157,7 @@ func (p *Policy) Production(name string, namespace labels.Labels) bool {
 func Threshold(value string) (facts.Threshold, error) {
 	if number, ok := strings.CutSuffix(value, "%"); ok {
 		percent, err := strconv.ParseFloat(number, 32)
-		if err != nil || percent < 0 || percent > 100 {
+		if err != nil || !(percent >= 0 && percent <= 100) { // NaN is neither
 			return facts.Threshold{}, fmt.Errorf("%q is not a percentage from 0%% to 100%%", value)
 		}
 		if percent == 0 || value == "100%" {

@@ -43,6 +43,9 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 		"Nodes judged at the same time. One node takes well under a millisecond, so more help only with slow API servers.")
 }
 
+// UsageTimeout bounds one request for readings, so that a pass ends before the next begins.
+func (o *Options) UsageTimeout() time.Duration { return min(20*time.Second, o.UsageInterval*2/3) }
+
 // Validate says all that is wrong with the options, each with its flag.
 func (o *Options) Validate() error {
 	var errs []error

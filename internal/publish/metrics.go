@@ -9,8 +9,8 @@ type Metrics struct {
 	absurd   prometheus.Counter
 }
 
-// NewMetrics registers the metrics.
-func NewMetrics(r prometheus.Registerer) *Metrics {
+// NewMetrics registers the metrics, that of the gate's queue included.
+func NewMetrics(r prometheus.Registerer, gate *Gate) *Metrics {
 	m := &Metrics{
 		writes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "killorder_writes_total",
@@ -25,7 +25,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Help: "Readings left out of an evaluation because they are larger than the node.",
 		}),
 	}
-	r.MustRegister(m.writes, m.heldBack, m.absurd)
+	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "killorder_writes_waiting",
+		Help: "Nodes whose NodeKillOrder waits for the write rate.",
+	}, func() float64 { return float64(gate.Waiting()) })
+	r.MustRegister(m.writes, m.heldBack, m.absurd, waiting)
 	return m
 }
 

@@ -64,17 +64,12 @@ func settleEviction(exact []evict.Victim, prev []v1alpha1.EvictionVictim, places
 		settleClass(&order[i], before[order[i].UID])
 	}
 	evict.Sort(order)
-	order = closest(order, places, func(v *evict.Victim) int {
+	return closest(order, places, func(v *evict.Victim) int {
 		if p := before[v.UID]; p != nil {
 			return int(p.Rank)
 		}
 		return math.MaxInt
 	}, clearlyEvictedBefore)
-	for i := range order {
-		order[i].Tied = (i > 0 && !clearlyEvictedBefore(&order[i-1], &order[i])) ||
-			(i+1 < len(order) && !clearlyEvictedBefore(&order[i], &order[i+1]))
-	}
-	return order
 }
 
 // settleClass keeps a pod on the side of its request where it was published, or, if it was not, within its

@@ -15,10 +15,12 @@ import (
 )
 
 // Status is what a NodeKillOrder says of a verdict, its orders cut at top (0: not at all). With the previous
-// status, figures that moved by no more than the Band stay as they were, and conditions keep their transition
-// times; without one everything is exact. generation is the object's.
+// status (an empty one before the first), figures that moved by no more than the Band stay as they were, pods
+// within the Band of each other are marked tied, and conditions keep their transition times; with nil everything
+// is exact. generation is the object's.
 func Status(v *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrderStatus, top int, generation int64, now time.Time) v1alpha1.NodeKillOrderStatus {
-	if prev == nil {
+	exact := prev == nil
+	if exact {
 		prev = &v1alpha1.NodeKillOrderStatus{}
 	}
 	s := v1alpha1.NodeKillOrderStatus{
@@ -30,6 +32,9 @@ func Status(v *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrderStat
 		OOMOrder:      oomOrder(v, prev.OOMOrder, top),
 		LimitOrder:    limitOrder(v.Limits, prev.LimitOrder, top),
 		CulpritRef:    culpritRef(v.Culprit, prev.CulpritRef),
+	}
+	if !exact {
+		markTies(s.EvictionOrder)
 	}
 	s.Conditions = conditions(v, p, prev.Conditions, generation, now)
 	return s
@@ -173,6 +178,26 @@ func evictionOrder(order []evict.Victim, prev []v1alpha1.EvictionVictim, top int
 		out = append(out, e)
 	}
 	return out
+}
+
+// markTies goes by the published figures, which do not move with each reading.
+func markTies(order []v1alpha1.EvictionVictim) {
+	for i := range order {
+		order[i].Tied = (i > 0 && within(&order[i-1], &order[i])) || (i+1 < len(order) && within(&order[i], &order[i+1]))
+	}
+}
+
+// within reports whether only noise orders two neighbours.
+func within(a, b *v1alpha1.EvictionVictim) bool {
+	if a.Priority != b.Priority || a.Reason != b.Reason {
+		return false
+	}
+	if a.Usage == nil || b.Usage == nil {
+		return a.Usage == b.Usage && (a.Reason == v1alpha1.ReasonNoKubeletStats || a.Request.Cmp(b.Request) == 0)
+	}
+	overA, overB := a.Usage.Value()-a.Request.Value(), b.Usage.Value()-b.Request.Value()
+	band := Band(max(a.Usage.Value(), b.Usage.Value()))
+	return overA-overB <= band && overB-overA <= band
 }
 
 func oomOrder(v *engine.Verdict, prev []v1alpha1.OOMVictim, top int) []v1alpha1.OOMVictim {

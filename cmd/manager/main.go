@@ -1,0 +1,53 @@
+// Command manager is the killorder operator.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+
+	"github.com/killorder/killorder/internal/app"
+	"github.com/killorder/killorder/internal/options"
+)
+
+// version is set when a release is built.
+var version = "dev"
+
+func main() {
+	o, logs := &options.Options{}, &zap.Options{}
+	o.Bind(flag.CommandLine)
+	logs.BindFlags(flag.CommandLine)
+	flag.Usage = usage
+	flag.Parse()
+	ctrl.SetLogger(zap.New(zap.UseFlagOptions(logs)))
+	log := ctrl.Log.WithName("setup")
+	if err := o.Validate(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		log.Error(err, "no cluster to work on")
+		os.Exit(1)
+	}
+	log.Info("starting", "version", version)
+	if err := app.Run(ctrl.SetupSignalHandler(), config, o); err != nil {
+		log.Error(err, "stopped")
+		os.Exit(1)
+	}
+}
+
+func usage() {
+	fmt.Fprint(flag.CommandLine.Output(), `manager keeps a NodeKillOrder for every Node: who dies first if it runs out of memory.
+
+Usage: manager [flags]
+
+It works on the cluster it runs in, or on that of --kubeconfig or $KUBECONFIG outside of one.
+
+Flags:
+`)
+	flag.PrintDefaults()
+}

@@ -1,0 +1,135 @@
+// Package app wires the operator together.
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/controllers/nodekillorder"
+	"github.com/killorder/killorder/controllers/policy"
+	"github.com/killorder/killorder/controllers/trigger"
+	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/options"
+	"github.com/killorder/killorder/internal/podcache"
+	"github.com/killorder/killorder/internal/publish"
+	"github.com/killorder/killorder/internal/usage"
+	"github.com/killorder/killorder/internal/usage/metricsapi"
+)
+
+// Scheme of what the operator reads and writes.
+func Scheme() (*runtime.Scheme, error) {
+	s := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(s); err != nil {
+			return nil, fmt.Errorf("build the scheme: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// Run runs the operator until the context ends.
+func Run(ctx context.Context, config *rest.Config, o *options.Options) error {
+	config = rest.CopyConfig(config)
+	// Reads are a handful of watches and two lists a pass; writes have a gate of their own. The client-side
+	// limit is only a fuse.
+	config.QPS, config.Burst = 100, 200
+	mgr, err := newManager(config, o)
+	if err != nil {
+		return err
+	}
+	if err := wire(mgr, config, o); err != nil {
+		return err
+	}
+	if err := mgr.Start(ctx); err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
+	return nil
+}
+
+// wire connects sources, caches, controllers and the gate, and hands them to the manager.
+func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
+	source, err := metricsapi.New(config, o.UsageTimeout())
+	if err != nil {
+		return fmt.Errorf("usage from metrics.k8s.io: %w", err)
+	}
+	pods, err := podcache.New(config)
+	if err != nil {
+		return fmt.Errorf("cache of pods: %w", err)
+	}
+	clock := clock.RealClock{}
+	store := usage.NewStore(engine.UnavailableAfter, clock.Now)
+	nodes, rollUp := &trigger.Trigger{}, &trigger.Trigger{}
+	gate := publish.NewGate(o.StatusWritesPerSecond, nodes.AddFirst)
+	runner := &usage.Runner{
+		Source: source, Store: store, Interval: o.UsageInterval,
+		Log: mgr.GetLogger().WithName("usage"), Metrics: usage.NewMetrics(metrics.Registry),
+	}
+	current := &policy.Current{}
+	orders := &nodekillorder.Reconciler{
+		Client: mgr.GetClient(), Pods: pods, Usage: store, Policy: current.Get,
+		Passed: func() bool { return !runner.Status().At.IsZero() },
+		Writer: &publish.Writer{Client: mgr.GetClient()}, Gate: gate,
+		Metrics: publish.NewMetrics(metrics.Registry, gate), Clock: clock,
+	}
+	policies := &policy.Reconciler{
+		Client: mgr.GetClient(), Current: current, Clock: clock,
+		Changed:  func(ctx context.Context) { orders.EveryNode(ctx, nodes) },
+		Nodes:    orders.Summaries,
+		Replicas: replicasIn(pods),
+		LastPass: func() time.Time { return runner.Status().At },
+	}
+	pods.OnChange(nodes.Add)
+	runner.OnPass = func() {
+		orders.EveryNode(context.Background(), nodes)
+		rollUp.Add(v1alpha1.PolicyName)
+	}
+	for _, add := range []func() error{
+		func() error { return mgr.Add(pods) },
+		func() error { return mgr.Add(runner) },
+		func() error { return mgr.Add(manager.RunnableFunc(gate.Start)) },
+		func() error { return orders.SetUp(mgr, nodes, o.Workers) },
+		func() error { return policies.SetUp(mgr, rollUp) },
+		func() error { return addProbes(mgr, pods) },
+	} {
+		if err := add(); err != nil {
+			return fmt.Errorf("wire the operator: %w", err)
+		}
+	}
+	return nil
+}
+
+// replicasIn counts the pods of workloads in the cache.
+func replicasIn(pods *podcache.Cache) func([]publish.WorkloadKey) map[publish.WorkloadKey]int32 {
+	return func(of []publish.WorkloadKey) map[publish.WorkloadKey]int32 {
+		counts := make(map[publish.WorkloadKey]int32, len(of))
+		for _, k := range of {
+			counts[k] = 0
+		}
+		if len(of) == 0 {
+			return counts
+		}
+		for _, node := range pods.Nodes() {
+			for _, p := range pods.Node(node) {
+				if k := publish.KeyOf(p); hasKey(counts, k) {
+					counts[k]++
+				}
+			}
+		}
+		return counts
+	}
+}
+
+func hasKey[K comparable, V any](m map[K]V, k K) bool {
+	_, ok := m[k]
+	return ok
+}
