@@ -1,0 +1,167 @@
+package extract
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// Configz is a kubelet's answer to /configz.
+type Configz struct {
+	Kubelet *KubeletConfiguration `json:"kubeletconfig"`
+}
+
+// KubeletConfiguration is the part of kubelet.config.k8s.io/v1beta1 that decides who dies. The upstream type
+// brings logging and tracing libraries with it, and this one is as strict about the fields it has.
+type KubeletConfiguration struct {
+	EvictionHard                 map[string]string `json:"evictionHard,omitempty"`
+	EvictionSoft                 map[string]string `json:"evictionSoft,omitempty"`
+	EvictionSoftGracePeriod      map[string]string `json:"evictionSoftGracePeriod,omitempty"`
+	MergeDefaultEvictionSettings bool              `json:"mergeDefaultEvictionSettings,omitempty"`
+	KubeReserved                 map[string]string `json:"kubeReserved,omitempty"`
+	SystemReserved               map[string]string `json:"systemReserved,omitempty"`
+	EnforceNodeAllocatable       []string          `json:"enforceNodeAllocatable,omitempty"`
+	CgroupsPerQOS                *bool             `json:"cgroupsPerQOS,omitempty"`
+	MemorySwap                   MemorySwap        `json:"memorySwap,omitempty"`
+	SingleProcessOOMKill         *bool             `json:"singleProcessOOMKill,omitempty"`
+	// ChangeDetection has a default that nobody changes: it tells whether defaults have been filled in.
+	ChangeDetection string `json:"configMapAndSecretChangeDetectionStrategy,omitempty"`
+}
+
+// MemorySwap is the kubelet's memorySwap.
+type MemorySwap struct {
+	SwapBehavior string `json:"swapBehavior,omitempty"`
+}
+
+const (
+	signalMemoryAvailable = "memory.available"
+	resourceMemory        = "memory"
+	enforcePods           = "pods"
+	limitedSwap           = "LimitedSwap"
+	// defaultKubeletEvictionHard is in DefaultEvictionHard (kubernetes/pkg/kubelet/eviction/defaults_linux.go,
+	// v1.37.2); for Windows it is the same.
+	defaultKubeletEvictionHard = "100Mi"
+)
+
+// ParseConfigz returns what a kubelet's answer to /configz, or a bare KubeletConfiguration, says. The error
+// names the field.
+func ParseConfigz(answer []byte) (*facts.KubeletConfig, error) {
+	var c Configz
+	if err := json.Unmarshal(answer, &c); err != nil {
+		return nil, err
+	}
+	if c.Kubelet == nil {
+		c.Kubelet = new(KubeletConfiguration)
+		if err := json.Unmarshal(answer, c.Kubelet); err != nil {
+			return nil, err
+		}
+	}
+	return KubeletConfig(c.Kubelet)
+}
+
+// KubeletConfig returns the facts of a kubelet's configuration. The error names the field.
+func KubeletConfig(c *KubeletConfiguration) (f *facts.KubeletConfig, err error) {
+	f = &facts.KubeletConfig{
+		PodsEnforced:         podsEnforced(c),
+		LimitedSwap:          c.MemorySwap.SwapBehavior == limitedSwap,
+		SingleProcessOOMKill: c.SingleProcessOOMKill != nil && *c.SingleProcessOOMKill,
+	}
+	if f.EvictionHard, err = evictionHard(c); err != nil {
+		return nil, err
+	}
+	if f.EvictionSoft, f.SoftGrace, err = evictionSoft(c); err != nil {
+		return nil, err
+	}
+	if f.KubeReserved, err = reserved("kubeReserved", c.KubeReserved); err != nil {
+		return nil, err
+	}
+	if f.SystemReserved, err = reserved("systemReserved", c.SystemReserved); err != nil {
+		return nil, err
+	}
+	return f, swapBehavior(c.MemorySwap.SwapBehavior)
+}
+
+// evictionHard is the hard threshold. The kubelet's defaults apply only where no threshold is set at all, or
+// where they are to be merged (loadConfigFile in kubernetes/cmd/kubelet/app/server.go, v1.37.2). In an answer
+// that has its defaults filled in, an absent evictionHard was set to {}: there is no threshold.
+func evictionHard(c *KubeletConfiguration) (facts.Threshold, error) {
+	value, ok := c.EvictionHard[signalMemoryAvailable]
+	unset := c.EvictionHard == nil && c.ChangeDetection == ""
+	if !ok && (unset || c.MergeDefaultEvictionSettings) {
+		value, ok = defaultKubeletEvictionHard, true
+	}
+	if !ok {
+		return facts.Threshold{}, nil
+	}
+	t, err := Threshold(value)
+	return t, inField("evictionHard["+signalMemoryAvailable+"]", err)
+}
+
+// evictionSoft is the soft threshold with its grace period; the kubelet does not start with one without the
+// other.
+func evictionSoft(c *KubeletConfiguration) (t facts.Threshold, grace time.Duration, err error) {
+	value, ok := c.EvictionSoft[signalMemoryAvailable]
+	if !ok {
+		return t, 0, nil
+	}
+	if t, err = Threshold(value); err != nil {
+		return t, 0, inField("evictionSoft["+signalMemoryAvailable+"]", err)
+	}
+	const field = "evictionSoftGracePeriod[" + signalMemoryAvailable + "]"
+	period, ok := c.EvictionSoftGracePeriod[signalMemoryAvailable]
+	if !ok {
+		return t, 0, inField(field, fmt.Errorf("missing, but evictionSoft has a threshold"))
+	}
+	if grace, err = time.ParseDuration(period); err != nil || grace < 0 {
+		return t, 0, inField(field, fmt.Errorf("%q is not a period such as 1m30s", period))
+	}
+	return t, grace, nil
+}
+
+func reserved(field string, reservations map[string]string) (int64, error) {
+	value, ok := reservations[resourceMemory]
+	if !ok {
+		return 0, nil
+	}
+	q, err := resource.ParseQuantity(value)
+	if err != nil || q.Sign() < 0 {
+		return 0, inField(field+"."+resourceMemory, fmt.Errorf("%q is not an amount of memory of 0 or more", value))
+	}
+	return Bytes(q), nil
+}
+
+// podsEnforced reports whether the kubepods cgroup is limited to capacity less reservations
+// (enforceNodeAllocatableCgroups in kubernetes/pkg/kubelet/cm/node_container_manager_linux.go, v1.37.2). As with
+// evictionHard, absent in a complete answer means set to none.
+func podsEnforced(c *KubeletConfiguration) bool {
+	if c.CgroupsPerQOS != nil && !*c.CgroupsPerQOS {
+		return false
+	}
+	if c.EnforceNodeAllocatable == nil {
+		return c.ChangeDetection == ""
+	}
+	return slices.Contains(c.EnforceNodeAllocatable, enforcePods)
+}
+
+// swapBehaviors as Kubernetes 1.22 and later know them; UnlimitedSwap went with 1.30.
+var swapBehaviors = []string{"", "NoSwap", limitedSwap, "UnlimitedSwap"}
+
+func swapBehavior(behavior string) error {
+	if slices.Contains(swapBehaviors, behavior) {
+		return nil
+	}
+	return inField("memorySwap.swapBehavior", fmt.Errorf("%q is none of %s", behavior, strings.Join(swapBehaviors[1:], ", ")))
+}
+
+func inField(field string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", field, err)
+}

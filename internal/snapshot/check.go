@@ -1,0 +1,183 @@
+package snapshot
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// A file has not been through an API server's validation: what the engine relies on is checked here.
+
+func checkName(o metav1.Object, namespaced bool) error {
+	if err := name("metadata.name", o.GetName()); err != nil || !namespaced {
+		return err
+	}
+	return name("metadata.namespace", o.GetNamespace())
+}
+
+func name(path, name string) error {
+	switch {
+	case name == "":
+		return &fieldError{path, "missing"}
+	case len(validation.IsDNS1123Subdomain(name)) > 0:
+		return &fieldError{path, strconv.Quote(name) + " is not a name"}
+	}
+	return nil
+}
+
+// mostBytes is more memory than any machine has.
+var mostBytes = *resource.NewQuantity(facts.MaxBytes, resource.BinarySI)
+
+// checkMemory accepts amounts of memory and huge pages from 0 to facts.MaxBytes.
+func checkMemory(path string, l corev1.ResourceList) error {
+	for _, resource := range []corev1.ResourceName{corev1.ResourceMemory, "hugepages-2Mi", "hugepages-1Gi"} {
+		q, ok := l[resource]
+		switch {
+		case !ok:
+		case q.Sign() < 0:
+			return &fieldError{join(path, string(resource)), q.String() + " is negative"}
+		case q.Cmp(mostBytes) > 0:
+			return &fieldError{join(path, string(resource)), fmt.Sprintf("%s is more than %s", &q, &mostBytes)}
+		}
+	}
+	return nil
+}
+
+func checkNode(n *corev1.Node) error {
+	if err := checkMemory("status.capacity", n.Status.Capacity); err != nil {
+		return err
+	}
+	return checkMemory("status.allocatable", n.Status.Allocatable)
+}
+
+func checkPod(p *corev1.Pod) error {
+	if len(p.Spec.Containers) == 0 {
+		return &fieldError{"spec.containers", "missing"}
+	}
+	for _, l := range []struct {
+		path string
+		list corev1.ResourceList
+	}{
+		{"spec.overhead", p.Spec.Overhead},
+		{"status.allocatedResources", p.Status.AllocatedResources},
+	} {
+		if err := checkMemory(l.path, l.list); err != nil {
+			return err
+		}
+	}
+	if err := checkResources("spec.resources", p.Spec.Resources); err != nil {
+		return err
+	}
+	if err := checkResources("status.resources", p.Status.Resources); err != nil {
+		return err
+	}
+	if err := checkContainers(p); err != nil {
+		return err
+	}
+	return checkStatuses(p)
+}
+
+func checkResources(path string, r *corev1.ResourceRequirements) error {
+	if r == nil {
+		return nil
+	}
+	if err := checkMemory(path+".requests", r.Requests); err != nil {
+		return err
+	}
+	return checkMemory(path+".limits", r.Limits)
+}
+
+func checkContainers(p *corev1.Pod) error {
+	for _, l := range []struct {
+		path string
+		list []corev1.Container
+	}{
+		{"spec.initContainers", p.Spec.InitContainers}, {"spec.containers", p.Spec.Containers},
+	} {
+		for i := range l.list {
+			path := fmt.Sprintf("%s[%d]", l.path, i)
+			if err := name(path+".name", l.list[i].Name); err != nil {
+				return err
+			}
+			if err := checkResources(path+".resources", &l.list[i].Resources); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range p.Spec.EphemeralContainers {
+		if err := name(fmt.Sprintf("spec.ephemeralContainers[%d].name", i), p.Spec.EphemeralContainers[i].Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkStatuses(p *corev1.Pod) error {
+	for _, l := range []struct {
+		path string
+		list []corev1.ContainerStatus
+	}{
+		{"status.initContainerStatuses", p.Status.InitContainerStatuses},
+		{"status.containerStatuses", p.Status.ContainerStatuses},
+	} {
+		for i := range l.list {
+			path := fmt.Sprintf("%s[%d]", l.path, i)
+			if err := checkMemory(path+".allocatedResources", l.list[i].AllocatedResources); err != nil {
+				return err
+			}
+			if err := checkResources(path+".resources", l.list[i].Resources); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkPolicy mirrors the schema of KillOrderPolicy; 0 stands for what is not set.
+func checkPolicy(k *v1alpha1.KillOrderPolicy) error {
+	s := &k.Spec
+	if k.Name != v1alpha1.PolicyName {
+		return &fieldError{"metadata.name", "must be " + v1alpha1.PolicyName}
+	}
+	for _, f := range []struct {
+		path              string
+		value             *int32
+		smallest, largest int32
+	}{
+		{"spec.topN", set(s.TopN), 1, v1alpha1.MaxTopN},
+		{"spec.critical.minPriority", s.Critical.MinPriority, -1 << 31, v1alpha1.MaxCriticalPriority},
+		{"spec.critical.riskRank", set(s.Critical.RiskRank), 1, v1alpha1.MaxTopN},
+		{"spec.critical.riskHeadroomPercent", s.Critical.RiskHeadroomPercent, 0, 100},
+		{"spec.nearLimitPercent", set(s.NearLimitPercent), 1, 100},
+		{"spec.usage.maxAgeSeconds", set(s.Usage.MaxAgeSeconds), 15, 600},
+	} {
+		if f.value != nil && (*f.value < f.smallest || *f.value > f.largest) {
+			return &fieldError{f.path, fmt.Sprintf("%d is not from %d to %d", *f.value, f.smallest, f.largest)}
+		}
+	}
+	return checkSource(s.Usage.Source)
+}
+
+func checkSource(source v1alpha1.UsagePreference) error {
+	switch source {
+	case "", v1alpha1.PreferAuto, v1alpha1.PreferMetricsAPI, v1alpha1.PreferKubelet:
+		return nil
+	}
+	return &fieldError{"spec.usage.source", fmt.Sprintf("%q is not %s", string(source), strings.Join([]string{
+		string(v1alpha1.PreferAuto), string(v1alpha1.PreferMetricsAPI), string(v1alpha1.PreferKubelet)}, ", "))}
+}
+
+func set(v int32) *int32 {
+	if v == 0 {
+		return nil
+	}
+	return &v
+}

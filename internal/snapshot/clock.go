@@ -1,0 +1,60 @@
+package snapshot
+
+import (
+	"slices"
+	"time"
+)
+
+// ahead is how much later than the middle one a reading may be before its clock is held to be wrong.
+const ahead = time.Hour
+
+// setClock sets Now to the time of the newest reading, so that an old snapshot is judged as it was then.
+// Readings far later than the others are left out: one wrong clock would make all others stale.
+func (c *collector) setClock() {
+	var times []time.Time
+	c.eachReading(func(at time.Time, _ string) bool {
+		times = append(times, at)
+		return true
+	})
+	if len(times) == 0 {
+		return
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	latest := times[(len(times)-1)/2].Add(ahead)
+	var late []string
+	c.eachReading(func(at time.Time, what string) bool {
+		if at.After(latest) {
+			late = append(late, what)
+			return false
+		}
+		if at.After(c.snapshot.Now) {
+			c.snapshot.Now = at
+		}
+		return true
+	})
+	slices.Sort(late)
+	for _, what := range late {
+		c.omitted.count(omittedFuture, what)
+	}
+}
+
+// eachReading calls keep with each reading's time and name, in no order, and deletes those it does not keep.
+func (c *collector) eachReading(keep func(at time.Time, what string) bool) {
+	c.metrics.each(keep)
+	for _, r := range c.snapshot.Kubelets {
+		r.each(keep)
+	}
+}
+
+func (r *Readings) each(keep func(at time.Time, what string) bool) {
+	for key, p := range r.Pods {
+		if !keep(p.ObservedAt, key.String()) {
+			delete(r.Pods, key)
+		}
+	}
+	for name, n := range r.Nodes {
+		if !keep(n.ObservedAt, "node "+name) {
+			delete(r.Nodes, name)
+		}
+	}
+}

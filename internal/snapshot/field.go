@@ -1,0 +1,183 @@
+package snapshot
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	kjson "sigs.k8s.io/json"
+)
+
+// fieldError is a field of an object that cannot be read, and why.
+type fieldError struct{ path, why string }
+
+func (e *fieldError) Error() string {
+	if e.path == "" {
+		return e.why
+	}
+	return e.path + ": " + e.why
+}
+
+// decode is strict about types and repeated fields, and tolerates unknown fields. Its error names the field.
+func decode(raw []byte, into any) error {
+	repeated, err := kjson.UnmarshalStrict(raw, into, kjson.DisallowDuplicateFields)
+	if err != nil {
+		if wrong := misfit(reflect.TypeOf(into).Elem(), raw, ""); wrong != nil {
+			return wrong
+		}
+		return &fieldError{why: firstLine(err.Error())}
+	}
+	if len(repeated) == 0 {
+		return nil
+	}
+	if f := kjson.FieldError(nil); errors.As(repeated[0], &f) {
+		return &fieldError{f.FieldPath(), "appears twice"}
+	}
+	return &fieldError{why: firstLine(repeated[0].Error())}
+}
+
+// misfit finds the first field of raw that does not fit the type, nil if there is none. Decoders do not say
+// which field it is when a type reads itself, as quantities do.
+func misfit(t reflect.Type, raw []byte, path string) *fieldError {
+	if string(bytes.TrimSpace(raw)) == "null" {
+		return nil
+	}
+	if !reflect.PointerTo(t).Implements(unmarshaler) {
+		switch t.Kind() {
+		case reflect.Pointer:
+			return misfit(t.Elem(), raw, path)
+		case reflect.Struct:
+			return misfitStruct(t, raw, path)
+		case reflect.Map:
+			return misfitMap(t, raw, path)
+		case reflect.Slice:
+			if t.Elem().Kind() != reflect.Uint8 {
+				return misfitSlice(t, raw, path)
+			}
+		}
+	}
+	if json.Unmarshal(raw, reflect.New(t).Interface()) == nil {
+		return nil
+	}
+	return &fieldError{path, excerpt(raw) + " is not " + noun(t)}
+}
+
+var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
+
+func misfitStruct(t reflect.Type, raw []byte, path string) *fieldError {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(raw, &fields) != nil {
+		return &fieldError{path, excerpt(raw) + " is not " + noun(t)}
+	}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous && name == "" {
+			if wrong := misfit(f.Type, raw, path); wrong != nil {
+				return wrong
+			}
+			continue
+		}
+		if value, ok := fields[name]; ok {
+			if wrong := misfit(f.Type, value, join(path, name)); wrong != nil {
+				return wrong
+			}
+		}
+	}
+	return nil
+}
+
+func misfitMap(t reflect.Type, raw []byte, path string) *fieldError {
+	var values map[string]json.RawMessage
+	if json.Unmarshal(raw, &values) != nil {
+		return &fieldError{path, excerpt(raw) + " is not " + noun(t)}
+	}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if wrong := misfit(t.Elem(), values[key], join(path, key)); wrong != nil {
+			return wrong
+		}
+	}
+	return nil
+}
+
+func misfitSlice(t reflect.Type, raw []byte, path string) *fieldError {
+	var values []json.RawMessage
+	if json.Unmarshal(raw, &values) != nil {
+		return &fieldError{path, excerpt(raw) + " is not " + noun(t)}
+	}
+	for i, value := range values {
+		if wrong := misfit(t.Elem(), value, fmt.Sprintf("%s[%d]", path, i)); wrong != nil {
+			return wrong
+		}
+	}
+	return nil
+}
+
+// join appends a field's name to a path, in brackets if it has dots or slashes of its own.
+func join(path, name string) string {
+	switch {
+	case strings.ContainsAny(name, "./"):
+		return path + "[" + name + "]"
+	case path == "":
+		return name
+	}
+	return path + "." + name
+}
+
+// nouns of the types that read themselves.
+var nouns = map[reflect.Type]string{
+	reflect.TypeFor[resource.Quantity]():  "a quantity such as 200Mi",
+	reflect.TypeFor[metav1.Time]():        "a time such as 2026-11-24T06:00:00Z",
+	reflect.TypeFor[metav1.MicroTime]():   "a time such as 2026-11-24T06:00:00.000000Z",
+	reflect.TypeFor[metav1.Duration]():    "a period such as 1m30s",
+	reflect.TypeFor[intstr.IntOrString](): "a number or a string",
+}
+
+func noun(t reflect.Type) string {
+	if n, ok := nouns[t]; ok {
+		return n
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		return "a whole number (" + t.Kind().String() + ")"
+	case reflect.Uint32, reflect.Uint64:
+		return "a whole number of 0 or more"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Slice:
+		return "a list"
+	}
+	return "an object"
+}
+
+// excerpt is a value as it stands in the file, cut to what fits a message.
+func excerpt(raw []byte) string {
+	const most = 40
+	var compact bytes.Buffer
+	if json.Compact(&compact, raw) != nil {
+		compact.Reset()
+		compact.Write(raw)
+	}
+	s := []rune(compact.String())
+	if len(s) > most {
+		return string(s[:most]) + "..."
+	}
+	return string(s)
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}

@@ -1,0 +1,53 @@
+package snapshot_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/killorder/killorder/internal/snapshot"
+)
+
+// FuzzRead: whatever the files hold, Read returns an error of one line or a snapshot that can be judged; it never
+// panics.
+func FuzzRead(f *testing.F) {
+	for _, path := range []string{"node.json", "pods.json", "pod-metrics.json", "node-agent.yaml"} {
+		objects, err := os.ReadFile(filepath.Join("testdata/evidence", path))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(objects, []byte(goodSummary), []byte(`{"kubeletconfig":{"evictionHard":{"memory.available":"5%"}}}`))
+	}
+	f.Add([]byte(goodNode+"\n---\n"+goodPod+"\n---\n"+goodMetrics), []byte("{"), []byte("[]"))
+	f.Add([]byte("&a [*a]"), []byte(`{"pods":[{"containers":[{}]}]}`), []byte(`{"kind":"KubeletConfiguration"}`))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, objects, summary, config []byte) {
+		paths := []string{"-"}
+		for path, content := range map[string][]byte{stats: summary, configz: config} {
+			if len(content) == 0 {
+				continue
+			}
+			path = filepath.Join(dir, path)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			paths = append(paths, path)
+		}
+		s, err := snapshot.Read(paths, strings.NewReader(string(objects)), nil)
+		if err != nil {
+			if strings.ContainsAny(err.Error(), "\n\x1b") {
+				t.Errorf("the error is not one line of text: %q", err)
+			}
+			return
+		}
+		for _, v := range evaluate(s) {
+			if len(v.Eviction)+v.Exempt != len(v.Node.Pods) {
+				t.Errorf("%d evictable and %d exempt of %d pods", len(v.Eviction), v.Exempt, len(v.Node.Pods))
+			}
+		}
+	})
+}

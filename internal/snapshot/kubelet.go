@@ -1,0 +1,117 @@
+package snapshot
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	stats "k8s.io/kubelet/pkg/apis/stats/v1alpha1"
+
+	"github.com/killorder/killorder/internal/extract"
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// Names in a snapshot folder: kubelet/NODE/stats-summary.json and kubelet/NODE/configz.json.
+const (
+	folderKubelet = "kubelet"
+	fileSummary   = "stats-summary.json"
+	fileConfigz   = "configz.json"
+)
+
+// answerOf returns the node and the kind of a kubelet's answer by its path, "" if it is something else.
+func answerOf(path string) (node, answer string) {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	parts := strings.Split(filepath.ToSlash(path), "/")
+	if len(parts) < 3 || parts[len(parts)-3] != folderKubelet {
+		return "", ""
+	}
+	switch file := parts[len(parts)-1]; file {
+	case fileSummary, fileConfigz:
+		return parts[len(parts)-2], file
+	}
+	return "", ""
+}
+
+// answer takes a kubelet's answer.
+func (c *collector) answer(node, kind string, d document) error {
+	c.progress()
+	var err error
+	if kind == fileSummary {
+		err = c.summary(node, d)
+	} else {
+		err = c.configz(node, d)
+	}
+	if err != nil {
+		return d.errorf("%s", err)
+	}
+	return nil
+}
+
+func (c *collector) summary(node string, d document) error {
+	var s stats.Summary
+	if err := decode(d.json, &s); err != nil {
+		return err
+	}
+	if s.Node.NodeName != "" && s.Node.NodeName != node {
+		return &fieldError{"node.nodeName", "is " + s.Node.NodeName + ", but the folder is " + node + "'s"}
+	}
+	if s.Node.Memory == nil && len(s.Pods) == 0 {
+		return &fieldError{"node.memory", "missing"}
+	}
+	if known, err := c.known(fileSummary+" of node "+node, d.location, &s); known || err != nil {
+		return err
+	}
+	r := NewReadings(facts.SourceKubelet)
+	if n := extract.SummaryNode(&s.Node); !n.ObservedAt.IsZero() {
+		r.Nodes[node] = n
+	}
+	for i := range s.Pods {
+		ref := &s.Pods[i].PodRef
+		path := fmt.Sprintf("pods[%d].podRef", i)
+		if err := cmp.Or(name(path+".name", ref.Name), name(path+".namespace", ref.Namespace)); err != nil {
+			return err
+		}
+		if p := extract.SummaryPod(&s.Pods[i]); !p.ObservedAt.IsZero() {
+			r.Pods[Key{ref.Namespace, ref.Name}] = p
+		} else if p.WorkingSet != facts.Unknown {
+			c.omitted.count(omittedReadings, d.file+": "+ref.Namespace+"/"+ref.Name+": memory.time: missing")
+		}
+	}
+	c.snapshot.Kubelets[node] = r
+	return nil
+}
+
+func (c *collector) configz(node string, d document) error {
+	var z extract.Configz
+	if err := decode(d.json, &z); err != nil {
+		return err
+	}
+	prefix := "kubeletconfig."
+	if z.Kubelet == nil {
+		// A bare KubeletConfiguration serves as well.
+		var bare struct {
+			metav1.TypeMeta
+			extract.KubeletConfiguration
+		}
+		if err := decode(d.json, &bare); err != nil {
+			return err
+		}
+		if bare.Kind != "KubeletConfiguration" {
+			return &fieldError{"kubeletconfig", "missing"}
+		}
+		z.Kubelet, prefix = &bare.KubeletConfiguration, ""
+	}
+	if known, err := c.known(fileConfigz+" of node "+node, d.location, &z); known || err != nil {
+		return err
+	}
+	config, err := extract.KubeletConfig(z.Kubelet)
+	if err != nil {
+		return fmt.Errorf("%s%w", prefix, err)
+	}
+	c.configs[node] = config
+	return nil
+}

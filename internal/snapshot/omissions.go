@@ -1,0 +1,107 @@
+package snapshot
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// omission is a way in which something is left out of a snapshot, or not known.
+type omission int
+
+// The omissions, in the order of their notes.
+const (
+	omittedPods omission = iota
+	omittedKubelets
+	omittedStrangers
+	omittedReadings
+	omittedFuture
+	omittedClasses
+	omittedCapacity
+	omittedKernels
+	omittedKinds
+	omittedFiles
+)
+
+// sentences of the omissions, for one and for many; %s is the first, or for skipped kinds all.
+var sentences = map[omission][2]string{
+	omittedPods: {"1 pod on a node that is not in the snapshot left out (%s)",
+		"%d pods on nodes that are not in the snapshot left out (first: %s)"},
+	omittedKubelets: {"a kubelet's answers left out, its node is not in the snapshot (%s)",
+		"%d kubelets' answers left out, their nodes are not in the snapshot (first: %s)"},
+	omittedStrangers: {"1 pod has a reading, but is not in the snapshot, so it is in no order (%s)",
+		"%d pods have readings, but are not in the snapshot, so they are in no order (first: %s)"},
+	omittedReadings: {"1 reading that cannot be used left out (%s)",
+		"%d readings that cannot be used left out (first: %s)"},
+	omittedFuture: {"1 reading left out, it is more than an hour later than the others (%s)",
+		"%d readings left out, they are more than an hour later than the others (first: %s)"},
+	omittedClasses: {"1 pod has no priority and a PriorityClass that is not in the snapshot, 0 assumed (%s)",
+		"%d pods have no priority and a PriorityClass that is not in the snapshot, 0 assumed (first: %s)"},
+	omittedCapacity: {"1 node reports no memory capacity, so it has no OOM order (%s)",
+		"%d nodes report no memory capacity, so they have no OOM order (first: %s)"},
+	omittedKernels: {"1 node is not under the Linux kernel's rules, so it has no OOM order (%s)",
+		"%d nodes are not under the Linux kernel's rules, so they have no OOM order (first: %s)"},
+	omittedKinds: {"1 object of another kind skipped (%s)", "%d objects of other kinds skipped (%s)"},
+	omittedFiles: {"1 file skipped that is not .json, .yaml or .yml (%s)",
+		"%d files skipped that are not .json, .yaml or .yml (first: %s)"},
+}
+
+// omissions counts them.
+type omissions struct {
+	counts map[omission]int
+	firsts map[omission]string
+	kinds  map[string]int
+}
+
+func (o *omissions) count(what omission, example string) {
+	if o.counts == nil {
+		o.counts, o.firsts, o.kinds = map[omission]int{}, map[omission]string{}, map[string]int{}
+	}
+	o.counts[what]++
+	if o.counts[what] == 1 {
+		o.firsts[what] = example
+	}
+	if what == omittedKinds {
+		o.kinds[example]++
+	}
+}
+
+// notes are the omissions, a line each.
+func (o *omissions) notes() (notes []string) {
+	for _, what := range slices.Sorted(maps.Keys(o.counts)) {
+		n, example := o.counts[what], o.firsts[what]
+		if what == omittedKinds {
+			example = o.kindCounts()
+		}
+		note := fmt.Sprintf(sentences[what][0], example)
+		if n > 1 {
+			note = fmt.Sprintf(sentences[what][1], n, example)
+		}
+		notes = append(notes, oneLine(note))
+	}
+	return notes
+}
+
+// kindCounts names the kinds skipped most, five at most.
+func (o *omissions) kindCounts() string {
+	const most = 5
+	kinds := slices.SortedFunc(maps.Keys(o.kinds), func(a, b string) int {
+		if o.kinds[a] != o.kinds[b] {
+			return o.kinds[b] - o.kinds[a]
+		}
+		return strings.Compare(a, b)
+	})
+	if len(kinds) == 1 {
+		return kinds[0]
+	}
+	parts := make([]string, 0, most+1)
+	for i, kind := range kinds {
+		if i == most {
+			parts = append(parts, "...")
+			break
+		}
+		parts = append(parts, fmt.Sprintf("%s %d", kind, o.kinds[kind]))
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,84 @@
+// Package snapshot is what decides who dies in a cluster at one moment, as facts, and reads it from files:
+// Kubernetes objects as kubectl prints them, and kubelets' own answers.
+package snapshot
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/killorder/killorder/internal/extract"
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// Snapshot is a cluster at one moment.
+type Snapshot struct {
+	// Nodes by name, without their usage and pods.
+	Nodes []facts.Node
+	// Pods that are not finished, by the name of their node.
+	Pods map[string][]*facts.Pod
+	// Namespaces are the labels of those that are known.
+	Namespaces map[string]labels.Set
+	Policy     *extract.Policy
+	// Metrics are the readings of metrics.k8s.io; Kubelets those of single kubelets, by node.
+	Metrics  facts.Readings
+	Kubelets map[string]*Readings
+	// Now is the moment that readings are judged by, fresh or stale.
+	Now time.Time
+	// Notes say, a line each, what was left out and why.
+	Notes []string
+}
+
+// Key names a pod.
+type Key struct{ Namespace, Name string }
+
+func (k Key) String() string { return k.Namespace + "/" + k.Name }
+
+// Readings of one source at one moment. It is a facts.Readings.
+type Readings struct {
+	From  facts.Source
+	Pods  map[Key]facts.PodReading
+	Nodes map[string]facts.NodeReading
+}
+
+// NewReadings returns Readings of a source, without any yet.
+func NewReadings(from facts.Source) *Readings {
+	return &Readings{From: from, Pods: map[Key]facts.PodReading{}, Nodes: map[string]facts.NodeReading{}}
+}
+
+// Source of the readings; none if there are no readings.
+func (r *Readings) Source() facts.Source {
+	if len(r.Pods) == 0 && len(r.Nodes) == 0 {
+		return facts.SourceNone
+	}
+	return r.From
+}
+
+// Pod returns the reading of a pod.
+func (r *Readings) Pod(namespace, name string) (facts.PodReading, bool) {
+	p, ok := r.Pods[Key{namespace, name}]
+	return p, ok
+}
+
+// Node returns the reading of a node.
+func (r *Readings) Node(name string) (facts.NodeReading, bool) {
+	n, ok := r.Nodes[name]
+	return n, ok
+}
+
+// ReadingsOf returns the readings for a node: its kubelet's own where there are any, else those of
+// metrics.k8s.io. The two are never mixed, since they measure differently.
+func (s *Snapshot) ReadingsOf(node string) facts.Readings {
+	if r := s.Kubelets[node]; r != nil {
+		return r
+	}
+	return s.Metrics
+}
+
+// NamespaceLabels returns a namespace's labels; of one that is not known, the label that every namespace has.
+func (s *Snapshot) NamespaceLabels(name string) labels.Labels {
+	if l, ok := s.Namespaces[name]; ok {
+		return l
+	}
+	return labels.Set{"kubernetes.io/metadata.name": name}
+}
