@@ -1,0 +1,17 @@
+// Package kernel has tests only: the real OOM killer judges internal/engine/oom.
+//
+// A cgroup with a memory limit is the node, groups below it are pods and containers, and every process of a
+// container is this test binary again, which maps and touches memory once it was placed. Then a trigger takes
+// memory until the kernel kills. Wait statuses say who died, the kernel's log in which order.
+//
+// It needs root, Linux and the memory controller of cgroup v1 or v2, and says why where it skips. It makes
+// groups of its own under the controller's root, named killorder-kernel-PID, and removes them whatever happens:
+// a second process waits for the end of the first, also by SIGKILL.
+//
+//	go test ./test/conformance/kernel -count=1 -v                   # the quick set: 40 scenarios
+//	go test ./test/conformance/kernel -count=1 -v -scenarios 200    # all
+//	go test ./test/conformance/kernel -count=1 -v -seed 7 -only 17  # one of them again
+//
+// A negative oom_score_adj takes CAP_SYS_RESOURCE. Without it each adj is played as (adj+1000)/2 on a node
+// twice as large, whose other half is filled with memory that belongs to no process: the order is the same.
+package kernel

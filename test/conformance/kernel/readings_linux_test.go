@@ -1,0 +1,80 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// memoryOf is what the kernel weighs of one process, in bytes, as /proc shows it.
+type memoryOf struct {
+	rss, pageTables, swap int64
+}
+
+func (m memoryOf) sum() int64 { return m.rss + m.pageTables + m.swap }
+
+// memory reads /proc/PID/status; errDied once the process has given its memory back.
+func (p *process) memory() (m memoryOf, err error) {
+	status, err := os.ReadFile(p.file("status"))
+	if err != nil {
+		return m, errDied
+	}
+	for line := range strings.Lines(string(status)) {
+		name, value, _ := strings.Cut(line, ":")
+		into := map[string]*int64{"VmRSS": &m.rss, "VmPTE": &m.pageTables, "VmSwap": &m.swap}[name]
+		if into == nil {
+			continue
+		}
+		kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+		if err != nil {
+			return m, fmt.Errorf("%s: %q", p.file("status"), line)
+		}
+		*into = kib << 10
+	}
+	if m.rss == 0 {
+		return m, errDied
+	}
+	return m, nil
+}
+
+// usage is the reading of one process as the engine takes it. Page tables count as resident: the kernel adds
+// them, and there is no reading of them a container.
+func (m memoryOf) usage() facts.ContainerUsage {
+	return facts.ContainerUsage{WorkingSet: facts.Unknown, RSS: m.rss + m.pageTables, Swap: m.swap}
+}
+
+// usageOf is a container's reading as the kubelet's Summary API has it, which cAdvisor takes from its group:
+// anonymous memory, swap, and all but the file pages that are easily dropped.
+func usageOf(g *group) (u facts.ContainerUsage, err error) {
+	total, err := g.usage()
+	if err != nil {
+		return u, err
+	}
+	inactive, err := g.stat("total_inactive_file", "inactive_file")
+	if err != nil {
+		return u, err
+	}
+	anonymous, err := g.stat("total_rss", "anon")
+	if err != nil {
+		return u, err
+	}
+	return facts.ContainerUsage{WorkingSet: max(total-inactive, 0), RSS: anonymous}, nil
+}
+
+// meminfo returns an entry of /proc/meminfo in bytes.
+func meminfo(name string) (int64, error) {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Fields(line); len(fields) >= 2 && fields[0] == name+":" {
+			kib, err := strconv.ParseInt(fields[1], 10, 64)
+			return kib << 10, err
+		}
+	}
+	return 0, fmt.Errorf("/proc/meminfo has no %s", name)
+}

@@ -1,0 +1,90 @@
+package kernel
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// tally counts judgements of single kills.
+type tally struct {
+	played, right                            int
+	byRSS, byWorkingSet, highestAdj, largest int
+	// double counts further kills in one step: the first one counts, but the others must have been next.
+	double int
+	// tables the kernel printed, all of them agreeing with Badness without any margin.
+	tables int
+	// drift is the largest difference in bytes between a reading and the kernel's own figure.
+	drift int64
+}
+
+func (t *tally) add(j judgement) {
+	t.played++
+	for _, c := range []struct {
+		count *int
+		yes   bool
+	}{
+		{&t.right, j.right}, {&t.byRSS, j.byRSS}, {&t.byWorkingSet, j.byWorkingSet},
+		{&t.highestAdj, j.highestAdj}, {&t.largest, j.largest},
+	} {
+		if c.yes {
+			*c.count++
+		}
+	}
+}
+
+// report is what this run found; TestMain prints it last.
+type report struct {
+	// skipped says why nothing was played.
+	skipped error
+	first   tally
+	// order counts the kills of TestWholeOrder, of whole scenarios of orders.
+	order         tally
+	whole, orders int
+	story, tales  int
+	// scores equal to the kernel's, of those compared, and off by one.
+	scores, equal, offByOne int
+}
+
+var found report
+
+// String is the closing lines.
+func (r *report) String() string {
+	var b strings.Builder
+	if r.skipped != nil {
+		fmt.Fprintf(&b, "kernel conformance: skipped: %v\n", r.skipped)
+	}
+	if opened != nil && opened.base != nil && r.first.played+r.orders+r.tales > 0 {
+		r.judged(&b, opened)
+	}
+	if r.scores > 0 {
+		fmt.Fprintf(&b, "kernel %s: oom_score equals the engine's in %d of %d, off by one in %d\n",
+			kernelVersion(), r.equal, r.scores, r.offByOne)
+	}
+	return b.String()
+}
+
+func (r *report) judged(b *strings.Builder, g *ground) {
+	how := "as they are"
+	if !g.real {
+		how = "as (adj+1000)/2 on a doubled node"
+	}
+	f := &r.first
+	kernel := fmt.Sprintf("kernel %s cgroup v%d", g.kernel, g.base.version)
+	fmt.Fprintf(b, "%s: seed %d, oom_score_adj written %s\n", kernel, *seed, how)
+	fmt.Fprintf(b, "%s: first victim right in %d of %d (per process), %d of %d (per container sum); whole order %d of %d; story %d of %d\n",
+		kernel, f.right, f.played, f.byRSS, f.played, r.whole, r.orders, r.story, r.tales)
+	fmt.Fprintf(b, "%s: per container sum of working sets instead of RSS %d of %d; 'highest adj first' %d, 'largest memory first' %d\n",
+		kernel, f.byWorkingSet, f.played, f.highestAdj, f.largest)
+	fmt.Fprintf(b, "%s: kills within the margin that another was predicted for: %d of %d first victims, %d of %d in whole orders; further kills in one step: %d\n",
+		kernel, f.played-f.right, f.played, r.order.played-r.order.right, r.order.played, f.double+r.order.double)
+	fmt.Fprintf(b, "%s: badness agrees with the kernel's own table in %d of %d (no margin); readings differ from it by up to %d pages\n",
+		kernel, f.tables+r.order.tables, f.tables+r.order.tables, max(f.drift, r.order.drift)/pageSize)
+}
+
+// sane holds container sums to no more than sanity: they are an estimate, but not a coin.
+func (t *tally) sane(test *testing.T) {
+	if t.played >= 20 && (t.byRSS*2 < t.played || t.byWorkingSet*2 < t.played) {
+		test.Errorf("container sums are right in %d (RSS) and %d (working set) of %d only", t.byRSS, t.byWorkingSet, t.played)
+	}
+}
