@@ -14,7 +14,7 @@ const (
 )
 
 // defaultEvictionHard is the kubelet's default hard memory.available threshold, 100Mi
-// (pkg/kubelet/apis/config/v1beta1/defaults_linux.go).
+// (pkg/kubelet/eviction/defaults_linux.go, v1.37.2).
 const defaultEvictionHard = 100 << 20
 
 // hugepageAwareMinor is the first minor version whose kubelet takes huge pages off memory.available.

@@ -82,7 +82,9 @@ func containers(p, alloc *corev1.Pod) []facts.Container {
 	return cs
 }
 
-func container(name string, kind facts.ContainerKind, r corev1.ResourceRequirements, statuses []corev1.ContainerStatus) facts.Container {
+func container(
+	name string, kind facts.ContainerKind, r corev1.ResourceRequirements, statuses []corev1.ContainerStatus,
+) facts.Container {
 	c := facts.Container{Name: intern(name), Kind: kind, Request: memory(r.Requests), Limit: memory(r.Limits)}
 	s := statusOf(statuses, name)
 	if s == nil {

@@ -267,7 +267,8 @@ func TestOrderOfAnEmptyNode(t *testing.T) {
 }
 
 func TestCompareClassLeavesTheNoisyKeyOut(t *testing.T) {
-	order, _ := evict.Order(Node(64*GiB, Pod("a").Running(0, 2*GiB), Pod("b").Running(0, GiB), Pod("c").Running(0, GiB).Priority(1)))
+	order, _ := evict.Order(Node(64*GiB,
+		Pod("a").Running(0, 2*GiB), Pod("b").Running(0, GiB), Pod("c").Running(0, GiB).Priority(1)))
 	if got := evict.CompareClass(&order[0], &order[1]); got != 0 {
 		t.Errorf("CompareClass(a, b) = %d; want 0: they differ in usage only", got)
 	}

@@ -18,8 +18,8 @@ const (
 	burstableMax = bestEffortAdj - 1
 )
 
-// ErrNoCapacity: the node reports no memory capacity, so a share of it cannot be computed. The kubelet's own
-// code divides by zero here.
+// ErrNoCapacity says that the node reports no memory capacity, so a share of it cannot be computed. The kubelet's
+// own code divides by zero here.
 var ErrNoCapacity = errors.New("node reports no memory capacity")
 
 // ScoreAdj returns the oom_score_adj, -997..1000, of container i of the pod on a node with that memory

@@ -59,6 +59,12 @@ func (b *PodBuilder) Container(c facts.Container, usage int64) *PodBuilder {
 	return b
 }
 
+// Reading replaces the readings of the container added last.
+func (b *PodBuilder) Reading(u facts.ContainerUsage) *PodBuilder {
+	b.state.Usage[len(b.state.Usage)-1] = u
+	return b
+}
+
 // Namespace sets the namespace, and the UID to go with it.
 func (b *PodBuilder) Namespace(namespace string) *PodBuilder {
 	return b.Edit(func(p *facts.Pod) { p.Namespace, p.UID = namespace, namespace+"/"+p.Name })
