@@ -4,10 +4,29 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
+
+// turns records who was granted one.
+type turns struct {
+	mu    sync.Mutex
+	nodes []string
+}
+
+func (t *turns) add(node string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.nodes = append(t.nodes, node)
+}
+
+func (t *turns) all() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.nodes)
+}
 
 // A storm of nodes that all want to write passes at the rate, those at risk first, and nobody is lost.
 func TestGateLetsAStormThroughInOrder(t *testing.T) {
@@ -15,11 +34,8 @@ func TestGateLetsAStormThroughInOrder(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		const rate, nodes = 10, 200
-		var (
-			g       *Gate
-			granted []string
-		)
-		g = NewGate(rate, func(node string) { granted = append(granted, node) })
+		var turns turns
+		g := NewGate(rate, turns.add)
 		go func() { _ = g.Start(ctx) }()
 
 		admitted := 0
@@ -36,6 +52,7 @@ func TestGateLetsAStormThroughInOrder(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
+		granted := turns.all()
 		if got := granted[:5]; !slices.Equal(got, []string{"risk-0", "risk-1", "risk-2", "risk-3", "risk-4"}) {
 			t.Errorf("the first turns went to %v", got)
 		}
@@ -44,6 +61,7 @@ func TestGateLetsAStormThroughInOrder(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
+		granted = turns.all()
 		if len(granted)+admitted != nodes+5 || g.Waiting() != 0 {
 			t.Errorf("%d admitted, %d turns, %d waiting", admitted, len(granted), g.Waiting())
 		}
@@ -59,8 +77,8 @@ func TestGateForgetsWhoWithdraws(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		var granted []string
-		g := NewGate(1, func(node string) { granted = append(granted, node) })
+		var turns turns
+		g := NewGate(1, turns.add)
 		go func() { _ = g.Start(ctx) }()
 		g.Admit("first", false)
 		g.Admit("gone", false)
@@ -68,7 +86,7 @@ func TestGateForgetsWhoWithdraws(t *testing.T) {
 		g.Withdraw("gone")
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		if !slices.Equal(granted, []string{"stays"}) {
+		if granted := turns.all(); !slices.Equal(granted, []string{"stays"}) {
 			t.Errorf("turns went to %v", granted)
 		}
 	})
