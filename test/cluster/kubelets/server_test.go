@@ -1,0 +1,141 @@
+package kubelets
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/killorder/killorder/test/cluster/pki"
+)
+
+// apiServer knows the token "good" as a user who may read stats only, and
+// counts what it is asked.
+func apiServer(asked *int) *fake.Clientset {
+	client := fake.NewClientset()
+	client.PrependReactor("create", "tokenreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		*asked++
+		review := action.(clienttesting.CreateAction).GetObject().(*authenticationv1.TokenReview)
+		review.Status.Authenticated = review.Spec.Token == "good"
+		review.Status.User.Username = "reader"
+		if review.Spec.Token == "unlucky" {
+			return true, nil, errors.New("the API server is away")
+		}
+		return true, review, nil
+	})
+	client.PrependReactor("create", "subjectaccessreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		*asked++
+		review := action.(clienttesting.CreateAction).GetObject().(*authorizationv1.SubjectAccessReview)
+		review.Status.Allowed = review.Spec.User == "admin" || review.Spec.ResourceAttributes.Subresource == "stats"
+		return true, review, nil
+	})
+	return client
+}
+
+func TestServer(t *testing.T) {
+	authority, err := pki.NewAuthority("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	model := fixture(t)
+	model.Nodes[1].Class.Kubelet.Unreachable = true
+	server, err := Listen(model.Nodes, authority, apiServer(&asked), began)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	server.Serve()
+	admin := clientCertificate(t, authority)
+	stranger, err := pki.NewAuthority("another")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		node        int
+		path, token string
+		certificate []tls.Certificate
+		wantStatus  int // 0: no connection
+		wantBody    string
+	}{
+		"nobody":                    {path: "/stats/summary", wantStatus: 401},
+		"unknown token":             {path: "/stats/summary", token: "bad", wantStatus: 401},
+		"token, allowed":            {path: "/stats/summary", token: "good", wantStatus: 200, wantBody: `"nodeName":"worker-1"`},
+		"token, another right":      {path: "/configz", token: "good", wantStatus: 403},
+		"API server away":           {path: "/stats/summary", token: "unlucky", wantStatus: 500},
+		"certificate, metrics":      {path: "/metrics/resource", certificate: admin, wantStatus: 200, wantBody: "node_memory_working_set_bytes "},
+		"certificate, configz":      {path: "/configz", certificate: admin, wantStatus: 200, wantBody: `"kubeletconfig":{`},
+		"certificate, health":       {path: "/healthz", certificate: admin, wantStatus: 200, wantBody: "ok"},
+		"no such path":              {path: "/exec", certificate: admin, wantStatus: 404},
+		"somebody else's authority": {path: "/healthz", certificate: clientCertificate(t, stranger), wantStatus: 401},
+		"unreachable node":          {node: 1, path: "/healthz", certificate: admin, wantStatus: 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authority.Pool(), Certificates: test.certificate}}}
+			defer client.CloseIdleConnections()
+			request, err := http.NewRequest(http.MethodGet, "https://"+server.Address(model.Nodes[test.node]).String()+test.path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.token != "" {
+				request.Header.Set("Authorization", "Bearer "+test.token)
+			}
+			status, body := fetch(client, request)
+			if status != test.wantStatus || !strings.Contains(body, test.wantBody) {
+				t.Errorf("status %d, want %d; %.200s", status, test.wantStatus, body)
+			}
+		})
+	}
+}
+
+// fetch returns status 0 where no answer came.
+func fetch(client *http.Client, request *http.Request) (status int, body string) {
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer response.Body.Close()
+	data, _ := io.ReadAll(response.Body)
+	return response.StatusCode, string(data)
+}
+
+func clientCertificate(t *testing.T, authority *pki.Authority) []tls.Certificate {
+	t.Helper()
+	pair, err := authority.Client("admin", "system:masters")
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := tls.X509KeyPair(pair.Cert, pair.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []tls.Certificate{certificate}
+}
+
+func TestDecisionsAreRemembered(t *testing.T) {
+	asked := 0
+	guard := newGuard(apiServer(&asked))
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "https://node/stats/summary", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer good")
+	for range 5 {
+		if status, err := guard.check(request, "worker-1"); status != http.StatusOK || err != nil {
+			t.Fatal(status, err)
+		}
+	}
+	if asked != 2 {
+		t.Errorf("the API server was asked %d times, want once for the token and once for the right", asked)
+	}
+}
