@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// Annotations of pods that do not come from the API server (pkg/kubelet/types/pod_update.go).
-	annotationSource = "kubernetes.io/config.source"
+	// annotationMirror marks what the API server has of a static pod (pkg/kubelet/types/pod_update.go). An annotation
+	// kubernetes.io/config.source says nothing here: the kubelet replaces it by its own (pkg/kubelet/config/config.go),
+	// and whoever writes it cannot exempt a pod.
 	annotationMirror = "kubernetes.io/config.mirror"
-	sourceAPI        = "api"
 
 	// systemCriticalPriority is the lowest priority that exempts from eviction (pkg/apis/scheduling/types.go).
 	systemCriticalPriority = 2000000000
@@ -52,8 +52,7 @@ func Pod(p *corev1.Pod) *facts.Pod {
 		f.Priority = *p.Spec.Priority
 	}
 	_, mirror := p.Annotations[annotationMirror]
-	source, sourced := p.Annotations[annotationSource]
-	f.Exempt = mirror || (sourced && source != sourceAPI) || f.Priority >= systemCriticalPriority
+	f.Exempt = mirror || f.Priority >= systemCriticalPriority
 	f.NodeCritical = f.Exempt && p.Spec.PriorityClassName == systemNodeCritical
 	f.Containers = containers(p, alloc)
 	return f
