@@ -85,7 +85,7 @@ func (a *attachment) within(bytes, most int64) int64 {
 
 func (a *attachment) podReading(p *facts.PodState, r *facts.PodReading) {
 	started := time.Unix(0, p.Started())
-	if !a.usable(r.ObservedAt) || r.ObservedAt.Before(started) || !p.AnyRunning() {
+	if !a.usable(r.ObservedAt) || r.ObservedAt.Before(started) || !p.HasKubeletStats(a.node.SandboxStats) {
 		return
 	}
 	if p.WorkingSet = a.ram(r.WorkingSet); p.WorkingSet == facts.Unknown {

@@ -104,6 +104,13 @@ func (p *Pod) AnyRunning() bool {
 	return false
 }
 
+// HasKubeletStats reports whether the kubelet has stats for the pod. With containerd they come from running
+// containers (pkg/kubelet/stats/cri_stats_provider.go of Kubernetes v1.37.2); where sandboxStats is set, with
+// cri-o, a sandbox has its own.
+func (p *Pod) HasKubeletStats(sandboxStats bool) bool {
+	return p.AnyRunning() || (sandboxStats && p.SandboxReady)
+}
+
 // Node is everything one evaluation takes: the node, its usage and its pods.
 type Node struct {
 	Name, UID string

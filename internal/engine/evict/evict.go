@@ -71,7 +71,7 @@ func Sort(order []Victim) {
 func victim(p *facts.PodState, sandboxStats bool) Victim {
 	v := Victim{PodState: p, Usage: max(p.WorkingSet, 0)}
 	switch {
-	case !p.AnyRunning() && !(sandboxStats && p.SandboxReady):
+	case !p.HasKubeletStats(sandboxStats):
 		v.Reason, v.Usage = NoKubeletStats, 0
 	case p.WorkingSet == facts.Unknown:
 		// Whatever runs uses more than 0 bytes, so a request of 0 is exceeded even unread.
