@@ -30,16 +30,22 @@ func Bytes(q resource.Quantity) int64 {
 
 // effectiveRequest mirrors GetResourceRequestQuantity for memory (kubernetes/pkg/api/v1/resource/helpers.go,
 // v1.37.2): pod-level resources of any kind switch the containers' off, and overhead counts only on top of a
-// request that is not 0.
+// request that is not 0. p is the pod as allocated.
 func effectiveRequest(p *corev1.Pod) int64 {
+	podLevel := resourcehelper.IsPodLevelResourcesSet(p)
 	request := memory(resourcehelper.PodRequests(p, resourcehelper.PodResourcesOptions{
-		SkipContainerLevelResources: resourcehelper.IsPodLevelResourcesSet(p),
+		SkipContainerLevelResources: podLevel,
 		ExcludeOverhead:             true,
 	}))
-	if request == 0 {
+	overhead := memory(p.Spec.Overhead)
+	if p.Status.AllocatedResources != nil && !podLevel {
+		// Containers that were never created have no allocation of their own in the status; the sum has it.
+		request = memory(p.Status.AllocatedResources) - overhead
+	}
+	if request <= 0 {
 		return 0
 	}
-	return min(request+memory(p.Spec.Overhead), facts.MaxBytes)
+	return min(request+overhead, facts.MaxBytes)
 }
 
 // adjShare mirrors remainingPodMemReqPerContainer (kubernetes/pkg/kubelet/qos/helpers.go, v1.37.2): what a
@@ -87,7 +93,10 @@ func allocatedContainers(spec []corev1.Container, statuses []corev1.ContainerSta
 	cs = spec
 	for i := range spec {
 		s := statusOf(statuses, spec[i].Name)
-		if s == nil || s.AllocatedResources == nil || memory(s.AllocatedResources) == memory(spec[i].Resources.Requests) {
+		if s == nil || (s.AllocatedResources == nil && s.Resources == nil) {
+			continue // not created yet, or a kubelet that reports neither; alone, a missing allocation is an empty one
+		}
+		if memory(s.AllocatedResources) == memory(spec[i].Resources.Requests) {
 			continue
 		}
 		if !changed {
@@ -102,11 +111,14 @@ func allocatedContainers(spec []corev1.Container, statuses []corev1.ContainerSta
 // which is added again later, so it is taken off here.
 func allocatedPodLevel(p *corev1.Pod) (r *corev1.ResourceRequirements, changed bool) {
 	r = p.Spec.Resources
-	if r == nil || memory(r.Requests) == 0 || memory(p.Status.AllocatedResources) == 0 {
+	if r == nil || p.Status.AllocatedResources == nil {
 		return r, false
 	}
-	allocated := memory(p.Status.AllocatedResources) - memory(p.Spec.Overhead)
-	if allocated <= 0 || allocated == memory(r.Requests) {
+	if _, set := r.Requests[corev1.ResourceMemory]; !set {
+		return r, false
+	}
+	allocated := max(memory(p.Status.AllocatedResources)-memory(p.Spec.Overhead), 0)
+	if allocated == memory(r.Requests) {
 		return r, false
 	}
 	r = r.DeepCopy()
