@@ -10,6 +10,9 @@ import (
 // PageSize in bytes. The kernel counts in pages; nodes with larger ones differ in the rounding only.
 const PageSize = 4096
 
+// maxScore is the largest oom_score: a process with all of memory and an oom_score_adj of 1000.
+const maxScore = 2000
+
 // Victim is one running container in the kernel's order.
 type Victim struct {
 	*facts.PodState
@@ -100,5 +103,6 @@ func Score(memory int64, adj int32, total int64) int32 {
 	if pages <= 0 {
 		return 0
 	}
-	return int32(max((1000+badnessPages(memory, adj, total)*1000/pages)*2/3, 0))
+	score := (1000 + badnessPages(memory, adj, total)*1000/pages) * 2 / 3
+	return int32(min(max(score, 0), maxScore)) // readings may say more than there is
 }

@@ -80,6 +80,8 @@ func TestFact18Score(t *testing.T) {
 		"less than a thousandth not":     {limit/1000 - oom.PageSize, 1000, limit, 1333},
 		"a node without memory":          {GiB, 1000, 0, 0},
 		"less than a page of memory":     {GiB, 1000, 1, 0},
+		"a reading of more than all":     {4 * limit, 1000, limit, 2000},
+		"a reading of far more than all": {facts.MaxBytes, 1000, oom.PageSize, 2000},
 		"never below 0":                  {0, -1000, limit, 0},
 		"payments-api on 16 GiB":         {200 * MiB, 1000, 16 * GiB, 1341}, // 51200+4194000 pages of 4194304: 1012
 		"swap is part of the total":      {0, 1000, 2 * limit, 1333},
