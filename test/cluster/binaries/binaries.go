@@ -29,7 +29,12 @@ type Options struct {
 	Root string
 	// Progress is told what takes time.
 	Progress io.Writer
+	// Offline takes only what is there: ErrMissing if something is not.
+	Offline bool
 }
+
+// ErrMissing says that programs would have to be downloaded or built.
+var ErrMissing = errors.New("kube-apiserver, etcd, kubectl or metrics-server is not built yet")
 
 // Find returns all programs, having built those that are missing. A second
 // call returns at once; so does a second process, which waits for the first.
@@ -71,6 +76,9 @@ func (b *builder) assets(ctx context.Context) (string, error) {
 	dir, err := b.envtest(ctx)
 	if err == nil {
 		return dir, nil
+	}
+	if b.Offline {
+		return "", ErrMissing
 	}
 	fmt.Fprintf(b.Progress, "no ready-made programs (%v): building from source\n", err)
 	return b.bin, b.build(ctx, controlPlane...)

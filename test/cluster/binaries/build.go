@@ -33,6 +33,9 @@ func (b *builder) build(ctx context.Context, programs ...program) error {
 		if b.fresh(p) {
 			continue
 		}
+		if b.Offline {
+			return ErrMissing
+		}
 		if err := b.buildOne(ctx, p); err != nil {
 			return err
 		}

@@ -33,6 +33,9 @@ func (b *builder) envtest(ctx context.Context) (string, error) {
 	if dir, err := b.runEnvtest(ctx, envtestAnswers, tool, "use", version, "--installed-only", "--print=path", "--bin-dir="+store); err == nil {
 		return dir, complete(dir)
 	}
+	if b.Offline {
+		return "", ErrMissing
+	}
 	fmt.Fprintf(b.Progress, "asking setup-envtest for Kubernetes %s\n", version)
 	if _, err := b.runEnvtest(ctx, envtestAnswers, tool, "list", version, "--bin-dir="+store); err != nil {
 		return "", fmt.Errorf("setup-envtest: %w", err)
@@ -62,6 +65,9 @@ func (b *builder) envtestTool(ctx context.Context) (string, error) {
 	path := filepath.Join(b.Root, "bin", "tools", "setup-envtest")
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
+	}
+	if b.Offline {
+		return "", ErrMissing
 	}
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "sigs.k8s.io/controller-runtime/tools/setup-envtest")
 	cmd.Dir = filepath.Join(b.Root, "tools")
