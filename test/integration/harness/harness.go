@@ -1,0 +1,156 @@
+// Package harness starts what the integration suites need: a control plane, the operator as a process of its own
+// and, for usage, a whole simulated cluster with the real metrics-server.
+package harness
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/gomega"
+	"github.com/onsi/gomega/gexec"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	apiruntime "k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+)
+
+// Root of the repository.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0) //nolint:dogsled // the other three do not matter
+	return filepath.Join(filepath.Dir(file), "..", "..", "..")
+}
+
+// ControlPlane starts a kube-apiserver and etcd with the CRDs, for the length of the suite. KUBEBUILDER_ASSETS
+// says where their binaries are; `make test-integration` sets it.
+func ControlPlane() *envtest.Environment {
+	ginkgo.GinkgoHelper()
+	env := &envtest.Environment{
+		CRDDirectoryPaths:     []string{filepath.Join(Root(), "config", "crd", "bases")},
+		ErrorIfCRDPathMissing: true,
+	}
+	_, err := env.Start()
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	ginkgo.DeferCleanup(env.Stop)
+	return env
+}
+
+// Client of the API server, uncached.
+func Client(config *rest.Config) client.Client {
+	ginkgo.GinkgoHelper()
+	scheme := apiruntime.NewScheme()
+	gomega.Expect(clientgoscheme.AddToScheme(scheme)).To(gomega.Succeed())
+	gomega.Expect(v1alpha1.AddToScheme(scheme)).To(gomega.Succeed())
+	c, err := client.New(config, client.Options{Scheme: scheme})
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	return c
+}
+
+// BuildOperator builds the operator with the race detector, once per suite.
+func BuildOperator() string {
+	ginkgo.GinkgoHelper()
+	path, err := gexec.BuildIn(Root(), "github.com/killorder/killorder/cmd/manager", "-race")
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	ginkgo.DeferCleanup(gexec.CleanupBuildArtifacts)
+	return path
+}
+
+// Operator is a running operator.
+type Operator struct {
+	*gexec.Session
+}
+
+// StartOperator starts the operator against a cluster; it is stopped after the spec or container that started
+// it. Its log goes to Ginkgo's.
+func StartOperator(path, kubeconfig string, args ...string) *Operator {
+	ginkgo.GinkgoHelper()
+	command := exec.Command(path, append([]string{ //nolint:gosec // the binary just built
+		"--kubeconfig=" + kubeconfig, "--metrics-bind-address=0", "--health-probe-bind-address=0",
+	}, args...)...)
+	session, err := gexec.Start(command, ginkgo.GinkgoWriter, ginkgo.GinkgoWriter)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	o := &Operator{session}
+	ginkgo.DeferCleanup(o.Stop)
+	return o
+}
+
+// Stop asks the operator to stop and expects that it does, in peace.
+func (o *Operator) Stop() {
+	ginkgo.GinkgoHelper()
+	if o.ExitCode() != -1 {
+		return
+	}
+	o.Terminate()
+	gomega.Eventually(o, 30*time.Second).Should(gexec.Exit(0))
+}
+
+// WriteKubeconfig for a user of the control plane.
+func WriteKubeconfig(env *envtest.Environment) string {
+	ginkgo.GinkgoHelper()
+	path := filepath.Join(ginkgo.GinkgoT().TempDir(), "kubeconfig")
+	gomega.Expect(os.WriteFile(path, env.KubeConfig, 0o600)).To(gomega.Succeed())
+	return path
+}
+
+// Cluster is a running simulated cluster.
+type Cluster struct {
+	Kubeconfig string
+	Config     *rest.Config
+	Dir        string
+}
+
+// StartCluster starts etcd, kube-apiserver, the real metrics-server and simulated kubelets from a scenario, with
+// the CRDs, for the length of the suite.
+func StartCluster(scenario string) *Cluster {
+	ginkgo.GinkgoHelper()
+	dir := filepath.Join(ginkgo.GinkgoT().TempDir(), "cluster")
+	program, err := gexec.BuildIn(filepath.Join(Root(), "test", "cluster"), "./cmd/cluster")
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	command := exec.Command(program, "up", "--root", Root(), "--scenario", scenario, "--dir", dir) //nolint:gosec // ours
+	command.Stderr = ginkgo.GinkgoWriter
+	out, err := command.StdoutPipe()
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	gomega.Expect(command.Start()).To(gomega.Succeed())
+	ginkgo.DeferCleanup(func() {
+		gomega.Expect(command.Process.Signal(syscall.SIGTERM)).To(gomega.Succeed())
+		gomega.Expect(command.Wait()).To(gomega.Succeed())
+		gomega.Expect(dir).NotTo(gomega.BeADirectory(), "the cluster leaves nothing behind")
+	})
+	c := &Cluster{Kubeconfig: firstLine(out), Dir: dir}
+	c.Config, err = clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	_, err = envtest.InstallCRDs(c.Config, envtest.CRDInstallOptions{
+		Paths: []string{filepath.Join(Root(), "config", "crd", "bases")}, ErrorIfPathMissing: true,
+	})
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	return c
+}
+
+// MetricsServer stops or starts the cluster's metrics-server.
+func (c *Cluster) MetricsServer(ctx context.Context, stopOrStart string) {
+	ginkgo.GinkgoHelper()
+	command := exec.CommandContext(ctx, "go", "run", "./cmd/cluster", stopOrStart, "metrics-server", "--dir", c.Dir) //nolint:gosec // ours
+	command.Dir = filepath.Join(Root(), "test", "cluster")
+	out, err := command.CombinedOutput()
+	gomega.Expect(err).NotTo(gomega.HaveOccurred(), string(out))
+}
+
+func firstLine(out io.Reader) string {
+	ginkgo.GinkgoHelper()
+	line, err := bufio.NewReader(out).ReadString('\n')
+	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "the cluster did not come up: see its log above")
+	return strings.TrimSpace(line)
+}
