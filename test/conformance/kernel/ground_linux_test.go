@@ -32,19 +32,22 @@ type ground struct {
 	kernel string
 }
 
-// theGround is made once for all tests; the error says why the kernel cannot be judged here.
+// theGround is made once for all tests; the error says what is in the way.
 var theGround = sync.OnceValues(newGround)
 
 // opened is the ground if a test asked for it.
 var opened *ground
 
+// unfit is why the kernel cannot be judged on this machine; any other error is a failure.
+type unfit struct{ error }
+
 func newGround() (*ground, error) {
-	if err := unfit(); err != nil {
-		return nil, err
+	if err := checkMachine(); err != nil {
+		return nil, unfit{err}
 	}
 	h, err := findHierarchy()
 	if err != nil {
-		return nil, err
+		return nil, unfit{err}
 	}
 	g := &ground{kernel: kernelVersion()}
 	name := basePrefix + strconv.Itoa(os.Getpid())
@@ -53,14 +56,14 @@ func newGround() (*ground, error) {
 	}
 	opened = g
 	if g.base, err = h.newBase(name); err != nil {
-		return nil, fmt.Errorf("no group can be made: %w", err)
+		return nil, unfit{fmt.Errorf("no group can be made: %w", err)}
 	}
 	g.stage.real, err = canWriteNegativeAdj()
 	return g, err
 }
 
-// unfit says what keeps a kernel or a process from this test.
-func unfit() error {
+// checkMachine says what keeps this process from playing here.
+func checkMachine() error {
 	available, err := meminfo("MemAvailable")
 	switch {
 	case os.Geteuid() != 0:

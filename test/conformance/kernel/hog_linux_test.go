@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -110,9 +111,13 @@ func (h *hog) fill(bytes int) error {
 		}
 		h.file = fd
 	}
-	for bytes > 0 {
+	for refused := 0; bytes > 0; {
 		n, err := syscall.Write(h.file, zeroes[:min(bytes, len(zeroes))])
-		if err != nil && err != syscall.EINTR {
+		switch {
+		case err == syscall.ENOMEM && refused < 100: // everyone is dead, but has not yet given memory back
+			refused++
+			time.Sleep(10 * time.Millisecond)
+		case err != nil && err != syscall.EINTR:
 			return os.NewSyscallError("write", err)
 		}
 		bytes -= max(n, 0)

@@ -104,6 +104,8 @@ type judgement struct {
 	right bool
 	// The same by readings per container: RSS as the kubelet's Summary API has it, working set as metrics-server.
 	byRSS, byWorkingSet bool
+	// several: the container named by RSS was the wrong one, and it has more than one process.
+	several bool
 	// Two popular rules for comparison, by readings per process.
 	highestAdj, largest bool
 }
@@ -124,6 +126,9 @@ func (n *node) judge(p prediction, k kill) (j judgement, err error) {
 			return j, err
 		}
 		*by.right = at == [2]int{victim.pod, victim.container}
+		if by.right == &j.byRSS {
+			j.several = !j.byRSS && len(n.Pods[at[0]].Containers[at[1]].Processes) > 1
+		}
 	}
 	bySize := func(a, b *process) int { return cmp.Compare(s.memory[a].sum(), s.memory[b].sum()) }
 	j.largest = slices.MaxFunc(s.living, bySize) == victim

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"bufio"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -41,10 +42,13 @@ func TestMain(m *testing.M) {
 // onGround skips a test where the kernel cannot be judged.
 func onGround(t *testing.T) *ground {
 	t.Helper()
-	g, skip := theGround()
-	if skip != nil {
-		found.skipped = skip
-		t.Skipf("the kernel is not judged here: %v", skip)
+	g, err := theGround()
+	if why := (unfit{}); errors.As(err, &why) {
+		found.skipped = why
+		t.Skipf("the kernel is not judged here: %v", why)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	return g
 }

@@ -10,6 +10,8 @@ import (
 type tally struct {
 	played, right                            int
 	byRSS, byWorkingSet, highestAdj, largest int
+	// several counts container sums that were wrong and named a container of several processes.
+	several int
 	// double counts further kills in one step: the first one counts, but the others must have been next.
 	double int
 	// tables the kernel printed, all of them agreeing with Badness without any margin.
@@ -25,7 +27,7 @@ func (t *tally) add(j judgement) {
 		yes   bool
 	}{
 		{&t.right, j.right}, {&t.byRSS, j.byRSS}, {&t.byWorkingSet, j.byWorkingSet},
-		{&t.highestAdj, j.highestAdj}, {&t.largest, j.largest},
+		{&t.highestAdj, j.highestAdj}, {&t.largest, j.largest}, {&t.several, j.several},
 	} {
 		if c.yes {
 			*c.count++
@@ -74,6 +76,8 @@ func (r *report) judged(b *strings.Builder, g *ground) {
 	fmt.Fprintf(b, "%s: seed %d, oom_score_adj written %s\n", kernel, *seed, how)
 	fmt.Fprintf(b, "%s: first victim right in %d of %d (per process), %d of %d (per container sum); whole order %d of %d; story %d of %d\n",
 		kernel, f.right, f.played, f.byRSS, f.played, r.whole, r.orders, r.story, r.tales)
+	fmt.Fprintf(b, "%s: %d of the %d wrong container sums name a container of several processes, each of which the kernel weighs alone\n",
+		kernel, f.several, f.played-f.byRSS)
 	fmt.Fprintf(b, "%s: per container sum of working sets instead of RSS %d of %d; 'highest adj first' %d, 'largest memory first' %d\n",
 		kernel, f.byWorkingSet, f.played, f.highestAdj, f.largest)
 	fmt.Fprintf(b, "%s: kills within the margin that another was predicted for: %d of %d first victims, %d of %d in whole orders; further kills in one step: %d\n",
