@@ -1,0 +1,87 @@
+package usage_test
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/usage"
+)
+
+// benchPods is a large cluster's number of pods, of two containers each, with names of 37 characters.
+const benchPods = 150_000
+
+type benchReadings struct{ pod usage.Pod }
+
+func newBenchReadings() *benchReadings {
+	b := &benchReadings{pod: usage.Pod{WorkingSet: facts.Unknown}}
+	for _, name := range []string{"app", "sidecar"} {
+		b.pod.Containers = append(b.pod.Containers, usage.Container{Name: []byte(name), ContainerUsage: facts.NoContainerUsage})
+	}
+	return b
+}
+
+// fill hands over every pod as a source does, in the same buffers.
+func (b *benchReadings) fill(pass *usage.Pass, at time.Time) {
+	b.pod.ObservedAt = at
+	for i := range benchPods {
+		b.pod.Namespace = fmt.Appendf(b.pod.Namespace[:0], "team-%03d", i%200)
+		b.pod.Name = fmt.Appendf(b.pod.Name[:0], "payments-api-worker-%010d-%06d", i/30, i)
+		b.pod.Containers[0].WorkingSet, b.pod.Containers[1].WorkingSet = int64(i)*4096, mib
+		pass.Pod(&b.pod)
+	}
+}
+
+// BenchmarkStoreMemory reports what a container takes once the history is full, and what a pass costs.
+func BenchmarkStoreMemory(b *testing.B) {
+	clock := &fakeClock{now: start}
+	readings := newBenchReadings()
+	before := heap()
+	store := usage.NewStore(keep, clock.Now)
+	pass := func() {
+		clock.now = clock.now.Add(30 * time.Second)
+		p := store.Begin(facts.SourceMetricsAPI)
+		readings.fill(p, clock.now)
+		p.Commit()
+	}
+	for range 40 { // 20 minutes
+		pass()
+	}
+	used := float64(heap() - before)
+	b.ReportAllocs()
+	for b.Loop() {
+		pass()
+	}
+	b.ReportMetric(used/(2*benchPods), "bytes/container")
+	b.ReportMetric(used/benchPods, "bytes/pod")
+	runtime.KeepAlive(store)
+}
+
+// BenchmarkPod looks up one reading.
+func BenchmarkPod(b *testing.B) {
+	clock := &fakeClock{now: start}
+	store := usage.NewStore(keep, clock.Now)
+	for range 10 {
+		clock.now = clock.now.Add(75 * time.Second)
+		p := store.Begin(facts.SourceMetricsAPI)
+		newBenchReadings().fill(p, clock.now)
+		p.Commit()
+	}
+	name := fmt.Sprintf("payments-api-worker-%010d-%06d", 4000/30, 4000)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok := store.Pod("team-000", name); !ok {
+			b.Fatal("not found")
+		}
+	}
+}
+
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}

@@ -1,0 +1,66 @@
+package usage
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics are the passes' Prometheus metrics. A nil *Metrics counts nothing.
+type Metrics struct {
+	passes   prometheus.Counter
+	failures *prometheus.CounterVec
+	dropped  *prometheus.CounterVec
+	lastPass prometheus.Gauge
+	readings *prometheus.GaugeVec
+}
+
+// NewMetrics makes the metrics and registers them.
+func NewMetrics(registry prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		passes: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "killorder_usage_passes_total",
+			Help: "Passes over the source of usage readings, failed ones included.",
+		}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "killorder_usage_failures_total",
+			Help: "Passes that could not read pods or nodes, by cause. Partial comes on top where only one of the two failed.",
+		}, []string{"cause"}),
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "killorder_usage_readings_dropped_total",
+			Help: "Readings that could not be used, by cause.",
+		}, []string{"cause"}),
+		lastPass: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "killorder_usage_last_pass_timestamp_seconds",
+			Help: "When the latest pass ended, in Unix seconds.",
+		}),
+		readings: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "killorder_usage_readings",
+			Help: "Pods and nodes that the latest pass had a reading of.",
+		}, []string{"of"}),
+	}
+	for _, cause := range failureCauses {
+		m.failures.WithLabelValues(string(cause)) // 0 is a value: rates need it
+	}
+	for _, cause := range dropCauses {
+		m.dropped.WithLabelValues(string(cause))
+	}
+	registry.MustRegister(m.passes, m.failures, m.dropped, m.lastPass, m.readings)
+	return m
+}
+
+func (m *Metrics) observe(s *Status) {
+	if m == nil {
+		return
+	}
+	m.passes.Inc()
+	m.lastPass.Set(float64(s.At.UnixNano()) / 1e9)
+	m.readings.WithLabelValues("pods").Set(float64(s.Pods))
+	m.readings.WithLabelValues("nodes").Set(float64(s.Nodes))
+	counted := map[FailureCause]bool{}
+	for _, f := range s.Failures {
+		if !counted[f.Cause] { // pods and nodes failing alike are one failed pass
+			counted[f.Cause] = true
+			m.failures.WithLabelValues(string(f.Cause)).Inc()
+		}
+	}
+	for cause, count := range s.Dropped {
+		m.dropped.WithLabelValues(string(cause)).Add(float64(count))
+	}
+}

@@ -1,0 +1,227 @@
+package usage
+
+import (
+	"strings"
+	"time"
+
+	"github.com/killorder/killorder/internal/facts"
+)
+
+const (
+	// sampleSpacing is the least time between two samples of a history: ten minutes are at most nine of them.
+	sampleSpacing = 75
+	// maxAhead is how far clocks may differ before a reading counts as one from the future.
+	maxAhead = time.Minute
+)
+
+// Pass collects the readings of one pass over a source. Only one may be under way, in one goroutine; readers of
+// the store see nothing of it before Commit.
+type Pass struct {
+	store      *Store
+	last, next *snapshot
+	now        time.Time
+	names      map[string]uint32
+	key        []byte
+	result     Result
+}
+
+// Result is what became of a pass.
+type Result struct {
+	// Pods and Nodes with a reading in this pass.
+	Pods, Nodes int
+	// Dropped readings by cause, nil if there were none.
+	Dropped map[DropCause]int
+}
+
+var _ Sink = (*Pass)(nil)
+
+// Begin starts a pass over a source of the given kind.
+func (s *Store) Begin(source facts.Source) *Pass {
+	last := s.current.Load()
+	next := newSnapshot(s.seed, last)
+	next.source = source
+	return &Pass{store: s, last: last, next: next, now: s.now(), names: make(map[string]uint32, len(last.names))}
+}
+
+// Drop counts a reading that cannot be used.
+func (p *Pass) Drop(cause DropCause) {
+	if p.result.Dropped == nil {
+		p.result.Dropped = map[DropCause]int{}
+	}
+	p.result.Dropped[cause]++
+}
+
+// Node takes a node's reading. It replaces one of the same time or older.
+func (p *Pass) Node(name string, r facts.NodeReading) {
+	if cause := p.judgeNode(name, r); cause != "" {
+		p.Drop(cause)
+		return
+	}
+	r.WorkingSet, r.PodsWorkingSet = min(r.WorkingSet, facts.MaxBytes), min(r.PodsWorkingSet, facts.MaxBytes)
+	r.Available, r.SwapCapacity = min(r.Available, facts.MaxBytes), min(r.SwapCapacity, facts.MaxBytes)
+	for _, s := range []*snapshot{p.last, p.next} {
+		if have, ok := s.nodes[name]; ok && have.ObservedAt.After(r.ObservedAt) {
+			r = have
+		}
+	}
+	p.next.nodes[strings.Clone(name)] = r
+}
+
+func (p *Pass) judgeNode(name string, r facts.NodeReading) DropCause {
+	switch {
+	case name == "":
+		return DropMalformed
+	case negative(r.WorkingSet) || negative(r.PodsWorkingSet) || negative(r.Available) || r.SwapCapacity < 0:
+		return DropNegative
+	case r.WorkingSet == facts.Unknown && r.Available == facts.Unknown:
+		return DropNoMemory
+	}
+	return p.judgeTime(r.ObservedAt)
+}
+
+// Pod takes a pod's reading. It replaces one of the same time or older.
+func (p *Pass) Pod(r *Pod) {
+	workingSet, cause := p.judgePod(r)
+	if cause != "" {
+		p.Drop(cause)
+		return
+	}
+	p.key = appendKey(p.key[:0], r.Namespace, r.Name)
+	at := uint32(r.ObservedAt.Unix())
+	already, slot, repeated := p.next.find(p.key)
+	if repeated && p.next.rows[already].observed > at {
+		return
+	}
+	old, _, known := p.last.find(p.key)
+	if known && p.last.rows[old].observed > at {
+		if !repeated {
+			p.carry(old, slot)
+		}
+		return
+	}
+	p.addRow(slot, p.key, row{workingSet: workingSet, observed: at})
+	for i := range r.Containers {
+		c := &r.Containers[i]
+		u := c.ContainerUsage
+		u.WorkingSet, u.RSS, u.Swap = min(u.WorkingSet, facts.MaxBytes), min(u.RSS, facts.MaxBytes), min(u.Swap, facts.MaxBytes)
+		p.next.addContainer(p.name(c.Name), u)
+	}
+	if known {
+		p.addHistory(old, at)
+	}
+}
+
+// judgePod returns the pod's working set in bytes, or why the reading cannot be used.
+func (p *Pass) judgePod(r *Pod) (workingSet int64, cause DropCause) {
+	if len(r.Namespace) == 0 || len(r.Name) == 0 {
+		return 0, DropMalformed
+	}
+	complete := len(r.Containers) > 0
+	for i := range r.Containers {
+		u := &r.Containers[i].ContainerUsage
+		if negative(u.WorkingSet) || negative(u.RSS) || negative(u.Swap) {
+			return 0, DropNegative
+		}
+		complete = complete && u.WorkingSet != facts.Unknown
+		workingSet = min(workingSet+min(u.WorkingSet, facts.MaxBytes), facts.MaxBytes)
+	}
+	switch {
+	case negative(r.WorkingSet):
+		return 0, DropNegative
+	case r.WorkingSet != facts.Unknown:
+		workingSet = min(r.WorkingSet, facts.MaxBytes)
+	case !complete:
+		return 0, DropNoMemory
+	}
+	return workingSet, p.judgeTime(r.ObservedAt)
+}
+
+func negative(bytes int64) bool { return bytes < 0 && bytes != facts.Unknown }
+
+func (p *Pass) judgeTime(observed time.Time) DropCause {
+	switch {
+	case observed.IsZero() || observed.Unix() <= 0:
+		return DropNoTimestamp
+	case observed.After(p.now.Add(maxAhead)):
+		return DropFuture
+	case p.now.Sub(observed) > p.store.keep:
+		return DropExpired
+	}
+	return ""
+}
+
+func (p *Pass) addRow(slot uint64, key []byte, r row) {
+	s := p.next
+	r.key, r.container, r.history = uint32(len(s.keys)), uint32(len(s.containerNames)), uint32(len(s.sampleAges))
+	s.index[slot] = uint32(len(s.rows))
+	s.rows = append(s.rows, r)
+	s.keys = append(s.keys, key...)
+}
+
+// name returns the number of a container's name in this pass.
+func (p *Pass) name(name []byte) uint32 {
+	id, ok := p.names[string(name)]
+	if !ok {
+		id = uint32(len(p.next.names))
+		p.next.names = append(p.next.names, string(name))
+		p.names[p.next.names[id]] = id
+	}
+	return id
+}
+
+// addHistory gives the last row, observed at that time, the history of its pod in the last pass. The reading of
+// then joins it if the newest sample is old enough.
+func (p *Pass) addHistory(old int, at uint32) {
+	before := &p.last.rows[old]
+	elapsed, keep := at-before.observed, uint32(p.store.keep/time.Second)
+	newest := uint32(sampleSpacing) // age of the newest sample when before was observed
+	from, to := p.last.history(old)
+	for i := from; i < to; i++ {
+		newest = uint32(p.last.sampleAges[i])
+		if age := newest + elapsed; age <= keep {
+			p.next.addSample(age, int64(p.last.samplePages[i])*samplePage)
+		}
+	}
+	if elapsed > 0 && elapsed <= keep && newest >= sampleSpacing {
+		p.next.addSample(elapsed, before.workingSet)
+	}
+}
+
+// carry takes a pod over from the last pass as it was.
+func (p *Pass) carry(old int, slot uint64) {
+	p.addRow(slot, p.last.key(old), p.last.rows[old])
+	from, to := p.last.containers(old)
+	for c := from; c < to; c++ {
+		name := p.last.names[p.last.containerNames[c]]
+		p.next.addContainer(p.name([]byte(name)), p.last.containerUsage(c))
+	}
+	from, to = p.last.history(old)
+	p.next.sampleAges = append(p.next.sampleAges, p.last.sampleAges[from:to]...)
+	p.next.samplePages = append(p.next.samplePages, p.last.samplePages[from:to]...)
+}
+
+// Commit makes the pass what readers see. Pods and nodes without a reading in it keep their last one, until
+// that is too old.
+func (p *Pass) Commit() Result {
+	p.result.Pods, p.result.Nodes = len(p.next.index), len(p.next.nodes)
+	oldest := p.now.Add(-p.store.keep)
+	for i := range p.last.rows {
+		if int64(p.last.rows[i].observed) < oldest.Unix() {
+			continue
+		}
+		key := p.last.key(i)
+		if current, _, _ := p.last.find(key); current != i {
+			continue // replaced by a later row
+		}
+		if _, slot, ok := p.next.find(key); !ok {
+			p.carry(i, slot)
+		}
+	}
+	for name, r := range p.last.nodes {
+		if _, ok := p.next.nodes[name]; !ok && !r.ObservedAt.Before(oldest) {
+			p.next.nodes[name] = r
+		}
+	}
+	p.store.current.Store(p.next)
+	return p.result
+}

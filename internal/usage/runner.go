@@ -1,0 +1,128 @@
+package usage
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+)
+
+// Runner makes a pass over the source at each interval. It is a Runnable of the manager that only the leader
+// runs. A failure never stops it: what could not be read is counted, logged once when it begins and once when it
+// ends, and the next pass tries again.
+type Runner struct {
+	Source   Source
+	Store    *Store
+	Interval time.Duration
+	// OnPass is called after each pass, however it went; it may be nil.
+	OnPass  func()
+	Log     logr.Logger
+	Metrics *Metrics
+
+	mu     sync.Mutex
+	status Status
+
+	// What fails, and what is dropped, since when it was logged. Only the passes use them.
+	failing  map[failureKey]bool
+	dropping map[DropCause]bool
+}
+
+type failureKey struct {
+	cause FailureCause
+	of    string
+}
+
+// Status is how the latest pass went.
+type Status struct {
+	// At is when it ended, zero before the first.
+	At time.Time
+	// Failures are empty if everything was read.
+	Failures []Failure
+	Result
+}
+
+// Status of the latest pass. It is shared and must not be changed.
+func (r *Runner) Status() Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.status
+}
+
+// NeedLeaderElection is true: readings serve those who write.
+func (*Runner) NeedLeaderElection() bool { return true }
+
+// Start makes passes until the context is done. The first comes after a random part of a tenth of the interval,
+// and the others keep its rhythm: a pass that takes longer than the interval skips beats, it does not shift them.
+func (r *Runner) Start(ctx context.Context) error {
+	next := time.Now().Add(rand.N(r.Interval/10 + 1))
+	timer := time.NewTimer(time.Until(next))
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		}
+		r.pass(ctx)
+		next = beatAfter(next, r.Interval, time.Now())
+		timer.Reset(time.Until(next))
+	}
+}
+
+// beatAfter returns the first of the beats, an interval apart from each other, that is after now.
+func beatAfter(beat time.Time, interval time.Duration, now time.Time) time.Time {
+	return beat.Add(max(now.Sub(beat), 0).Truncate(interval) + interval)
+}
+
+func (r *Runner) pass(ctx context.Context) {
+	pass := r.Store.Begin(r.Source.Kind())
+	failures := r.Source.Read(ctx, pass)
+	if ctx.Err() != nil {
+		return // an interrupted pass says nothing about the source
+	}
+	status := Status{Failures: failures, Result: pass.Commit(), At: r.Store.now()}
+	r.mu.Lock()
+	r.status = status
+	r.mu.Unlock()
+	r.logFailures(failures)
+	r.logDropped(status.Dropped)
+	r.Metrics.observe(&status)
+	if r.OnPass != nil {
+		r.OnPass()
+	}
+}
+
+func (r *Runner) logFailures(failures []Failure) {
+	failing := make(map[failureKey]bool, len(failures))
+	for _, f := range failures {
+		key := failureKey{f.Cause, f.Of}
+		failing[key] = true
+		if !r.failing[key] {
+			r.Log.Error(f.Err, "usage cannot be read; not logged again until it can", "of", f.Of, "cause", f.Cause)
+		}
+	}
+	for key := range r.failing {
+		if !failing[key] {
+			r.Log.Info("usage no longer fails so", "of", key.of, "cause", key.cause)
+		}
+	}
+	r.failing = failing
+}
+
+func (r *Runner) logDropped(dropped map[DropCause]int) {
+	dropping := make(map[DropCause]bool, len(dropped))
+	for cause, count := range dropped {
+		dropping[cause] = true
+		if !r.dropping[cause] {
+			r.Log.Info("unusable readings are left out; not logged again until there are none", "cause", cause, "count", count)
+		}
+	}
+	for cause := range r.dropping {
+		if !dropping[cause] {
+			r.Log.Info("there are no such unusable readings any more", "cause", cause)
+		}
+	}
+	r.dropping = dropping
+}

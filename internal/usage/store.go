@@ -1,0 +1,59 @@
+package usage
+
+import (
+	"hash/maphash"
+	"sync/atomic"
+	"time"
+
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// Store holds the latest reading of every pod and node, and a short history of the pods'. Readers never wait:
+// each pass builds a new snapshot beside the one that is read, and then takes its place.
+type Store struct {
+	keep    time.Duration
+	now     func() time.Time
+	seed    maphash.Seed
+	current atomic.Pointer[snapshot]
+}
+
+var _ facts.Readings = (*Store)(nil)
+
+// NewStore makes an empty store. It keeps readings, and the history of working sets, for the given time: a pod
+// or node that a pass has no reading for keeps its last one until then. The time may be up to 18 hours.
+func NewStore(keep time.Duration, now func() time.Time) *Store {
+	s := &Store{keep: keep, now: now, seed: maphash.MakeSeed()}
+	s.current.Store(newSnapshot(s.seed, &snapshot{}))
+	return s
+}
+
+// Source of the readings held, SourceNone if there are none.
+func (s *Store) Source() facts.Source {
+	if snap := s.current.Load(); len(snap.index) > 0 || len(snap.nodes) > 0 {
+		return snap.source
+	}
+	return facts.SourceNone
+}
+
+// Pod returns the pod's latest reading, and whether there is one. The slices are the caller's own.
+func (s *Store) Pod(namespace, name string) (facts.PodReading, bool) {
+	var buffer [128]byte // most keys fit, and then this call's key needs no memory
+	snap := s.current.Load()
+	i, _, ok := snap.find(appendKey(buffer[:0], namespace, name))
+	if !ok {
+		return facts.PodReading{}, false
+	}
+	return snap.reading(i), true
+}
+
+// Node returns the node's latest reading, and whether there is one.
+func (s *Store) Node(name string) (facts.NodeReading, bool) {
+	r, ok := s.current.Load().nodes[name]
+	return r, ok
+}
+
+// Len returns how many pods and nodes have a reading.
+func (s *Store) Len() (pods, nodes int) {
+	snap := s.current.Load()
+	return len(snap.index), len(snap.nodes)
+}

@@ -1,0 +1,99 @@
+// Package usage keeps what is known of the memory in use: a compact store of readings, replaced pass by pass,
+// and the runner that makes the passes over a source.
+package usage
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// Source is where readings come from.
+type Source interface {
+	// Kind of source, as the readings are marked.
+	Kind() facts.Source
+	// Read hands the sink every reading there is, and returns what failed. What did not fail has been read.
+	Read(ctx context.Context, into Sink) []Failure
+}
+
+// Sink takes the readings of one pass, one after another.
+type Sink interface {
+	Pod(p *Pod)
+	Node(name string, r facts.NodeReading)
+	// Drop counts a reading that the source could not make sense of.
+	Drop(cause DropCause)
+}
+
+// Pod is one pod's reading on its way from a source to a sink. It is valid during the call only: sources use its
+// slices again for the next pod.
+type Pod struct {
+	Namespace, Name []byte
+	ObservedAt      time.Time
+	// WorkingSet of the pod in bytes; Unknown stands for the sum of the containers'.
+	WorkingSet int64
+	Containers []Container
+}
+
+// Container is one container of a Pod.
+type Container struct {
+	Name []byte
+	facts.ContainerUsage
+}
+
+// DropCause says why a reading cannot be used.
+type DropCause string
+
+// Why readings are dropped. One over the node's capacity is found later, by extract, which knows the capacity.
+const (
+	// DropNegative: a negative amount of memory.
+	DropNegative DropCause = "Negative"
+	// DropFuture: observed more than a minute after now.
+	DropFuture DropCause = "Future"
+	// DropNoTimestamp: no time of observation.
+	DropNoTimestamp DropCause = "NoTimestamp"
+	// DropExpired: older than readings are kept.
+	DropExpired DropCause = "Expired"
+	// DropNoMemory: no figure for memory, or not for every container that the pod's would be a sum of.
+	DropNoMemory DropCause = "NoMemory"
+	// DropMalformed: without a name, or a quantity that is none.
+	DropMalformed DropCause = "Malformed"
+)
+
+var dropCauses = [...]DropCause{DropNegative, DropFuture, DropNoTimestamp, DropExpired, DropNoMemory, DropMalformed}
+
+// FailureCause says why a source could not be read, or only in part.
+type FailureCause string
+
+// Why reading fails.
+const (
+	// FailedAbsent: the API is not installed, or nothing stands behind it.
+	FailedAbsent FailureCause = "APIAbsent"
+	// FailedForbidden: the operator may not read it.
+	FailedForbidden FailureCause = "Forbidden"
+	// FailedTimeout: no answer, or not all of it, in time.
+	FailedTimeout FailureCause = "Timeout"
+	// FailedGarbage: the answer is not what the API promises, or ends too early.
+	FailedGarbage FailureCause = "Garbage"
+	// FailedPartial comes on top of another cause: only one of pods and nodes failed.
+	FailedPartial FailureCause = "Partial"
+	// FailedOther: anything else, such as a refused connection or an internal error.
+	FailedOther FailureCause = "Other"
+)
+
+var failureCauses = [...]FailureCause{
+	FailedAbsent, FailedForbidden, FailedTimeout, FailedGarbage, FailedPartial, FailedOther,
+}
+
+// Failure is a part of a source that could not be read.
+type Failure struct {
+	Cause FailureCause
+	// Of says which part: pods or nodes.
+	Of  string
+	Err error
+}
+
+func (f Failure) Error() string { return fmt.Sprintf("reading usage of %s: %v", f.Of, f.Err) }
+
+func (f Failure) Unwrap() error { return f.Err }
