@@ -1,0 +1,146 @@
+package metricsapi
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	metrics "k8s.io/metrics/pkg/apis/metrics/v1beta1"
+
+	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/usage"
+)
+
+// drain takes everything and keeps nothing.
+type drain struct{ pods, nodes, dropped int }
+
+func (d *drain) Pod(*usage.Pod)                 { d.pods++ }
+func (d *drain) Node(string, facts.NodeReading) { d.nodes++ }
+func (d *drain) Drop(usage.DropCause)           { d.dropped++ }
+
+// envelope wraps a list's bytes as the API does.
+func envelope(kind string, list []byte) []byte {
+	meta := protowire.AppendString(protowire.AppendTag(nil, typeMetaKind, protowire.BytesType), kind)
+	b := protowire.AppendBytes(protowire.AppendTag([]byte(magic), unknownTypeMeta, protowire.BytesType), meta)
+	return protowire.AppendBytes(protowire.AppendTag(b, unknownRaw, protowire.BytesType), list)
+}
+
+func item(b []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(nil, listItems, protowire.BytesType), b)
+}
+
+func TestMalformedItemsAreDropped(t *testing.T) {
+	good, err := (&metrics.PodMetrics{Containers: []metrics.ContainerMetrics{{Name: "app"}}}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string][]byte{
+		"noise":                    bytes.Repeat([]byte{0xff}, 30),
+		"metadata cut short":       {itemMetadata<<3 | 2, 5, 'x'},
+		"noise in the metadata":    {itemMetadata<<3 | 2, 2, 0xff, 0xff},
+		"noise in the time":        {itemTimestamp<<3 | 2, 2, 0xff, 0xff},
+		"noise in a container":     {podContainers<<3 | 2, 2, 0xff, 0xff},
+		"noise in a resource":      {podContainers<<3 | 2, 4, containerUsage<<3 | 2, 2, 0xff, 0xff},
+		"a quantity that is none":  append([]byte{podContainers<<3 | 2, 17, containerUsage<<3 | 2, 15}, "\x0a\x06memory\x12\x05\x0a\x03abc"...),
+		"noise in place of amount": append([]byte{podContainers<<3 | 2, 14, containerUsage<<3 | 2, 12}, "\x0a\x06memory\x12\x02\xff\xff"...),
+	}
+	for name, bad := range tests {
+		t.Run(name, func(t *testing.T) {
+			var got drain
+			sink := podSink{into: &got}
+			list := append(append(item(good), item(bad)...), item(good)...)
+			if err := decodeList(bytes.NewReader(envelope("PodMetricsList", list)), "PodMetricsList", sink.item); err != nil {
+				t.Fatal(err)
+			}
+			if want := (drain{pods: 2, dropped: 1}); got != want {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+func TestParse(t *testing.T) {
+	tests := map[string]struct {
+		want      int64
+		wantCause usage.DropCause
+	}{
+		"123456Ki":       {123456 << 10, ""},
+		"1500m":          {2, ""},
+		"1e3":            {1000, ""},
+		"0":              {0, ""},
+		"1e-18":          {1, ""},
+		"8Pi":            {facts.MaxBytes, ""},
+		"10E":            {facts.MaxBytes, ""},
+		"1e99":           {facts.MaxBytes, ""},
+		"100Ei":          {facts.MaxBytes, ""},
+		"-1":             {0, usage.DropNegative},
+		"-1e99":          {0, usage.DropNegative},
+		"1e2147483647":   {0, usage.DropMalformed},
+		"1E-2147483647":  {0, usage.DropMalformed},
+		"":               {0, usage.DropMalformed},
+		"12 Mi":          {0, usage.DropMalformed},
+		"nine gigabytes": {0, usage.DropMalformed},
+	}
+	for amount, tc := range tests {
+		t.Run(amount, func(t *testing.T) {
+			got, cause := parse(amount)
+			if got != tc.want || cause != tc.wantCause {
+				t.Errorf("got %d %q, want %d %q", got, cause, tc.want, tc.wantCause)
+			}
+		})
+	}
+}
+
+// TestUnknownFieldsAreSkipped: later versions may add fields.
+func TestUnknownFieldsAreSkipped(t *testing.T) {
+	extra := protowire.AppendBytes(protowire.AppendTag(nil, 77, protowire.BytesType), []byte("new"))
+	extra = protowire.AppendVarint(protowire.AppendTag(extra, 78, protowire.VarintType), 7)
+	extra = protowire.AppendFixed64(protowire.AppendTag(extra, 79, protowire.Fixed64Type), 7)
+	list := protowire.AppendBytes(protowire.AppendTag(item(extra), 9, protowire.BytesType), []byte("new"))
+	body := envelope("PodMetricsList", list)
+	body = protowire.AppendBytes(protowire.AppendTag(body, 9, protowire.BytesType), []byte("new"))
+	var got drain
+	sink := podSink{into: &got}
+	if err := decodeList(bytes.NewReader(body), "PodMetricsList", sink.item); err != nil || got.pods != 1 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// TestAbsurdLengths: a length is checked before anything is allocated for it.
+func TestAbsurdLengths(t *testing.T) {
+	open := envelope("PodMetricsList", nil)
+	open = open[:len(open)-1] // without the list's length
+	tests := map[string][]byte{
+		"an item larger than its list":  append(bytes.Clone(open), 3, listItems<<3|2, 100, 'x'),
+		"an item larger than any":       protowire.AppendVarint(append(protowire.AppendVarint(bytes.Clone(open), 1<<62), listItems<<3|2), 1<<40),
+		"a list larger than memory":     append(protowire.AppendVarint(bytes.Clone(open), 1<<63), listItems<<3|2, 0),
+		"a type larger than any object": protowire.AppendVarint([]byte(magic+"\x0a"), 1<<40),
+		"a list that is a number":       append(bytes.Clone(open[:len(open)-1]), unknownRaw<<3, 7),
+	}
+	for name, body := range tests {
+		t.Run(name, func(t *testing.T) {
+			body = append(body, make([]byte, 200)...)
+			if err := decodeList(bytes.NewReader(body), "PodMetricsList", func([]byte) {}); !errors.Is(err, errGarbage) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	pod, err := (&metrics.PodMetrics{Containers: []metrics.ContainerMetrics{{Name: "app"}}}).Marshal()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(envelope("PodMetricsList", append(item(pod), item(pod)...)))
+	f.Add(envelope("NodeMetricsList", item(pod)))
+	f.Add([]byte(`{"kind":"PodMetricsList"}`))
+	f.Fuzz(func(_ *testing.T, body []byte) {
+		var got drain
+		pods, nodes := podSink{into: &got}, nodeSink{}
+		_ = decodeList(bytes.NewReader(body), "PodMetricsList", pods.item)
+		_ = decodeList(bytes.NewReader(body), "NodeMetricsList", nodes.item)
+		nodes.handOver(&got)
+	})
+}

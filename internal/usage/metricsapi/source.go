@@ -1,0 +1,89 @@
+// Package metricsapi reads usage from metrics.k8s.io, as metrics-server serves it.
+package metricsapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+
+	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/usage"
+)
+
+// DefaultTimeout of each request.
+const DefaultTimeout = 20 * time.Second
+
+// The two parts of a pass.
+const (
+	ofPods  = "pods"
+	ofNodes = "nodes"
+)
+
+// Source is the metrics.k8s.io API. It reads all pods with one request and all nodes with another: the API knows
+// no paging. Answers are decoded from the wire item by item, so that a pass over 150,000 pods takes no more
+// memory than one over ten.
+type Source struct {
+	client  rest.Interface
+	timeout time.Duration
+}
+
+var _ usage.Source = (*Source)(nil)
+
+// New makes a source from a client configuration; each request has the given time to be answered in full.
+func New(config *rest.Config, timeout time.Duration) (*Source, error) {
+	c := rest.CopyConfig(config)
+	c.APIPath = "/apis"
+	c.GroupVersion = &schema.GroupVersion{Group: "metrics.k8s.io", Version: "v1beta1"}
+	c.NegotiatedSerializer = scheme.Codecs.WithoutConversion() // for error answers, which may be JSON
+	c.AcceptContentTypes, c.ContentType = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf
+	client, err := rest.RESTClientFor(c)
+	if err != nil {
+		return nil, fmt.Errorf("client of metrics.k8s.io: %w", err)
+	}
+	return &Source{client: client, timeout: timeout}, nil
+}
+
+// Kind of source.
+func (*Source) Kind() facts.Source { return facts.SourceMetricsAPI }
+
+// Read hands the sink all pods and nodes. The two requests run side by side, so that their readings are of the
+// same age.
+func (s *Source) Read(ctx context.Context, into usage.Sink) []usage.Failure {
+	var nodes nodeSink
+	var nodesErr error
+	var wg sync.WaitGroup
+	wg.Go(func() { nodesErr = s.list(ctx, ofNodes, "NodeMetricsList", nodes.item) })
+	pods := podSink{into: into}
+	podsErr := s.list(ctx, ofPods, "PodMetricsList", pods.item)
+	wg.Wait()
+	nodes.handOver(into) // the sink is for one goroutine
+	return failures(podsErr, nodesErr)
+}
+
+// list requests a list and hands over its items, encoded.
+func (s *Source) list(ctx context.Context, resource, kind string, item func([]byte)) error {
+	late := fmt.Errorf("no complete answer within %s: %w", s.timeout, context.DeadlineExceeded)
+	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, late)
+	defer cancel()
+	body, err := s.client.Get().Resource(resource).MaxRetries(0).Stream(ctx)
+	if err != nil {
+		return cause(ctx, err)
+	}
+	err = decodeList(body, kind, item)
+	return cause(ctx, errors.Join(err, body.Close()))
+}
+
+// cause returns the deadline's error in place of what it led to, such as an answer cut short.
+func cause(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
