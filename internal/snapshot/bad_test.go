@@ -99,6 +99,15 @@ func TestBadInput(t *testing.T) {
 			file: "a.yaml", content: strings.Replace(goodNode, "16Gi", "1e30", 1),
 			wantErr: "a.yaml: Node worker-1: status.capacity.memory: 1e+30 is more than 8Pi",
 		},
+		"quantity that takes forever to parse": {
+			file: "a.json", content: `{"apiVersion":"v1","kind":"List","items":[` +
+				podHead + `"spec":{"containers":[{"name":"app","resources":{"limits":{"memory":"1e-99999999"}}}]}}]}`,
+			wantErr: `a.json: items[0].spec.containers[0].resources.limits.memory: "1e-99999999" is not an amount of anything`,
+		},
+		"threshold that takes forever to parse": {
+			file: configz, content: `{"kubeletconfig":{"evictionHard":{"memory.available":"1e-99999999"}}}`,
+			wantErr: configz + `: kubeletconfig.evictionHard[memory.available]: "1e-99999999" is not an amount of anything`,
+		},
 		"name that is a number": {
 			file: "a.yaml", content: "apiVersion: v1\nkind: Node\nmetadata: {name: 17}\n",
 			wantErr: "a.yaml: Node without a name: metadata.name: 17 is not a string",

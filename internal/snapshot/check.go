@@ -3,7 +3,6 @@ package snapshot
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -141,43 +140,16 @@ func checkStatuses(p *corev1.Pod) error {
 	return nil
 }
 
-// checkPolicy mirrors the schema of KillOrderPolicy; 0 stands for what is not set.
+// checkPolicy checks what extract.NewPolicy leaves to the schema.
 func checkPolicy(k *v1alpha1.KillOrderPolicy) error {
-	s := &k.Spec
 	if k.Name != v1alpha1.PolicyName {
 		return &fieldError{"metadata.name", "must be " + v1alpha1.PolicyName}
 	}
-	for _, f := range []struct {
-		path              string
-		value             *int32
-		smallest, largest int32
-	}{
-		{"spec.topN", set(s.TopN), 1, v1alpha1.MaxTopN},
-		{"spec.critical.minPriority", s.Critical.MinPriority, -1 << 31, v1alpha1.MaxCriticalPriority},
-		{"spec.critical.riskRank", set(s.Critical.RiskRank), 1, v1alpha1.MaxTopN},
-		{"spec.critical.riskHeadroomPercent", s.Critical.RiskHeadroomPercent, 0, 100},
-		{"spec.nearLimitPercent", set(s.NearLimitPercent), 1, 100},
-		{"spec.usage.maxAgeSeconds", set(s.Usage.MaxAgeSeconds), 15, 600},
-	} {
-		if f.value != nil && (*f.value < f.smallest || *f.value > f.largest) {
-			return &fieldError{f.path, fmt.Sprintf("%d is not from %d to %d", *f.value, f.smallest, f.largest)}
-		}
-	}
-	return checkSource(s.Usage.Source)
-}
-
-func checkSource(source v1alpha1.UsagePreference) error {
-	switch source {
+	switch s := k.Spec.Usage.Source; s {
 	case "", v1alpha1.PreferAuto, v1alpha1.PreferMetricsAPI, v1alpha1.PreferKubelet:
 		return nil
+	default:
+		return &fieldError{"spec.usage.source", fmt.Sprintf("%q is not %s, %s or %s", string(s),
+			v1alpha1.PreferAuto, v1alpha1.PreferMetricsAPI, v1alpha1.PreferKubelet)}
 	}
-	return &fieldError{"spec.usage.source", fmt.Sprintf("%q is not %s", string(source), strings.Join([]string{
-		string(v1alpha1.PreferAuto), string(v1alpha1.PreferMetricsAPI), string(v1alpha1.PreferKubelet)}, ", "))}
-}
-
-func set(v int32) *int32 {
-	if v == 0 {
-		return nil
-	}
-	return &v
 }

@@ -100,6 +100,9 @@ func (c *collector) content(file, node, answer string, content []byte) error {
 		return err
 	}
 	for _, d := range docs {
+		if wrong := tinyNumber(d.json); wrong != nil {
+			return d.errorf("%s", wrong)
+		}
 		if node != "" {
 			err = c.answer(node, answer, d)
 		} else {

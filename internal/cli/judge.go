@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/extract"
+	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/publish"
+	"github.com/killorder/killorder/internal/snapshot"
+)
+
+// ranked is one node's result: the object, its orders cut at the top, and the verdict that it says so of.
+type ranked struct {
+	v1alpha1.NodeKillOrder
+	verdict engine.Verdict
+}
+
+// list is a v1 List of NodeKillOrders.
+type list struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata"`
+	Items           []v1alpha1.NodeKillOrder `json:"items"`
+}
+
+func listOf(orders []ranked) list {
+	l := list{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "List"},
+		Items:    make([]v1alpha1.NodeKillOrder, 0, len(orders)),
+	}
+	for i := range orders {
+		l.Items = append(l.Items, orders[i].NodeKillOrder)
+	}
+	return l
+}
+
+// judge evaluates the named nodes, or all if none is named, by name. It is exact: nothing published before is
+// kept. The notes say what could not be used.
+func judge(s *snapshot.Snapshot, names []string, top int) (orders []ranked, notes []string, err error) {
+	nodes, err := selected(s, names)
+	if err != nil {
+		return nil, nil, err
+	}
+	absurd := 0
+	orders = make([]ranked, 0, len(nodes))
+	for _, n := range nodes {
+		absurd += extract.Attach(n, s.Pods[n.Name], s.ReadingsOf(n.Name), s.Policy, s.NamespaceLabels)
+		v := engine.Evaluate(n, &s.Policy.Policy, s.Now)
+		orders = append(orders, ranked{
+			NodeKillOrder: v1alpha1.NodeKillOrder{
+				TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "NodeKillOrder"},
+				ObjectMeta: metav1.ObjectMeta{Name: n.Name},
+				Status:     publish.Status(&v, &s.Policy.Policy, nil, top, 0, s.Now),
+			},
+			verdict: v,
+		})
+	}
+	if absurd > 0 {
+		notes = append(notes, fmt.Sprintf("readings that cannot be true (negative, or more than the node has) taken as unknown: %d", absurd))
+	}
+	return orders, notes, nil
+}
+
+// selected returns the nodes of those names, all if there are none, in the snapshot's order.
+func selected(s *snapshot.Snapshot, names []string) ([]*facts.Node, error) {
+	var nodes []*facts.Node
+	found := map[string]bool{}
+	for i := range s.Nodes {
+		n := &s.Nodes[i]
+		if len(names) == 0 || slices.Contains(names, n.Name) {
+			nodes = append(nodes, n)
+			found[n.Name] = true
+		}
+	}
+	for _, name := range names {
+		if !found[name] {
+			return nil, unreadable("node %q not found among the %d nodes of the snapshot", name, len(s.Nodes))
+		}
+	}
+	return nodes, nil
+}

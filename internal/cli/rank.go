@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+
+	"github.com/killorder/killorder/internal/snapshot"
+)
+
+const rankLong = `Rank who dies first on all nodes, or on the named ones, if memory runs out.
+
+By default this reads Nodes, Pods and usage (metrics.k8s.io) from the cluster of your kubeconfig. It
+needs neither the killorder operator nor its custom resources. Without usage, it ranks by what
+requests and priorities alone decide, and says so.
+
+With -f it reads a snapshot instead and touches no cluster: any Kubernetes objects or Lists as kubectl
+prints them (Node, Pod, and if there are any Namespace, PriorityClass, PodMetrics, NodeMetrics and
+KillOrderPolicy; other kinds are skipped), and kubelets' own answers, which go before PodMetrics, in
+kubelet/NODE/stats-summary.json and kubelet/NODE/configz.json. Readings are judged fresh or stale as of
+the newest one, however old the snapshot is.
+
+How to read it:
+  EVICTION ORDER  whom the kubelet evicts: pods over their request first, then lower priority, then
+                  larger OVER (usage over request)
+  OOM ORDER       whom the kernel kills: largest BADNESS (memory + ADJ thousandths of all memory)
+                  first; /proc/PID/oom_score_adj and oom_score on the node show ADJ and SCORE
+  LIMIT ORDER     containers, and pods with a limit of their own, nearest to their memory limit
+  !               critical, by the KillOrderPolicy or its defaults: a priority from 100000 to
+                  1000000000, or the label killorder.io/critical=true
+  *               the culprit: the pod that grew most, or is furthest over its request
+  =               a tie: the kubelet has no preference
+  ?               unknown
+
+Exit status: 0 fine; 1 the cluster or the input could not be read; 2 wrong usage.`
+
+const rankExample = `  # Every node of the cluster
+  kubectl killorder rank
+
+  # Two nodes, the whole orders, all columns
+  kubectl killorder rank worker-1 worker-2 --top 0 -o wide
+
+  # Offline, from what kubectl prints
+  kubectl get nodes,pods -A -o json > objects.json
+  kubectl get --raw /apis/metrics.k8s.io/v1beta1/pods > pod-metrics.json
+  kubectl get --raw /apis/metrics.k8s.io/v1beta1/nodes > node-metrics.json
+  kubectl killorder rank -f objects.json -f pod-metrics.json -f node-metrics.json
+
+  # The first OOM victim of each node
+  kubectl killorder rank -o json |
+    jq -r '.items[] | .metadata.name + " " + .status.summary.firstOOMKilled'`
+
+// rank is the command's options.
+type rank struct {
+	*output
+	streams Streams
+	kube    *genericclioptions.ConfigFlags
+	paths   []string
+	nodes   []string
+}
+
+func newRank(streams Streams, kube *genericclioptions.ConfigFlags) *cobra.Command {
+	r := &rank{output: &output{}, streams: streams, kube: kube}
+	cmd := &cobra.Command{
+		Use:     "rank [NODE...] [-f PATH]...",
+		Short:   "Rank who dies first if memory runs out",
+		Long:    rankLong,
+		Example: rankExample,
+
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.nodes = args
+			if err := r.validate(); err != nil {
+				return err
+			}
+			return r.run(cmd.Context())
+		},
+	}
+	cmd.Flags().StringArrayVarP(&r.paths, "filename", "f", nil,
+		"Rank from a snapshot: a file, a folder, or - for standard input; may be repeated")
+	r.addFlags(cmd.Flags())
+	return cmd
+}
+
+func (r *rank) validate() error {
+	stdin := 0
+	for _, path := range r.paths {
+		switch path {
+		case "":
+			return fmt.Errorf(`invalid value "" for --filename, must be a path or -`)
+		case snapshot.Stdin:
+			stdin++
+		}
+	}
+	if stdin > 1 {
+		return fmt.Errorf("standard input can be read only once: --filename - given %d times", stdin)
+	}
+	return r.output.validate()
+}
+
+func (r *rank) run(ctx context.Context) error {
+	s, err := r.read(ctx)
+	if err != nil {
+		return err
+	}
+	orders, notes, err := judge(s, r.nodes, r.top)
+	if err != nil {
+		return err
+	}
+	for _, note := range slices.Concat(s.Notes, notes) {
+		fmt.Fprintln(r.streams.Err, "note:", oneLine(note))
+	}
+	if r.format == formatJSON || r.format == formatYAML {
+		return r.object(r.streams.Out, listOf(orders))
+	}
+	return printTables(r.streams.Out, orders, r.format == formatWide)
+}
+
+func (r *rank) read(ctx context.Context) (*snapshot.Snapshot, error) {
+	p := newProgress(r.streams.Err)
+	defer p.done()
+	if len(r.paths) > 0 {
+		s, err := snapshot.Read(r.paths, r.streams.In, func(n int) { p.count("objects read", n) })
+		if err != nil {
+			return nil, &unreadableError{err}
+		}
+		return s, nil
+	}
+	return readCluster(ctx, r.kube, r.nodes, p)
+}

@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// buildVersion is set by the linker for releases; else the build's own record serves.
+var buildVersion string
+
+// version of this program.
+type version struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit,omitempty"`
+	Go      string `json:"go,omitempty"`
+}
+
+func newVersion(streams Streams) *cobra.Command {
+	out := &output{}
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version of this program",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if err := out.validate(); err != nil {
+				return err
+			}
+			v := built()
+			if out.format == formatJSON || out.format == formatYAML {
+				return out.object(streams.Out, v)
+			}
+			_, err := fmt.Fprintf(streams.Out, "kubectl-killorder %s\n", v)
+			return err
+		},
+	}
+	out.addFlags(cmd.Flags())
+	return cmd
+}
+
+func (v version) String() string {
+	s := v.Version
+	if v.Commit != "" {
+		s += " (commit " + v.Commit + ")"
+	}
+	return s + " " + v.Go
+}
+
+func built() version {
+	v := version{Version: buildVersion}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		v.Go = info.GoVersion
+		if v.Version == "" {
+			v.Version = info.Main.Version
+		}
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				v.Commit = s.Value[:min(12, len(s.Value))]
+			}
+		}
+	}
+	if v.Version == "" {
+		v.Version = "(devel)"
+	}
+	return v
+}
