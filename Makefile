@@ -1,0 +1,100 @@
+# killorder: build, test, run. `make` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+# The image that docker-build makes and deploy installs.
+IMG ?= ghcr.io/killorder/killorder:latest
+# docker or podman.
+CONTAINER_TOOL ?= docker
+# Flags for the operator of `make run`, and for go test.
+ARGS ?=
+TESTFLAGS ?=
+
+LDFLAGS = -s -w -X main.version=$(VERSION) -X github.com/killorder/killorder/internal/cli.buildVersion=$(VERSION)
+# Everything under test/ is run by targets of its own: those tests need a cluster, root, or half an hour.
+UNIT_PACKAGES = $$(go list ./... | grep -v /killorder/test/)
+CLUSTER := go run -C test/cluster ./cmd/cluster
+# A cluster's own kubectl where the machine has none.
+KUBECTL ?= $(or $(shell command -v kubectl),$(CURDIR)/bin/k8s/kubectl)
+
+##@ See it work
+.PHONY: demo demo-down run
+demo: ## A local cluster with three nodes on the brink, the operator, and what it says
+	hack/demo.sh
+demo-down: ## Stop the demo
+	hack/demo.sh down
+run: ## Run the operator here, against the current kubeconfig (ARGS="--usage-interval=10s")
+	go run ./cmd/manager --leader-elect=false $(ARGS)
+
+##@ Build
+.PHONY: build generate docker-build docker-push
+build: ## bin/manager and bin/kubectl-killorder
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/...
+generate: bin/tools/controller-gen ## Code and manifests that follow from the types and markers
+	hack/generate.sh
+docker-build: ## The operator's image (IMG=...)
+	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) -t $(IMG) .
+docker-push: ## Push it (IMG=...)
+	$(CONTAINER_TOOL) push $(IMG)
+
+##@ Check
+.PHONY: test test-unit test-race test-integration conformance conformance-kubelet conformance-kernel fuzz bench verify lint fmt
+test: test-unit test-race test-integration ## Unit tests, the same with the race detector, integration tests
+test-unit: ## Unit tests
+	packages="$(UNIT_PACKAGES)"; go test $(TESTFLAGS) $$packages
+test-race: ## Unit tests with the race detector
+	packages="$(UNIT_PACKAGES)"; CGO_ENABLED=1 go test -race $(TESTFLAGS) $$packages
+test-integration: ## The local cluster's own tests, then Ginkgo suites on a real kube-apiserver, etcd and metrics-server
+	@# Built into bin/ (minutes, once) where KUBEBUILDER_ASSETS names no folder.
+	assets="$${KUBEBUILDER_ASSETS:-$$($(CLUSTER) binaries)}"; export KUBEBUILDER_ASSETS="$$assets"; \
+	CGO_ENABLED=1 go test -C test/cluster -race -count=1 ./... && \
+	go test -count=1 -v -p 1 -timeout 30m $(TESTFLAGS) ./test/integration/...
+conformance: conformance-kubelet conformance-kernel ## The kubelet's own code and the real kernel as judges
+conformance-kubelet: ## 2,000 random nodes against the newest kubelet (TESTFLAGS="-minors 1.34,1.35,1.36,1.37")
+	go test -C test/conformance/kubelet -count=1 -v -timeout 60m $(TESTFLAGS) .
+conformance-kernel: ## 40 random scenarios against the kernel's OOM killer, as root (TESTFLAGS="-scenarios 200")
+	go test ./test/conformance/kernel -count=1 -v -timeout 60m $(TESTFLAGS)
+fuzz: ## Each fuzz target for a while (FUZZTIME=20s)
+	hack/fuzz.sh
+bench: ## Benchmarks (TESTFLAGS="-bench=Evaluate -count=6"), to be compared with go tool -modfile=tools/go.mod benchstat
+	packages="$(UNIT_PACKAGES)"; go test -run '^$$' -bench . -benchmem $(TESTFLAGS) $$packages
+verify: bin/tools/controller-gen bin/tools/kustomize ## Generated files, manifests, go.mod files and formatting are as they should be
+	hack/verify.sh
+lint: bin/tools/golangci-lint ## golangci-lint, in every module
+	hack/lint.sh
+fmt: bin/tools/golangci-lint ## Format as lint wants it
+	hack/lint.sh fmt
+
+##@ On the current kubeconfig's cluster
+.PHONY: install uninstall deploy undeploy
+install: ## The two kinds
+	$(KUBECTL) apply --server-side -k config/crd
+uninstall: ## Remove the kinds, and with them every order
+	$(KUBECTL) delete --ignore-not-found -k config/crd
+deploy: bin/tools/kustomize ## The kinds and the operator (IMG=...)
+	rm -rf bin/deploy && mkdir -p bin/deploy
+	cd bin/deploy && ../tools/kustomize create --resources ../../config/default && \
+	  ../tools/kustomize edit set image ghcr.io/killorder/killorder=$(IMG)
+	$(KUBECTL) apply --server-side -k bin/deploy
+undeploy: ## Remove all of it
+	$(KUBECTL) delete --ignore-not-found -k config/default
+
+##@ Other
+.PHONY: help clean
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+clean: ## Remove bin/, the built cluster programs too
+	rm -rf bin
+
+# Tools are pinned in a module of their own, so that go.mod holds what the product imports. A binary is built
+# once a version: `go tool` would check and load 1,000 packages on each call.
+TOOL_controller-gen := sigs.k8s.io/controller-tools/cmd/controller-gen
+TOOL_golangci-lint := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+TOOL_kustomize := sigs.k8s.io/kustomize/kustomize/v5
+bin/tools/%: tools/go.mod tools/go.sum
+	@echo "building $* (once)"
+	go build -C tools -o ../$@ $(TOOL_$*)

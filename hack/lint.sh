@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Runs golangci-lint (or `lint.sh fmt` its formatters) in every module that holds code, all by one configuration.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+lint=$PWD/bin/tools/golangci-lint
+failed=0
+while read -r mod; do
+  dir=$(dirname "$mod")
+  [[ -n $(git ls-files -co --exclude-standard -- "$dir/*.go") ]] || continue
+  echo "lint: $dir"
+  if [[ ${1-} == fmt ]]; then
+    (cd "$dir" && "$lint" fmt ./...)
+  else
+    (cd "$dir" && "$lint" run ./...) || failed=1
+  fi
+done < <(git ls-files -co --exclude-standard '*go.mod')
+exit "$failed"

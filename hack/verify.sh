@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Fails if something that is generated, tidied or formatted differs from what is committed, and says which file.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+failed=0
+complain() { # complain WHAT DETAILS
+  failed=1
+  printf 'verify: %s\n%s\n' "$1" "$2" >&2
+}
+
+hack/generate.sh || complain 'the generators failed' 'see above'
+changed=$(git status --porcelain -- 'api/*/zz_generated.*' 'api/*/applyconfiguration' config/crd/bases config/rbac/role.yaml)
+[[ -z $changed ]] || complain "generated files differ from the commit: run 'make generate' and commit" "$changed"
+
+while read -r mod; do
+  diff=$(go mod tidy -C "$(dirname "$mod")" -diff) || complain "$mod is not tidy: run 'go mod tidy' in its folder" "$diff"
+done < <(git ls-files -co --exclude-standard '*go.mod')
+
+unformatted=$(gofmt -s -l $(git ls-files -co --exclude-standard '*.go' | while read -r f; do [[ -f $f ]] && echo "$f"; done))
+[[ -z $unformatted ]] || complain "not formatted: run 'make fmt'" "$unformatted"
+
+for dir in config/default config/samples; do
+  bin/tools/kustomize build "$dir" >/dev/null || complain "manifests do not build" "$dir"
+done
+
+((failed)) || echo "verify: generated code, manifests, go.mod files and formatting are as they should be"
+exit "$failed"
