@@ -28,6 +28,7 @@ func runUp(ctx context.Context, args []string) error {
 	file := flags.String("scenario", "", "scenario `file`: the nodes and pods (default: none)")
 	dir := flags.String("dir", "", "new `folder` for everything the cluster writes, removed in the end (default: a temporary one)")
 	resolution := flags.Duration("metric-resolution", 10*time.Second, "how often metrics-server reads the kubelets, at least 10s")
+	withParent := flags.Bool("stop-with-parent", false, "stop when the process that started this one ends, however it ends")
 	noWait := flags.Bool("no-wait", false, "be ready before metrics-server has figures for all nodes")
 	flags.Var(&extra, "apiserver-flag", "a `flag` for kube-apiserver, like --feature-gates=A=true; may be repeated")
 	if err := parse(flags, args); err != nil {
@@ -46,6 +47,9 @@ func runUp(ctx context.Context, args []string) error {
 		return err
 	}
 	options.Binaries = set
+	if *withParent {
+		ctx = untilOrphaned(ctx)
+	}
 	return up(ctx, options, !*noWait)
 }
 
@@ -64,6 +68,19 @@ func up(ctx context.Context, options cluster.Options, wait bool) error {
 	fmt.Fprintf(os.Stderr, "ready after %s\n", time.Since(began).Round(100*time.Millisecond))
 	fmt.Println(c.Kubeconfig())
 	return c.Wait(ctx)
+}
+
+// untilOrphaned ends the context when another process becomes our parent.
+func untilOrphaned(ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	parent := os.Getppid()
+	go func() {
+		defer cancel()
+		for os.Getppid() == parent && ctx.Err() == nil {
+			time.Sleep(500 * time.Millisecond)
+		}
+	}()
+	return ctx
 }
 
 // interrupted makes being asked to stop no error.
