@@ -32,20 +32,24 @@ func Bytes(q resource.Quantity) int64 {
 // v1.37.2): pod-level resources of any kind switch the containers' off, and overhead counts only on top of a
 // request that is not 0. p is the pod as allocated.
 func effectiveRequest(p *corev1.Pod) int64 {
-	podLevel := resourcehelper.IsPodLevelResourcesSet(p)
-	request := memory(resourcehelper.PodRequests(p, resourcehelper.PodResourcesOptions{
-		SkipContainerLevelResources: podLevel,
-		ExcludeOverhead:             true,
-	}))
 	overhead := memory(p.Spec.Overhead)
-	if p.Status.AllocatedResources != nil && !podLevel {
-		// Containers that were never created have no allocation of their own in the status; the sum has it.
-		request = memory(p.Status.AllocatedResources) - overhead
-	}
+	request := requestAllocated(p, overhead)
 	if request <= 0 {
 		return 0
 	}
 	return min(request+overhead, facts.MaxBytes)
+}
+
+func requestAllocated(p *corev1.Pod, overhead int64) int64 {
+	podLevel := resourcehelper.IsPodLevelResourcesSet(p)
+	if p.Status.AllocatedResources != nil && !podLevel {
+		// Containers that were never created have no allocation of their own in the status; the sum has it.
+		return memory(p.Status.AllocatedResources) - overhead
+	}
+	return memory(resourcehelper.PodRequests(p, resourcehelper.PodResourcesOptions{
+		SkipContainerLevelResources: podLevel,
+		ExcludeOverhead:             true,
+	}))
 }
 
 // adjShare mirrors remainingPodMemReqPerContainer (kubernetes/pkg/kubelet/qos/helpers.go, v1.37.2): what a
