@@ -73,3 +73,26 @@ func TestPodStarted(t *testing.T) {
 		})
 	}
 }
+
+func TestFact3HasKubeletStats(t *testing.T) {
+	running, waiting := []Container{{}, {Running: true}}, []Container{{}}
+	cases := map[string]struct {
+		pod          Pod
+		sandboxStats bool
+		want         bool
+	}{
+		"containerd, a container runs":      {Pod{Containers: running}, false, true},
+		"containerd, none runs":             {Pod{Containers: waiting, SandboxReady: true}, false, false},
+		"cri-o, a container runs":           {Pod{Containers: running}, true, true},
+		"cri-o, none runs, a sandbox does":  {Pod{Containers: waiting, SandboxReady: true}, true, true},
+		"cri-o, not even a sandbox":         {Pod{Containers: waiting}, true, false},
+		"cri-o, a sandbox for no container": {Pod{SandboxReady: true}, true, true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := tc.pod.HasKubeletStats(tc.sandboxStats); got != tc.want {
+				t.Errorf("HasKubeletStats = %t; want %t", got, tc.want)
+			}
+		})
+	}
+}
