@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	resourcehelper "k8s.io/component-helpers/resource"
+	"k8s.io/kubernetes/pkg/api/legacyscheme"
+	podutil "k8s.io/kubernetes/pkg/api/pod"
+	v1resource "k8s.io/kubernetes/pkg/api/v1/resource"
+	"k8s.io/kubernetes/pkg/apis/core"
+	_ "k8s.io/kubernetes/pkg/apis/core/install" // fills legacyscheme.Scheme
+	"k8s.io/kubernetes/pkg/apis/core/validation"
+	"k8s.io/kubernetes/pkg/features"
+	"k8s.io/kubernetes/pkg/kubelet/types"
+	"k8s.io/kubernetes/pkg/registry/core/pod"
+
+	"github.com/killorder/killorder/test/conformance/kubelet/wire"
+)
+
+func admitAll(manifests []wire.Manifest[corev1.Pod]) ([]wire.Admitted[corev1.Pod], error) {
+	all := make([]wire.Admitted[corev1.Pod], len(manifests))
+	for i := range manifests {
+		if err := admit(&manifests[i], &all[i]); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// admit does what becomes of a manifest before the kubelet acts on it. What the API server refuses is no error:
+// the test makes its pods at random.
+func admit(m *wire.Manifest[corev1.Pod], a *wire.Admitted[corev1.Pod]) error {
+	manifest := &m.Pod
+	if m.Static {
+		static, rejected, err := readStatic(manifest)
+		if err != nil || rejected != "" {
+			a.Rejected = rejected
+			return err
+		}
+		a.Static = stored(static)
+		manifest = mirrorOf(static)
+	}
+	created, rejected, err := create(manifest)
+	if err != nil || rejected != "" {
+		a.Rejected = rejected
+		return err
+	}
+	a.Created = *stored(created)
+	if m.Resize == nil {
+		return nil
+	}
+	resized, rejected, err := resize(created, m.Resize)
+	a.ResizeRefused = rejected
+	if err == nil && rejected == "" {
+		a.Resized = stored(resized)
+	}
+	return err
+}
+
+// create is the API server's handling of a new pod: defaults, the registry's strategy, validation.
+func create(manifest *corev1.Pod) (_ *corev1.Pod, rejected string, err error) {
+	p, err := decode(manifest)
+	if err != nil {
+		return nil, "", err
+	}
+	ctx := podContext(manifest, "")
+	pod.Strategy.PrepareForCreate(ctx, p)
+	if errs := pod.Strategy.Validate(ctx, p); len(errs) > 0 {
+		return nil, errs.ToAggregate().Error(), nil
+	}
+	created, err := encode(p)
+	return created, "", err
+}
+
+// resize is the API server's handling of an update through the resize subresource.
+func resize(created, wanted *corev1.Pod) (_ *corev1.Pod, rejected string, err error) {
+	before, err := decode(created)
+	if err != nil {
+		return nil, "", err
+	}
+	resizing := created.DeepCopy()
+	resizing.ResourceVersion, before.ResourceVersion = "1", "1" // an update has one
+	takeResources(&resizing.Spec, &wanted.Spec)
+	after, err := decode(resizing)
+	if err != nil {
+		return nil, "", err
+	}
+	ctx := podContext(created, "resize")
+	pod.ResizeStrategy.PrepareForUpdate(ctx, after, before)
+	if errs := pod.ResizeStrategy.ValidateUpdate(ctx, after, before); len(errs) > 0 {
+		return nil, errs.ToAggregate().Error(), nil
+	}
+	resized, err := encode(after)
+	return resized, "", err
+}
+
+func takeResources(to, from *corev1.PodSpec) {
+	to.Resources = from.Resources
+	for i := range min(len(to.Containers), len(from.Containers)) {
+		to.Containers[i].Resources = from.Containers[i].Resources
+	}
+	for i := range min(len(to.InitContainers), len(from.InitContainers)) {
+		to.InitContainers[i].Resources = from.InitContainers[i].Resources
+	}
+}
+
+// readStatic is the kubelet's handling of a manifest in its folder (pkg/kubelet/config/common.go
+// tryDecodeSinglePod and file.go): defaults and validation, but not the registry's strategy.
+func readStatic(manifest *corev1.Pod) (_ *corev1.Pod, rejected string, err error) {
+	p, err := decode(manifest)
+	if err != nil {
+		return nil, "", err
+	}
+	p.Annotations = with(p.Annotations, types.ConfigHashAnnotationKey, string(p.UID))
+	p.Status = core.PodStatus{Phase: core.PodPending}
+	opts := podutil.GetValidationOptionsFromPodSpecAndMeta(&p.Spec, nil, &p.ObjectMeta, nil)
+	if errs := validation.ValidatePodCreate(p, opts); len(errs) > 0 {
+		return nil, errs.ToAggregate().Error(), nil
+	}
+	static, err := encode(p)
+	if err == nil {
+		static.Annotations = with(static.Annotations, types.ConfigSourceAnnotationKey, types.FileSource)
+	}
+	return static, "", err
+}
+
+// mirrorOf is what the kubelet creates in the API server for a static pod (pkg/kubelet/pod/mirror_client.go).
+func mirrorOf(static *corev1.Pod) *corev1.Pod {
+	mirror := static.DeepCopy()
+	mirror.Annotations = with(mirror.Annotations, types.ConfigMirrorAnnotationKey, string(static.UID))
+	mirror.UID = "mirror-of-" + static.UID
+	return mirror
+}
+
+func with(annotations map[string]string, key, value string) map[string]string {
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[key] = value
+	return annotations
+}
+
+func podContext(p *corev1.Pod, subresource string) context.Context {
+	ctx := genericapirequest.WithNamespace(context.Background(), p.Namespace)
+	return genericapirequest.WithRequestInfo(ctx, &genericapirequest.RequestInfo{
+		IsResourceRequest: true, APIVersion: "v1", Resource: "pods", Subresource: subresource,
+		Namespace: p.Namespace, Name: p.Name,
+	})
+}
+
+// decode defaults a pod and makes it the internal type that API server and kubelet validate.
+func decode(p *corev1.Pod) (*core.Pod, error) {
+	defaulted := p.DeepCopy()
+	legacyscheme.Scheme.Default(defaulted)
+	internal := &core.Pod{}
+	if err := legacyscheme.Scheme.Convert(defaulted, internal, nil); err != nil {
+		return nil, fmt.Errorf("pod %s/%s: %w", p.Namespace, p.Name, err)
+	}
+	return internal, nil
+}
+
+func encode(p *core.Pod) (*corev1.Pod, error) {
+	external := &corev1.Pod{}
+	if err := legacyscheme.Scheme.Convert(p, external, nil); err != nil {
+		return nil, fmt.Errorf("pod %s/%s: %w", p.Namespace, p.Name, err)
+	}
+	return external, nil
+}
+
+// stored adds what the kubelet derives: status.allocatedResources as convertToAPIPodStatus has it
+// (pkg/kubelet/kubelet_pods.go).
+func stored(p *corev1.Pod) *wire.Stored[corev1.Pod] {
+	s := &wire.Stored[corev1.Pod]{Pod: *p, Request: v1resource.GetResourceRequest(p, corev1.ResourceMemory)}
+	if !podLevelStatus() {
+		return s
+	}
+	s.AllocatedResources = map[string]string{}
+	requests := resourcehelper.PodRequests(p, resourcehelper.PodResourcesOptions{
+		SkipPodLevelResources: !utilfeature.DefaultFeatureGate.Enabled(features.PodLevelResources),
+	})
+	for name, q := range requests {
+		s.AllocatedResources[string(name)] = q.String()
+	}
+	return s
+}

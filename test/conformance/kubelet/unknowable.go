@@ -1,0 +1,53 @@
+package kubelet
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/killorder/killorder/test/conformance/kubelet/wire"
+)
+
+// unknowable reports whether the API server does not say what the kubelet goes by. No client can then be exact, so
+// such pods are left out, and counted. There are two kinds.
+func unknowable(p *Pod, a *wire.Admitted[corev1.Pod]) bool { return completed(a) || waiting(p, a) }
+
+// completed reports whether a static pod's mirror asks for more than the kubelet knows of: from 1.37 on, the
+// registry fills in pod-level resources of which a manifest sets some, also in mirrors, but nothing does so for the
+// kubelet's own copy.
+func completed(a *wire.Admitted[corev1.Pod]) bool {
+	return a.Static != nil && !equality.Semantic.DeepEqual(a.Static.Pod.Spec.Resources, a.Created.Pod.Spec.Resources)
+}
+
+// waiting reports whether a resize that has not been granted concerns a container that was never created: the status
+// shows no allocation of such a container. From 1.36 on the status has the sum of all, which is enough for eviction
+// unless there are pod-level resources, but not for the oom_score_adj of a sidecar, which looks at the others' requests.
+func waiting(p *Pod, a *wire.Admitted[corev1.Pod]) bool {
+	if a.Resized == nil || p.ResizeAllocated {
+		return false
+	}
+	before, after := &a.Created.Pod.Spec, &a.Resized.Pod.Spec
+	regular := unbornResize(p, before.Containers, after.Containers)
+	if !regular && !unbornResize(p, before.InitContainers, after.InitContainers) {
+		return false
+	}
+	return a.Created.AllocatedResources == nil || before.Resources != nil || (regular && sidecarRuns(p))
+}
+
+func unbornResize(p *Pod, before, after []corev1.Container) bool {
+	for i := range before {
+		if p.Containers[before[i].Name] == Unborn && !before[i].Resources.Requests.Memory().Equal(*after[i].Resources.Requests.Memory()) {
+			return true
+		}
+	}
+	return false
+}
+
+func sidecarRuns(p *Pod) bool {
+	for i := range p.Manifest.Spec.InitContainers {
+		c := &p.Manifest.Spec.InitContainers[i]
+		if c.RestartPolicy != nil && p.Containers[c.Name] == Running {
+			return true
+		}
+	}
+	return false
+}
