@@ -104,6 +104,12 @@ func TestFact8Threshold(t *testing.T) {
 		"assumed, a percentage": {change: func(n *facts.Node) { n.Allocatable = 0 }, assumed: percent(50), want: 8 * GiB},
 		"assumed that none is":  {change: func(n *facts.Node) { n.Allocatable = 0 }, assumed: facts.Threshold{}, wantSource: engine.NoThreshold},
 		"assumed, no capacity":  {change: func(n *facts.Node) { n.Capacity = 0 }, want: 100 * MiB},
+		"assumed, nothing said": {
+			change: func(n *facts.Node) { n.Capacity, n.Allocatable = 0, 0 }, want: 100 * MiB,
+		},
+		"assumed, allocatable not said": { // which does not leave out exactly the default
+			change: func(n *facts.Node) { n.Capacity, n.Allocatable = 100*MiB, 0 }, assumed: bytesOf(50 * MiB), want: 50 * MiB,
+		},
 		"a percentage of nothing": {
 			change: func(n *facts.Node) { n.Capacity = 0 }, assumed: percent(50), wantSource: engine.NoThreshold,
 		},
