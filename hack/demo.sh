@@ -112,7 +112,7 @@ show() {
   run kubectl get nodekillorders
   run kubectl get nodekillorders -o wide
   run kubectl get nodekillorder worker-2 -o yaml
-  say "The same from the kubectl plugin, which needs neither operator nor CRDs"
+  say "The same from the kubectl plugin, which needs neither operator nor CRDs (from one reading it sees no growth: its culprit is who is furthest over the request)"
   run kubectl killorder rank worker-2
   cat <<'TEXT'
 
