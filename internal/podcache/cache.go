@@ -1,100 +1,105 @@
-// Package podcache keeps the cluster's unfinished pods as facts, by node. A typed Pod takes several kilobytes even
-// when stripped; its facts take a few hundred bytes.
+// Package podcache holds the cluster's unfinished Pods as facts, by node: about a tenth of what a cache of
+// stripped Pods would hold, and nothing to convert when a node is judged.
 package podcache
 
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
-	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes"
+	"k8s.io/apimachinery/pkg/watch"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
-	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/cache"
 
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// unfinished pods that are bound to a node: the API server sends no others, and tells of one that finishes as of
-// one that is deleted.
-const unfinished = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
-
-// Cache follows the cluster's pods.
+// Cache follows the API server's Pods. It is a Runnable of the manager that every replica runs, so that a new
+// leader need not read the cluster first.
 type Cache struct {
-	pods     toolscache.ListerWatcher
-	onChange []func(node string)
-	synced   chan struct{}
-
-	mu sync.RWMutex
-	// byNode has each node's pods by namespace and name. The slices are never changed, only replaced.
-	byNode map[string][]*facts.Pod
+	store     *store
+	reflector *cache.Reflector
 }
 
-// New makes a cache of the pods of a cluster. It is empty until started.
+// New makes a cache that reads with the given client configuration, as protobuf.
 func New(config *rest.Config) (*Cache, error) {
-	config = rest.CopyConfig(config)
-	config.ContentType = runtime.ContentTypeProtobuf
-	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
-	clients, err := kubernetes.NewForConfig(config)
+	c := rest.CopyConfig(config)
+	c.ContentType = runtime.ContentTypeProtobuf
+	c.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	client, err := corev1client.NewForConfig(c)
 	if err != nil {
-		return nil, fmt.Errorf("client for pods: %w", err)
+		return nil, fmt.Errorf("client for Pods: %w", err)
 	}
-	return newCache(toolscache.NewListWatchFromClient(clients.CoreV1().RESTClient(), "pods", metav1.NamespaceAll,
-		fields.ParseSelectorOrDie(unfinished))), nil
+	s := newStore()
+	return &Cache{store: s, reflector: cache.NewReflectorWithOptions(candidates(client), &corev1.Pod{}, s, cache.ReflectorOptions{
+		Name: "podcache",
+	})}, nil
 }
 
-func newCache(pods toolscache.ListerWatcher) *Cache {
-	return &Cache{pods: pods, synced: make(chan struct{}), byNode: map[string][]*facts.Pod{}}
+// candidates lists and watches the pods that are bound and not finished; the API server need not send the rest.
+func candidates(client corev1client.PodsGetter) *cache.ListWatch {
+	pods := client.Pods(metav1.NamespaceAll)
+	selector := fields.AndSelectors(
+		fields.OneTermNotEqualSelector("spec.nodeName", ""),
+		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)),
+		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
+	).String()
+	return &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			o.FieldSelector = selector
+			return pods.List(ctx, o)
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			o.FieldSelector = selector
+			return pods.Watch(ctx, o)
+		},
+	}
 }
 
-// OnChange adds a function to call with the node of a pod that came, went or changed in what its facts say. It
-// must be added before the cache starts, and return quickly.
-func (c *Cache) OnChange(f func(node string)) { c.onChange = append(c.onChange, f) }
+// NeedLeaderElection is false: a replica that stands by stays up to date.
+func (*Cache) NeedLeaderElection() bool { return false }
 
-// NeedLeaderElection is false: a replica that waits has its cache ready.
-func (c *Cache) NeedLeaderElection() bool { return false }
-
-// Start follows the pods until the context ends.
+// Start follows the Pods until the context is done.
 func (c *Cache) Start(ctx context.Context) error {
-	toolscache.NewReflectorWithOptions(c.pods, &corev1.Pod{}, store{c}, toolscache.ReflectorOptions{
-		Name: "podcache", TypeDescription: "pods",
-	}).RunWithContext(ctx)
+	c.reflector.RunWithContext(ctx)
 	return nil
 }
 
-// WaitForSync waits until the cache holds what the API server held when it started.
+// WaitForSync returns once all Pods have been read for the first time.
 func (c *Cache) WaitForSync(ctx context.Context) error {
 	select {
-	case <-c.synced:
+	case <-c.store.synced:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("waiting for Pods: %w", context.Cause(ctx))
 	}
 }
 
-// Node returns the unfinished pods of a node by namespace and name. They are shared: nobody may change them.
+// OnChange registers a function that is called with a node's name whenever the facts of its pods have changed;
+// reading then gives the new ones. It is called from one goroutine and holds up the watch, so it has to be quick.
+func (c *Cache) OnChange(f func(node string)) { c.store.onChange(f) }
+
+// Node returns the node's pods by namespace and name. The slice and the pods are shared, and never change.
 func (c *Cache) Node(name string) []*facts.Pod {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.byNode[name]
+	c.store.mu.RLock()
+	defer c.store.mu.RUnlock()
+	return c.store.nodes[name]
 }
 
-// Nodes returns the names of the nodes that have pods, in no particular order.
+// Nodes returns the sorted names of the nodes that have pods.
 func (c *Cache) Nodes() []string {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return slices.Collect(maps.Keys(c.byNode))
+	c.store.mu.RLock()
+	defer c.store.mu.RUnlock()
+	return sortedKeys(c.store.nodes)
 }
 
-func (c *Cache) changed(nodes ...string) {
-	for _, node := range nodes {
-		for _, f := range c.onChange {
-			f(node)
-		}
-	}
+// Len returns the number of pods.
+func (c *Cache) Len() int {
+	c.store.mu.RLock()
+	defer c.store.mu.RUnlock()
+	return len(c.store.pods)
 }

@@ -3,166 +3,244 @@ package podcache
 import (
 	"cmp"
 	"fmt"
-	"reflect"
+	"maps"
 	"slices"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/tools/cache"
 
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// store is the side of the cache that the reflector writes to.
+// store is what the reflector fills. The reflector is its only writer; readers hold mu.
 type store struct {
-	*Cache
+	mu    sync.RWMutex
+	pods  map[key]*facts.Pod
+	nodes map[string][]*facts.Pod // each slice is replaced, never changed
+
+	pool   pool // of the writer alone
+	synced chan struct{}
+
+	listenersMu sync.Mutex
+	listeners   []func(node string)
 }
 
-var _ toolscache.TransformingStore = store{}
+// The reflector collects a WatchList's pods in a store of its own before it hands them over, and passes them
+// through this store's transformer: there too they are held as facts.
+var _ cache.TransformingStore = (*store)(nil)
 
-// item is a pod on its way into the cache: what the reflector holds of each while it reads them all. pod is nil
-// for one that is no candidate.
-type item struct {
-	namespace, name string
-	pod             *facts.Pod
+type key struct{ namespace, name string }
+
+func keyOf(p *facts.Pod) key { return key{p.Namespace, p.Name} }
+
+func newStore() *store {
+	return &store{
+		pods: map[key]*facts.Pod{}, nodes: map[string][]*facts.Pod{}, pool: newPool(), synced: make(chan struct{}),
+	}
 }
 
-// GetObjectMeta lets client-go name the item.
-func (i *item) GetObjectMeta() metav1.Object {
-	return &metav1.ObjectMeta{Namespace: i.namespace, Name: i.name}
+// Transformer turns Pods into facts.
+func (*store) Transformer() cache.TransformFunc {
+	return func(obj any) (any, error) { return compact(obj) }
 }
 
-// Transformer makes the reflector keep items, not Pods, while it reads them all.
-func (s store) Transformer() toolscache.TransformFunc {
-	return func(object any) (any, error) { return itemOf(object) }
-}
-
-func itemOf(object any) (*item, error) {
-	switch o := object.(type) {
-	case *item:
-		return o, nil
+// compact returns the facts of a Pod, nil if it is no candidate for any killer. Facts are left as they are.
+func compact(obj any) (*facts.Pod, error) {
+	switch p := obj.(type) {
+	case *facts.Pod:
+		return p, nil
 	case *corev1.Pod:
-		i := &item{namespace: o.Namespace, name: o.Name}
-		if extract.Candidate(o) {
-			i.pod = extract.Pod(o)
-			i.namespace, i.name = i.pod.Namespace, i.pod.Name // let go of the Pod's strings
+		if !extract.Candidate(p) {
+			return nil, nil
 		}
-		return i, nil
+		return extract.Pod(p), nil
 	}
-	return nil, fmt.Errorf("a %T where a Pod was expected", object)
+	return nil, fmt.Errorf("%T is not a Pod", obj)
 }
 
-// Add takes a new pod.
-func (s store) Add(object any) error { return s.Update(object) }
+// Add takes a Pod that the watch has not told of before.
+func (s *store) Add(obj any) error { return s.Update(obj) }
 
-// Update takes a pod as it is now. The node of a pod never changes.
-func (s store) Update(object any) error {
-	pod, ok := object.(*corev1.Pod)
-	if !ok {
-		return fmt.Errorf("a %T where a Pod was expected", object)
+// Update takes a Pod as it is now.
+func (s *store) Update(obj any) error {
+	p, err := compact(obj)
+	switch {
+	case err != nil:
+		return err
+	case p == nil:
+		return s.Delete(obj)
 	}
-	if !extract.Candidate(pod) {
-		return s.Delete(object)
+	old := s.pods[keyOf(p)]
+	if p = s.kept(p); p == old {
+		return nil
 	}
-	now := extract.Pod(pod)
-	s.mu.Lock()
-	pods := s.byNode[now.Node]
-	i, found := find(pods, now)
-	if found {
-		carryStart(pods[i], now)
-		if reflect.DeepEqual(pods[i], now) {
-			s.mu.Unlock()
-			return nil
-		}
-		pods = slices.Clone(pods)
-		pods[i] = now
-	} else {
-		pods = slices.Insert(slices.Clip(pods), i, now)
-	}
-	s.byNode[now.Node] = pods
-	s.mu.Unlock()
-	s.changed(now.Node)
-	return nil
-}
-
-// Delete takes a pod that is gone, or finished.
-func (s store) Delete(object any) error {
-	pod, ok := object.(*corev1.Pod)
-	if !ok {
-		return fmt.Errorf("a %T where a Pod was expected", object)
-	}
-	s.mu.Lock()
-	pods := s.byNode[pod.Spec.NodeName]
-	i, found := find(pods, &facts.Pod{Namespace: pod.Namespace, Name: pod.Name})
-	if found {
-		pods = slices.Delete(slices.Clone(pods), i, i+1)
-		if s.byNode[pod.Spec.NodeName] = pods; len(pods) == 0 {
-			delete(s.byNode, pod.Spec.NodeName)
-		}
-	}
-	s.mu.Unlock()
-	if found {
-		s.changed(pod.Spec.NodeName)
+	s.replace(old, p)
+	if s.pool.full() {
+		s.pool = poolOf(s.pods)
 	}
 	return nil
 }
 
-// Replace takes all the pods there are.
-func (s store) Replace(objects []any, _ string) error {
-	now := map[string][]*facts.Pod{}
-	for _, o := range objects {
-		i, err := itemOf(o)
+// Delete forgets a Pod.
+func (s *store) Delete(obj any) error {
+	m, err := meta.Accessor(obj)
+	if err != nil {
+		return fmt.Errorf("deleting from the pod cache: %w", err)
+	}
+	if old := s.pods[key{m.GetNamespace(), m.GetName()}]; old != nil {
+		s.replace(old, nil)
+	}
+	return nil
+}
+
+// replace takes one version of a pod for another, either of which may be nil, and tells the listeners.
+func (s *store) replace(old, p *facts.Pod) {
+	s.mu.Lock()
+	if old != nil && (p == nil || old.Node != p.Node) {
+		delete(s.pods, keyOf(old))
+		s.setNode(old.Node, without(s.nodes[old.Node], old))
+	}
+	if p != nil {
+		s.pods[keyOf(p)] = p
+		s.setNode(p.Node, with(s.nodes[p.Node], p))
+	}
+	s.mu.Unlock()
+	if old != nil {
+		s.tell(old.Node)
+	}
+	if p != nil && (old == nil || old.Node != p.Node) {
+		s.tell(p.Node)
+	}
+}
+
+func (s *store) setNode(name string, pods []*facts.Pod) {
+	if len(pods) == 0 {
+		delete(s.nodes, name)
+		return
+	}
+	s.nodes[name] = pods
+}
+
+// Replace takes all Pods anew, at the start and when the watch was interrupted for too long: Pods from a list, or
+// facts from a WatchList. What has not changed stays the same pointer.
+func (s *store) Replace(items []any, _ string) error {
+	pods := make(map[key]*facts.Pod, len(items))
+	for i, item := range items {
+		items[i] = nil // a list's Pods are large, and not needed any more
+		p, err := compact(item)
 		if err != nil {
 			return err
 		}
-		if i.pod != nil {
-			now[i.pod.Node] = append(now[i.pod.Node], i.pod)
+		if p != nil {
+			pods[keyOf(p)] = s.kept(p)
 		}
 	}
+	changed := s.changedBy(pods)
+	s.swap(pods, byNode(pods))
+	for _, name := range changed {
+		s.tell(name)
+	}
+	return nil
+}
+
+// kept returns the pod as it will be held: the old pointer if nothing has changed.
+func (s *store) kept(p *facts.Pod) *facts.Pod {
+	old := s.pods[keyOf(p)]
+	carryAtStart(old, p)
+	if old != nil && Equal(old, p) {
+		return old
+	}
+	s.pool.share(p)
+	return p
+}
+
+// changedBy returns the sorted names of the nodes that differ once these pods are the ones held.
+func (s *store) changedBy(pods map[key]*facts.Pod) []string {
+	changed := map[string]bool{}
+	for k, p := range pods {
+		if s.pods[k] != p {
+			changed[p.Node] = true
+		}
+	}
+	for k, old := range s.pods {
+		if p := pods[k]; p == nil || p.Node != old.Node {
+			changed[old.Node] = true
+		}
+	}
+	return sortedKeys(changed)
+}
+
+func byNode(pods map[key]*facts.Pod) map[string][]*facts.Pod {
+	nodes := map[string][]*facts.Pod{}
+	for _, p := range pods {
+		nodes[p.Node] = append(nodes[p.Node], p)
+	}
+	for name, list := range nodes {
+		slices.SortFunc(list, compare)
+		nodes[name] = slices.Clone(list) // to size
+	}
+	return nodes
+}
+
+func (s *store) swap(pods map[key]*facts.Pod, nodes map[string][]*facts.Pod) {
 	s.mu.Lock()
-	before := s.byNode
-	for node, pods := range now {
-		slices.SortFunc(pods, byName)
-		for _, pod := range pods {
-			if i, found := find(before[node], pod); found {
-				carryStart(before[node][i], pod)
-			}
-		}
-		now[node] = slices.Clip(pods)
-	}
-	s.byNode = now
+	s.pods, s.nodes = pods, nodes
 	s.mu.Unlock()
-	s.changed(differing(before, now)...)
+	s.pool = poolOf(pods)
 	select {
 	case <-s.synced:
 	default:
 		close(s.synced)
 	}
-	return nil
 }
 
-// Resync has nothing to do: nothing is derived from the store.
-func (s store) Resync() error { return nil }
+// Resync has nothing to do: facts do not age.
+func (*store) Resync() error { return nil }
 
-func differing(before, now map[string][]*facts.Pod) (nodes []string) {
-	for node, pods := range now {
-		if !reflect.DeepEqual(before[node], pods) {
-			nodes = append(nodes, node)
-		}
+func (s *store) onChange(f func(string)) {
+	s.listenersMu.Lock()
+	defer s.listenersMu.Unlock()
+	s.listeners = append(slices.Clip(s.listeners), f)
+}
+
+func (s *store) tell(node string) {
+	s.listenersMu.Lock()
+	listeners := s.listeners
+	s.listenersMu.Unlock()
+	for _, f := range listeners {
+		f(node)
 	}
-	for node := range before {
-		if _, still := now[node]; !still {
-			nodes = append(nodes, node)
-		}
-	}
-	return nodes
 }
 
-func find(pods []*facts.Pod, pod *facts.Pod) (int, bool) {
-	return slices.BinarySearchFunc(pods, pod, byName)
-}
-
-func byName(a, b *facts.Pod) int {
+func compare(a, b *facts.Pod) int {
 	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }
+
+// with returns a new list with the pod in its place.
+func with(list []*facts.Pod, p *facts.Pod) []*facts.Pod {
+	i, found := slices.BinarySearchFunc(list, p, compare)
+	if found {
+		list = slices.Clone(list)
+		list[i] = p
+		return list
+	}
+	longer := make([]*facts.Pod, len(list)+1)
+	copy(longer, list[:i])
+	longer[i] = p
+	copy(longer[i+1:], list[i:])
+	return longer
+}
+
+// without returns a new list without the pod.
+func without(list []*facts.Pod, p *facts.Pod) []*facts.Pod {
+	i, found := slices.BinarySearchFunc(list, p, compare)
+	if !found {
+		return list
+	}
+	return slices.Concat(list[:i], list[i+1:])
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
