@@ -94,9 +94,7 @@ func (p *Pass) Pod(r *Pod) {
 	}
 	old, _, known := p.last.find(p.key)
 	if known && p.last.rows[old].observed > at {
-		if !repeated {
-			p.carry(old, slot)
-		}
+		p.carry(old, slot)
 		return
 	}
 	p.addRow(slot, p.key, row{workingSet: workingSet, observed: at})
