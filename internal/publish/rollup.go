@@ -3,6 +3,9 @@ package publish
 import (
 	"cmp"
 	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/engine"
@@ -26,13 +29,34 @@ func KeyOf(p *facts.Pod) WorkloadKey {
 	return WorkloadKey{p.Namespace, p.Workload}
 }
 
-// NodeSummary is what the roll-up needs of one node.
+// NodeSummary is what the roll-up and the gauges need of one node.
 type NodeSummary struct {
-	UnderPressure  bool
-	CriticalAtRisk int32
-	Findings       map[string]int32
+	Node                  string
+	Capacity              int64
+	Headroom, OOMHeadroom *int64
+	ObservedAt            time.Time
+	CriticalAtRisk        int32
+	// Conditions that are True.
+	Conditions map[string]bool
+	// Findings by rule.
+	Findings map[string]RuleCount
+	// Ranks of the critical pods within the first topN of an order.
+	Ranks []RankedPod
 	// AtRisk has the best rank of each critical pod near the front, by UID.
 	AtRisk map[string]RankOf
+}
+
+// RuleCount counts a rule's findings.
+type RuleCount struct {
+	Severity v1alpha1.Severity
+	Count    int32
+}
+
+// RankedPod is a pod's rank in a killer's order.
+type RankedPod struct {
+	Namespace, Pod string
+	Killer         v1alpha1.Killer
+	Rank           int32
 }
 
 // RankOf is a pod's workload and its best rank in any order.
@@ -44,9 +68,24 @@ type RankOf struct {
 // Summarize one node's verdict and the status that follows from it.
 func Summarize(v *engine.Verdict, s *v1alpha1.NodeKillOrderStatus) *NodeSummary {
 	n := &NodeSummary{
-		UnderPressure:  v.Node.MemoryPressure == facts.StateTrue,
+		Node:           v.Node.Name,
+		Capacity:       v.Node.Capacity,
 		CriticalAtRisk: s.Summary.CriticalAtRisk,
+		Conditions:     make(map[string]bool, len(s.Conditions)),
+		Ranks:          rankedPods(s),
 		AtRisk:         make(map[string]RankOf, len(v.Outlook.Risks)),
+	}
+	if m := &v.Memory; m.HeadroomKnown {
+		n.Headroom = pointer(m.Headroom)
+	}
+	if m := &v.Memory; m.OOMHeadroomKnown {
+		n.OOMHeadroom = pointer(m.OOMHeadroom)
+	}
+	if s.Usage.ObservedAt != nil {
+		n.ObservedAt = v.Node.Usage.ObservedAt
+	}
+	for _, c := range s.Conditions {
+		n.Conditions[c.Type] = c.Status == metav1.ConditionTrue
 	}
 	for _, r := range v.Outlook.Risks {
 		if best, ok := n.AtRisk[r.UID]; !ok || r.Rank < best.Rank {
@@ -56,17 +95,35 @@ func Summarize(v *engine.Verdict, s *v1alpha1.NodeKillOrderStatus) *NodeSummary 
 	return n
 }
 
+// rankedPods are the critical pods of the published orders; of a pod's containers, the first counts.
+func rankedPods(s *v1alpha1.NodeKillOrderStatus) (ranks []RankedPod) {
+	for i := range s.EvictionOrder {
+		if e := &s.EvictionOrder[i]; e.Critical {
+			ranks = append(ranks, RankedPod{e.Namespace, e.Pod, v1alpha1.KillerEviction, e.Rank})
+		}
+	}
+	seen := map[[2]string]bool{}
+	for i := range s.OOMOrder {
+		e := &s.OOMOrder[i]
+		if e.Critical && !seen[[2]string{e.Namespace, e.Pod}] {
+			seen[[2]string{e.Namespace, e.Pod}] = true
+			ranks = append(ranks, RankedPod{e.Namespace, e.Pod, v1alpha1.KillerOOM, e.Rank})
+		}
+	}
+	return ranks
+}
+
 // RollUp sums the nodes up. replicas counts a workload's pods in the cluster.
 func RollUp(nodes []*NodeSummary, replicas func([]WorkloadKey) map[WorkloadKey]int32) v1alpha1.KillOrderPolicyStatus {
 	s := v1alpha1.KillOrderPolicyStatus{Nodes: int32(len(nodes)), Findings: map[string]int32{}}
 	at := map[WorkloadKey]*v1alpha1.WorkloadAtRisk{}
 	for _, n := range nodes {
-		if n.UnderPressure {
+		if n.Conditions[v1alpha1.ConditionMemoryPressure] {
 			s.NodesUnderPressure++
 		}
 		s.CriticalAtRisk += n.CriticalAtRisk
 		for rule, count := range n.Findings {
-			s.Findings[rule] += count
+			s.Findings[rule] += count.Count
 		}
 		for _, r := range n.AtRisk {
 			w := at[r.Workload]

@@ -32,6 +32,7 @@ func Status(v *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrderStat
 		OOMOrder:      oomOrder(v, prev.OOMOrder, top),
 		LimitOrder:    limitOrder(v.Limits, prev.LimitOrder, top),
 		CulpritRef:    culpritRef(v.Culprit, prev.CulpritRef),
+		AtRisk:        atRisk(v, prev.AtRisk, now),
 	}
 	if !exact {
 		markTies(s.EvictionOrder)

@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	apiruntime "k8s.io/apimachinery/pkg/runtime"
 
@@ -38,6 +39,7 @@ func Root() string {
 // says where their binaries are; `make test-integration` sets it.
 func ControlPlane() *envtest.Environment {
 	ginkgo.GinkgoHelper()
+	log.SetLogger(ginkgo.GinkgoLogr)
 	env := &envtest.Environment{
 		CRDDirectoryPaths:     []string{filepath.Join(Root(), "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,

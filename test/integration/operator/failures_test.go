@@ -1,0 +1,54 @@
+package operator
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gbytes"
+	"github.com/onsi/gomega/gexec"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/killorder/killorder/test/integration/harness"
+)
+
+var _ = Describe("Failures", func() {
+	It("takes over from a leader that dies", func(ctx SpecContext) {
+		first := harness.StartOperator(manager, kubeconf, "--leader-election-namespace=default", "--usage-interval=5s")
+		createNode(ctx, "worker-1")
+		Eventually(order(ctx, "worker-1")).Should(HaveField("Status.Summary", Not(BeNil())))
+		second := harness.StartOperator(manager, kubeconf, "--leader-election-namespace=default", "--usage-interval=5s")
+		Eventually(second.Err, 20*time.Second).Should(gbytes.Say("attempting to acquire leader lease|Attempting to acquire leader lease"))
+		createPod(ctx, "worker-1", "a", "1Gi")
+		Eventually(order(ctx, "worker-1")).Should(HaveField("Status.EvictionOrder", HaveLen(1)))
+		lease := &coordinationv1.Lease{}
+		Expect(k8s.Get(ctx, client.ObjectKey{Namespace: "default", Name: "killorder-manager"}, lease)).To(Succeed())
+
+		first.Kill()
+		Eventually(first, 10*time.Second).Should(gexec.Exit())
+		createPod(ctx, "worker-1", "b", "1Gi")
+		Eventually(order(ctx, "worker-1"), 2*time.Minute).Should(HaveField("Status.EvictionOrder", HaveLen(2)))
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(lease), lease)).To(Succeed())
+		Expect(*lease.Spec.LeaseTransitions).To(BeNumerically(">=", 1))
+	}, SpecTimeout(5*time.Minute))
+
+	It("comes back to an API server that was gone", func(ctx SpecContext) {
+		operator := harness.StartOperator(manager, kubeconf, "--leader-elect=false", "--usage-interval=5s")
+		createNode(ctx, "worker-1")
+		Eventually(order(ctx, "worker-1")).Should(HaveField("Status.Summary", Not(BeNil())))
+		apiServer := env.ControlPlane.GetAPIServer()
+		Expect(apiServer.Stop()).To(Succeed())
+		Consistently(operator, 10*time.Second).ShouldNot(gexec.Exit())
+		Expect(apiServer.Start()).To(Succeed())
+		createPod(ctx, "worker-1", "a", "1Gi")
+		Eventually(order(ctx, "worker-1"), 2*time.Minute).Should(HaveField("Status.EvictionOrder", HaveLen(1)))
+	}, SpecTimeout(5*time.Minute))
+
+	It("refuses flags that make no sense", func() {
+		operator := harness.StartOperator(manager, kubeconf, "--usage-interval=1s", "--status-writes-per-second=0")
+		Eventually(operator).Should(gexec.Exit(2))
+		Expect(operator.Err).To(gbytes.Say("--usage-interval=1s: must be from 5s to 5m"))
+		Expect(operator.Err).To(gbytes.Say("--status-writes-per-second=0: must be above 0"))
+	})
+})

@@ -1,0 +1,109 @@
+package usage
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/test/integration/harness"
+)
+
+var (
+	cluster *harness.Cluster
+	k8s     client.Client
+)
+
+func TestUsage(t *testing.T) {
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(time.Minute)
+	SetDefaultEventuallyPollingInterval(500 * time.Millisecond)
+	RunSpecs(t, "Operator with the real metrics-server")
+}
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	manager := harness.BuildOperator()
+	cluster = harness.StartCluster(filepath.Join(harness.Root(), "test", "integration", "usage", "testdata", "scenario.yaml"))
+	k8s = harness.Client(cluster.Config)
+	policy := &v1alpha1.KillOrderPolicy{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.PolicyName}}
+	policy.Spec.Usage.MaxAgeSeconds = 30
+	Expect(k8s.Create(ctx, policy)).To(Succeed())
+	harness.StartOperator(manager, cluster.Kubeconfig, "--leader-elect=false", "--usage-interval=5s")
+}, NodeTimeout(20*time.Minute))
+
+func order(ctx context.Context, node string) func() *v1alpha1.NodeKillOrder {
+	return func() *v1alpha1.NodeKillOrder {
+		o := &v1alpha1.NodeKillOrder{}
+		if err := k8s.Get(ctx, client.ObjectKey{Name: node}, o); err != nil {
+			return &v1alpha1.NodeKillOrder{}
+		}
+		return o
+	}
+}
+
+func ready(o *v1alpha1.NodeKillOrder) string {
+	if c := meta.FindStatusCondition(o.Status.Conditions, v1alpha1.ConditionReady); c != nil {
+		return c.Reason
+	}
+	return ""
+}
+
+var _ = Describe("Usage from metrics-server", Ordered, func() {
+	It("ranks by real readings", func(ctx SpecContext) {
+		Eventually(order(ctx, "full")).Should(WithTransform(ready, Equal(v1alpha1.ReasonUsageFresh)))
+		o := order(ctx, "full")()
+		Expect(o.Status.Summary.Pods).To(BeEquivalentTo(110))
+		Expect(o.Status.EvictionOrder).To(HaveLen(10))
+		Expect(o.Status.EvictionOrder).To(HaveEach(And(
+			HaveField("Reason", v1alpha1.ReasonExceedsRequest), HaveField("Usage", Not(BeNil())), HaveField("Critical", false))))
+		Expect(o.Status.Usage.Missing).To(BeZero())
+		Expect(o.Status.Memory.Headroom.Value()).To(BeNumerically(">", 0))
+	})
+
+	It("keeps an object under 10 kB with 110 pods on the node", func(ctx SpecContext) {
+		o := order(ctx, "full")()
+		for _, v := range o.Status.EvictionOrder {
+			Expect(len(v.Pod)).To(BeNumerically(">=", 36), v.Pod)
+		}
+		stored, err := json.Marshal(o)
+		Expect(err).NotTo(HaveOccurred())
+		AddReportEntry("bytes", len(stored))
+		GinkgoWriter.Printf("a NodeKillOrder of a node of 110 pods: %d bytes\n", len(stored))
+		Expect(len(stored)).To(BeNumerically("<=", 10_000))
+		Expect(o.ManagedFields).NotTo(BeEmpty(), "they count")
+	})
+
+	It("writes nothing for noise", func(ctx SpecContext) {
+		Consistently(order(ctx, "full"), 40*time.Second, time.Second).Should(HaveField("ResourceVersion", order(ctx, "full")().ResourceVersion))
+	}, SpecTimeout(2*time.Minute))
+
+	It("names the pod that grows", func(ctx SpecContext) {
+		Eventually(order(ctx, "small"), 3*time.Minute).Should(HaveField("Status.CulpritRef", And(
+			HaveField("Reason", v1alpha1.CulpritGrowth), HaveField("Workload.Name", "grower"))))
+	}, SpecTimeout(4*time.Minute))
+
+	It("says when readings are stale, and when they are fresh again", func(ctx SpecContext) {
+		cluster.MetricsServer(ctx, "stop")
+		Eventually(order(ctx, "full"), 90*time.Second).Should(WithTransform(ready, Equal(v1alpha1.ReasonUsageStale)))
+		Expect(order(ctx, "full")().Status.EvictionOrder).To(HaveEach(HaveField("Usage", Not(BeNil()))), "still ranked")
+		cluster.MetricsServer(ctx, "start")
+		Eventually(order(ctx, "full"), 2*time.Minute).Should(WithTransform(ready, Equal(v1alpha1.ReasonUsageFresh)))
+	}, SpecTimeout(5*time.Minute))
+
+	It("rolls the cluster up", func(ctx SpecContext) {
+		policy := &v1alpha1.KillOrderPolicy{}
+		Eventually(func() int32 {
+			_ = k8s.Get(ctx, client.ObjectKey{Name: v1alpha1.PolicyName}, policy)
+			return policy.Status.Nodes
+		}, 2*time.Minute).Should(BeEquivalentTo(2))
+		Expect(policy.Status.LastPassAt).NotTo(BeNil())
+	}, SpecTimeout(3*time.Minute))
+})
