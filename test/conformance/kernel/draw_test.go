@@ -22,21 +22,25 @@ func draw(seed, number uint64) *scenario {
 	for {
 		s := d.scenario()
 		s.Seed, s.Number = seed, number
-		if s.clear() {
+		if s.clear(drawMargin) {
 			return s
 		}
 	}
 }
 
-// clear reports whether the first victim is far enough from the second.
-func (s *scenario) clear() bool {
-	pages := s.plannedBadness()
-	if len(pages) < 2 || len(pages) > maxProcesses {
+// clear reports whether the first victim is that many pages of badness ahead of the second.
+func (s *scenario) clear(gap int64) bool {
+	all := s.planned()
+	if len(all) < 2 || len(all) > maxProcesses {
 		return false
+	}
+	pages := make([]int64, len(all))
+	for i := range all {
+		pages[i] = s.badness(all[i])
 	}
 	slices.Sort(pages)
 	n := len(pages)
-	return pages[n-1]-pages[n-2] >= drawMargin
+	return pages[n-1]-pages[n-2] >= gap
 }
 
 type dice struct{ *rand.Rand }
@@ -131,14 +135,7 @@ func (d dice) processes() int64 {
 
 // memory hands out a part of the limit to all processes, unevenly, and picks who grows.
 func (d dice) memory(s *scenario) {
-	var all []*int64
-	for i := range s.Pods {
-		for _, c := range s.Pods[i].Containers {
-			for j := range c.Processes {
-				all = append(all, &c.Processes[j])
-			}
-		}
-	}
+	all := s.memories()
 	weights, sum := make([]float64, len(all)), 0.0
 	for i := range weights {
 		weights[i] = d.ExpFloat64()
@@ -154,15 +151,23 @@ func (d dice) memory(s *scenario) {
 	}
 }
 
+// memories of all processes, to be changed.
+func (s *scenario) memories() (all []*int64) {
+	for i := range s.Pods {
+		for _, c := range s.Pods[i].Containers {
+			for j := range c.Processes {
+				all = append(all, &c.Processes[j])
+			}
+		}
+	}
+	return all
+}
+
 // free is what the plan leaves of the limit.
 func (s *scenario) free() int64 {
 	left := s.Limit
-	for i := range s.Pods {
-		for _, c := range s.Pods[i].Containers {
-			for _, memory := range c.Processes {
-				left -= memory
-			}
-		}
+	for _, memory := range s.memories() {
+		left -= *memory
 	}
 	return left
 }

@@ -149,8 +149,8 @@ func (n *node) checkOrder(p prediction, k kill) error {
 		if err != nil {
 			return err
 		}
-		if behind >= n.margin(n.Limit) {
-			return fmt.Errorf("the kernel killed %s, which the engine has %d pages behind", n.nameOf(victim), behind/pageSize)
+		if behind >= n.margin(n.Limit) || behind <= -n.margin(n.Limit) {
+			return fmt.Errorf("the kernel killed %s, which the engine has %d pages of badness behind its next", n.nameOf(victim), behind/pageSize)
 		}
 	}
 	return nil

@@ -41,7 +41,7 @@ func TestFirstVictim(t *testing.T) {
 	each(t, 0, *scenarios, func(s *scenario) bool {
 		n, done := g.play(t, s)
 		defer done()
-		return n != nil && n.judgePush(t, &found.first)
+		return n != nil && n.judgePush(t, &found.first) != nil
 	})
 	found.first.sane(t)
 }
@@ -66,7 +66,7 @@ func TestWholeOrder(t *testing.T) {
 func (n *node) killAll(t *testing.T) bool {
 	t.Helper()
 	for n.living() > 1 {
-		if !n.judgePush(t, &found.order) {
+		if n.judgePush(t, &found.order) == nil {
 			return false
 		}
 	}
@@ -98,15 +98,16 @@ func (g *ground) play(t *testing.T, s *scenario) (n *node, done func()) {
 	return n, done
 }
 
-// judgePush pushes the node to a kill and compares the victims with the engine's order.
-func (n *node) judgePush(t *testing.T, into *tally) (ok bool) {
+// judgePush pushes the node to a kill and compares the victims with the engine's order. It returns the first, nil
+// on a failure.
+func (n *node) judgePush(t *testing.T, into *tally) *process {
 	t.Helper()
 	var p prediction
 	k, err := n.push()
-	fail := func(err error) bool {
+	fail := func(err error) *process {
 		t.Helper()
 		t.Errorf("%v\n%s", err, n.describe(p, k))
-		return false
+		return nil
 	}
 	if err != nil {
 		return fail(err)
@@ -123,5 +124,8 @@ func (n *node) judgePush(t *testing.T, into *tally) (ok bool) {
 	if err == nil {
 		err = n.checkTable(k, into)
 	}
-	return err == nil || fail(err)
+	if err != nil {
+		return fail(err)
+	}
+	return k.victims[0]
 }

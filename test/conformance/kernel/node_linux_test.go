@@ -128,7 +128,8 @@ func (n *node) takeMemory() error {
 		if err != nil {
 			return err
 		}
-		if more := (size - m.sum()) / pageSize * pageSize; more > 0 {
+		// Of 513 pages more, one is the page table of the others.
+		if more := (size - m.sum()) / pageSize * 512 / 513 * pageSize; more > 0 {
 			if err := p.do("map", more); err != nil {
 				return fmt.Errorf("%s: %w", n.nameOf(p), err)
 			}

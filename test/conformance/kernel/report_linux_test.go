@@ -44,6 +44,8 @@ type report struct {
 	order         tally
 	whole, orders int
 	story, tales  int
+	// refuted mistakes, of the scenarios drawn against one.
+	refuted, contested int
 	// scores equal to the kernel's, of those compared, and off by one.
 	scores, equal, offByOne int
 }
@@ -56,7 +58,7 @@ func (r *report) String() string {
 	if r.skipped != nil {
 		fmt.Fprintf(&b, "kernel conformance: skipped: %v\n", r.skipped)
 	}
-	if opened != nil && opened.base != nil && r.first.played+r.orders+r.tales > 0 {
+	if opened != nil && opened.base != nil && r.first.played+r.orders+r.tales+r.contested > 0 {
 		r.judged(&b, opened)
 	}
 	if r.scores > 0 {
@@ -67,23 +69,26 @@ func (r *report) String() string {
 }
 
 func (r *report) judged(b *strings.Builder, g *ground) {
+	line := func(format string, args ...any) {
+		fmt.Fprintf(b, "kernel %s cgroup v%d: "+format+"\n", append([]any{g.kernel, g.base.version}, args...)...)
+	}
 	how := "as they are"
 	if !g.real {
 		how = "as (adj+1000)/2 on a doubled node"
 	}
-	f := &r.first
-	kernel := fmt.Sprintf("kernel %s cgroup v%d", g.kernel, g.base.version)
-	fmt.Fprintf(b, "%s: seed %d, oom_score_adj written %s\n", kernel, *seed, how)
-	fmt.Fprintf(b, "%s: first victim right in %d of %d (per process), %d of %d (per container sum); whole order %d of %d; story %d of %d\n",
-		kernel, f.right, f.played, f.byRSS, f.played, r.whole, r.orders, r.story, r.tales)
-	fmt.Fprintf(b, "%s: %d of the %d wrong container sums name a container of several processes, each of which the kernel weighs alone\n",
-		kernel, f.several, f.played-f.byRSS)
-	fmt.Fprintf(b, "%s: per container sum of working sets instead of RSS %d of %d; 'highest adj first' %d, 'largest memory first' %d\n",
-		kernel, f.byWorkingSet, f.played, f.highestAdj, f.largest)
-	fmt.Fprintf(b, "%s: kills within the margin that another was predicted for: %d of %d first victims, %d of %d in whole orders; further kills in one step: %d\n",
-		kernel, f.played-f.right, f.played, r.order.played-r.order.right, r.order.played, f.double+r.order.double)
-	fmt.Fprintf(b, "%s: badness agrees with the kernel's own table in %d of %d (no margin); readings differ from it by up to %d pages\n",
-		kernel, f.tables+r.order.tables, f.tables+r.order.tables, max(f.drift, r.order.drift)/pageSize)
+	f, o := &r.first, &r.order
+	line("seed %d, oom_score_adj written %s", *seed, how)
+	line("first victim right in %d of %d (per process), %d of %d (per container sum); whole order %d of %d; story %d of %d",
+		f.right, f.played, f.byRSS, f.played, r.whole, r.orders, r.story, r.tales)
+	line("%d of the %d wrong container sums name a container of several processes, each of which the kernel weighs alone",
+		f.several, f.played-f.byRSS)
+	line("per container sum of working sets instead of RSS %d of %d; 'highest adj first' %d, 'largest memory first' %d",
+		f.byWorkingSet, f.played, f.highestAdj, f.largest)
+	line("another was killed than predicted, but within the margin: %d of %d first victims, %d of %d in whole orders; further kills in one step: %d",
+		f.played-f.right, f.played, o.played-o.right, o.played, f.double+o.double)
+	line("where one of %d wrong rules names another victim, the kernel follows the engine in %d of %d", len(mistakes), r.refuted, r.contested)
+	line("badness agrees with the kernel's own table in %d of %d (no margin); readings differ from it by up to %d pages",
+		f.tables+o.tables, f.tables+o.tables, max(f.drift, o.drift)/pageSize)
 }
 
 // sane holds container sums to no more than sanity: they are an estimate, but not a coin.

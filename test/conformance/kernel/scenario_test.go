@@ -126,20 +126,27 @@ func (p *pod) smallestRegular(counted []int64) (smallest int64, any bool) {
 	return smallest, any
 }
 
-// plannedBadness is each process' badness in pages by the plan, in the order of processes(): what a scenario
-// is drawn by. The judgement goes by measured memory.
-func (s *scenario) plannedBadness() (pages []int64) {
+// planned is a process of a scenario as it is meant to be; the judgement goes by measured memory.
+type planned struct {
+	pod, container int
+	pages, adj     int64
+}
+
+// planned processes, in the order of pods, containers and processes.
+func (s *scenario) planned() (all []planned) {
 	for i := range s.Pods {
-		p := &s.Pods[i]
-		for c := range p.Containers {
-			adj := int64(p.kubeletAdj(c, s.Capacity))
-			for _, memory := range p.Containers[c].Processes {
-				pages = append(pages, memory/pageSize+adj*(s.Limit/pageSize/1000))
+		for c := range s.Pods[i].Containers {
+			adj := int64(s.Pods[i].kubeletAdj(c, s.Capacity))
+			for _, memory := range s.Pods[i].Containers[c].Processes {
+				all = append(all, planned{i, c, memory / pageSize, adj})
 			}
 		}
 	}
-	return pages
+	return all
 }
+
+// badness in pages by the plan: what scenarios are drawn by.
+func (s *scenario) badness(p planned) int64 { return p.pages + p.adj*(s.Limit/pageSize/1000) }
 
 // factsPod is the pod as the engine takes it. With perProcess each process stands as a container of its own,
 // as if there were readings for it.
