@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -39,7 +40,10 @@ type Reconciler struct {
 	Writer  *publish.Writer
 	Gate    *publish.Gate
 	Metrics *publish.Metrics
-	Clock   clock.PassiveClock
+	// EventRate bounds Events of the whole cluster, Instance names this process in them.
+	EventRate *rate.Limiter
+	Instance  string
+	Clock     clock.PassiveClock
 
 	states states
 }
@@ -76,60 +80,82 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	return r.update(ctx, node, order)
 }
 
-// update decides what the order should say, and publishes it if that is worth a write.
-func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *v1alpha1.NodeKillOrder) (ctrl.Result, error) {
-	now, policy, state := r.Clock.Now(), r.Policy(), r.states.of(node.Name)
-	current := state.current(order)
-	next, verdict := r.decide(node, state, current, policy, now)
-	state.summary.Store(publish.Summarize(&verdict, next))
+// pass is one node on its way from what is known to what is published.
+type pass struct {
+	node *corev1.Node
+	// order as the cache has it, nil if there is none.
+	order   *v1alpha1.NodeKillOrder
+	state   *state
+	current version
+	verdict engine.Verdict
+	next    v1alpha1.NodeKillOrderStatus
+	now     time.Time
+}
 
-	plan := publish.PlanWrite(node.Name, current.status, next, current.writtenAt, now)
-	switch {
-	case !plan.Write && plan.After == 0:
-		r.Gate.Withdraw(node.Name)
-		r.Metrics.Unchanged()
-		return ctrl.Result{}, nil
-	case !plan.Write:
-		r.Gate.Withdraw(node.Name)
-		r.Metrics.HeldForInterval()
-		return ctrl.Result{RequeueAfter: plan.After}, nil
-	case !r.Gate.Admit(node.Name, verdict.AtRisk()):
-		r.Metrics.HeldForTurn()
-		return ctrl.Result{}, nil // the gate enqueues the node when its turn comes
+// update decides what the order should say, publishes it if that is worth a write, and creates the Events that what
+// is published calls for.
+func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *v1alpha1.NodeKillOrder) (ctrl.Result, error) {
+	p := &pass{node: node, order: order, state: r.states.of(node.Name), now: r.Clock.Now()}
+	p.current = p.state.current(order)
+	r.decide(p)
+	p.state.summary.Store(publish.Summarize(&p.verdict, &p.next))
+	result, wrote, err := r.write(ctx, p)
+	if err != nil || order == nil {
+		return result, err // the next pass sees a new order, and its UID
 	}
-	return ctrl.Result{}, r.publish(ctx, node, order, state, next, now)
+	published := order
+	if wrote {
+		published = order.DeepCopy()
+		published.Status = p.next
+	}
+	return result, r.emit(ctx, p, published)
 }
 
 // decide is the pure part: facts, verdict, and the status that follows.
-func (r *Reconciler) decide(node *corev1.Node, state *state, current version, policy *extract.Policy, now time.Time) (*v1alpha1.NodeKillOrderStatus, engine.Verdict) {
-	f := extract.Node(node)
-	absurd := extract.Attach(&f, r.Pods.Node(node.Name), r.Usage, policy, r.namespaceLabels())
-	r.Metrics.AbsurdReadings(absurd)
-	verdict := engine.Evaluate(&f, &policy.Policy, now)
-	prev := current.status
+func (r *Reconciler) decide(p *pass) {
+	policy, prev := r.Policy(), p.current.status
 	if prev == nil {
 		prev = &v1alpha1.NodeKillOrderStatus{}
 	}
-	verdict, state.challenger = publish.Settle(verdict, &policy.Policy, prev, state.challenger)
-	next := publish.Status(&verdict, &policy.Policy, prev, policy.TopN, current.generation, now)
-	return &next, verdict
+	f := extract.Node(p.node)
+	r.Metrics.AbsurdReadings(extract.Attach(&f, r.Pods.Node(p.node.Name), r.Usage, policy, r.namespaceLabels()))
+	p.verdict, p.state.challenger = publish.Settle(engine.Evaluate(&f, &policy.Policy, p.now), &policy.Policy, prev, p.state.challenger)
+	p.next = publish.Status(&p.verdict, &policy.Policy, prev, policy.TopN, p.current.generation, p.now)
 }
 
-func (r *Reconciler) publish(ctx context.Context, node *corev1.Node, order *v1alpha1.NodeKillOrder, state *state, next *v1alpha1.NodeKillOrderStatus, now time.Time) error {
-	if order == nil && !state.written() {
-		if err := r.Writer.Create(ctx, node.Name, node.UID); err != nil {
+// write publishes the status if that is worth a write, now.
+func (r *Reconciler) write(ctx context.Context, p *pass) (result ctrl.Result, wrote bool, err error) {
+	plan := publish.PlanWrite(p.node.Name, p.current.status, &p.next, p.current.writtenAt, p.now)
+	switch {
+	case !plan.Write && plan.After == 0:
+		r.Gate.Withdraw(p.node.Name)
+		r.Metrics.Unchanged()
+	case !plan.Write:
+		r.Gate.Withdraw(p.node.Name)
+		r.Metrics.HeldForInterval()
+	case !r.Gate.Admit(p.node.Name, p.verdict.AtRisk()):
+		r.Metrics.HeldForTurn() // the gate enqueues the node when its turn comes
+	default:
+		return ctrl.Result{}, true, r.publish(ctx, p)
+	}
+	return ctrl.Result{RequeueAfter: plan.After}, false, nil
+}
+
+func (r *Reconciler) publish(ctx context.Context, p *pass) error {
+	if p.order == nil && !p.state.written() {
+		if err := r.Writer.Create(ctx, p.node.Name, p.node.UID); err != nil {
 			r.Metrics.WriteFailed()
 			return err
 		}
 		r.Gate.Charge() // two writes
 		r.Metrics.Written()
 	}
-	resourceVersion, err := r.Writer.WriteStatus(ctx, node.Name, next)
+	resourceVersion, err := r.Writer.WriteStatus(ctx, p.node.Name, &p.next)
 	if err != nil {
 		r.Metrics.WriteFailed()
 		return err
 	}
-	state.wrote(version{status: next, resourceVersion: resourceVersion, writtenAt: now})
+	p.state.wrote(version{&p.next, resourceVersion, p.current.generation, p.now})
 	r.Metrics.Written()
 	log.FromContext(ctx).V(1).Info("wrote status", "resourceVersion", resourceVersion)
 	return nil

@@ -38,6 +38,8 @@ func (s *states) forget(node string) {
 // state of one node. Only one worker has a node at a time; deleted and summary are shared beyond that.
 type state struct {
 	challenger publish.Challenger
+	// emitted are the Events that the published status calls for and that exist.
+	emitted map[string]bool
 	// last is the latest version written, kept until the cache has caught up with it.
 	last *version
 	// writtenAt is when the last version was written, or zero if not by this process.

@@ -4,8 +4,10 @@ package app
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
+	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -25,6 +27,21 @@ import (
 	"github.com/killorder/killorder/internal/usage"
 	"github.com/killorder/killorder/internal/usage/metricsapi"
 )
+
+// Bounds of the Events of the whole cluster.
+const (
+	eventsPerSecond = 5
+	eventBurst      = 50
+)
+
+// instance names this process in Events: the Pod's name, in a cluster.
+func instance() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
+}
 
 // Scheme of what the operator reads and writes.
 func Scheme() (*runtime.Scheme, error) {
@@ -80,7 +97,9 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
 		Passed: func() bool { return !runner.Status().At.IsZero() },
 		Writer: &publish.Writer{Client: mgr.GetClient()}, Gate: gate,
 		Metrics: publish.NewMetrics(metrics.Registry, gate), Clock: clock,
+		EventRate: rate.NewLimiter(eventsPerSecond, eventBurst), Instance: instance(),
 	}
+	metrics.Registry.MustRegister(&publish.Collector{Summaries: orders.Summaries})
 	policies := &policy.Reconciler{
 		Client: mgr.GetClient(), Current: current, Clock: clock,
 		Changed:  func(ctx context.Context) { orders.EveryNode(ctx, nodes) },

@@ -7,6 +7,7 @@ type Metrics struct {
 	writes   *prometheus.CounterVec
 	heldBack *prometheus.CounterVec
 	absurd   prometheus.Counter
+	events   *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics, that of the gate's queue included.
@@ -25,11 +26,15 @@ func NewMetrics(r prometheus.Registerer, gate *Gate) *Metrics {
 			Help: "Readings left out of an evaluation because they are larger than the node.",
 		}),
 	}
+	m.events = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "killorder_events_total",
+		Help: "Events created, by reason.",
+	}, []string{"reason"})
 	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "killorder_writes_waiting",
 		Help: "Nodes whose NodeKillOrder waits for the write rate.",
 	}, func() float64 { return float64(gate.Waiting()) })
-	r.MustRegister(m.writes, m.heldBack, m.absurd, waiting)
+	r.MustRegister(m.writes, m.heldBack, m.absurd, m.events, waiting)
 	return m
 }
 
@@ -50,3 +55,6 @@ func (m *Metrics) HeldForTurn() { m.heldBack.WithLabelValues("rate").Inc() }
 
 // AbsurdReadings counts readings that cannot be true.
 func (m *Metrics) AbsurdReadings(n int) { m.absurd.Add(float64(n)) }
+
+// Event counts an Event.
+func (m *Metrics) Event(reason string) { m.events.WithLabelValues(reason).Inc() }

@@ -1,0 +1,39 @@
+package nodekillorder
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/publish"
+)
+
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
+
+// emit creates the Events that a published status calls for. What was created is remembered only to save requests:
+// an Event's name says what happened and when, so creating it again, after a restart or by another leader, is no
+// second Event. One that the rate holds back comes with a later pass.
+func (r *Reconciler) emit(ctx context.Context, p *pass, published *v1alpha1.NodeKillOrder) error {
+	called := map[string]bool{}
+	for _, e := range publish.Events(published, &p.verdict, r.Instance, p.now) {
+		key := e.Namespace + "/" + e.Name
+		if called[key] = p.state.emitted[key]; called[key] || !r.EventRate.Allow() {
+			continue
+		}
+		err := r.Client.Create(ctx, e, client.FieldOwner(publish.FieldManager))
+		switch {
+		case err == nil:
+			r.Metrics.Event(e.Reason)
+		case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), apierrors.IsNotFound(err), apierrors.IsAlreadyExists(err):
+		default:
+			return fmt.Errorf("create Event %s: %w", key, err)
+		}
+		called[key] = true
+	}
+	p.state.emitted = called
+	return nil
+}
