@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// needs is said when a build fails.
+const needs = "It needs Go 1.26 or later, a Go module proxy that answers, and about 3 GB of disk"
+
 // builder builds programs into one folder.
 type builder struct {
 	Options
@@ -88,7 +91,7 @@ func (b *builder) buildOne(ctx context.Context, p program) error {
 	stop()
 	took := time.Since(began).Round(time.Second)
 	if err != nil {
-		return fmt.Errorf("building %s failed after %s: %w\n%s\nIt needs Go %s or later, a Go module proxy that answers, and about 3 GB of disk", what, took, err, lastLines(output, 10), "1.26")
+		return fmt.Errorf("building %s failed after %s: %w\n%s\n%s", what, took, err, lastLines(output, 10), needs)
 	}
 	fmt.Fprintf(b.Progress, "building %s: done in %s\n", what, took)
 	recipe, err := b.recipe(p)
@@ -103,7 +106,8 @@ func (b *builder) buildOne(ctx context.Context, p program) error {
 func (b *builder) goBuild(ctx context.Context, p program, version string) ([]byte, error) {
 	partial := b.path(p) + ".partial"
 	defer os.Remove(partial)
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", linkerFlags(p, version), "-o", partial, p.pkg)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
+		"-ldflags", linkerFlags(p, version), "-o", partial, p.pkg)
 	cmd.Dir = b.moduleDir(p)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	output, err := cmd.CombinedOutput()

@@ -30,7 +30,8 @@ func (b *builder) envtest(ctx context.Context) (string, error) {
 		return "", err
 	}
 	store := filepath.Join(b.bin, "envtest")
-	if dir, err := b.runEnvtest(ctx, envtestAnswers, tool, "use", version, "--installed-only", "--print=path", "--bin-dir="+store); err == nil {
+	dir, err := b.runEnvtest(ctx, envtestAnswers, tool, "use", version, "--installed-only", "--print=path", "--bin-dir="+store)
+	if err == nil {
 		return dir, complete(dir)
 	}
 	if b.Offline {
@@ -41,7 +42,7 @@ func (b *builder) envtest(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("setup-envtest: %w", err)
 	}
 	fmt.Fprintf(b.Progress, "downloading Kubernetes %s with setup-envtest\n", version)
-	dir, err := b.runEnvtest(ctx, envtestDownloads, tool, "use", version+"!", "--print=path", "--bin-dir="+store)
+	dir, err = b.runEnvtest(ctx, envtestDownloads, tool, "use", version+"!", "--print=path", "--bin-dir="+store)
 	if err != nil {
 		return "", fmt.Errorf("setup-envtest: %w", err)
 	}
@@ -86,11 +87,10 @@ func (b *builder) runEnvtest(ctx context.Context, timeout time.Duration, tool st
 	if ctx.Err() != nil {
 		return "", fmt.Errorf("no answer within %s", timeout)
 	}
-	var failed *exec.ExitError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
 		return "", errors.New(firstLine(failed.Stderr))
 	}
-	if err == nil && len(strings.TrimSpace(string(output))) == 0 {
+	if err == nil && strings.TrimSpace(string(output)) == "" {
 		return "", errors.New("it has no such version")
 	}
 	return strings.TrimSpace(string(output)), err

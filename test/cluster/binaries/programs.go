@@ -24,12 +24,25 @@ const componentVersion = "k8s.io/component-base/version."
 
 var (
 	controlPlane = []program{
-		{name: "kube-apiserver", module: "kubernetes", from: "k8s.io/kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-apiserver", version: []string{componentVersion + "gitVersion"}, effort: "about 5 minutes on 2 cores"},
-		{name: "kubectl", module: "kubernetes", from: "k8s.io/kubernetes", pkg: "k8s.io/kubernetes/cmd/kubectl", version: []string{componentVersion + "gitVersion"}, effort: "about a minute on 2 cores"},
-		{name: "etcd", module: "etcd", from: "go.etcd.io/etcd/server/v3", pkg: "go.etcd.io/etcd/server/v3", effort: "about a minute on 2 cores"},
+		{
+			name: "kube-apiserver", module: "kubernetes", from: "k8s.io/kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-apiserver",
+			version: []string{componentVersion + "gitVersion"}, effort: "about 5 minutes on 2 cores",
+		},
+		{
+			name: "kubectl", module: "kubernetes", from: "k8s.io/kubernetes", pkg: "k8s.io/kubernetes/cmd/kubectl",
+			version: []string{componentVersion + "gitVersion"}, effort: "about a minute on 2 cores",
+		},
+		{
+			name: "etcd", module: "etcd", from: "go.etcd.io/etcd/server/v3", pkg: "go.etcd.io/etcd/server/v3",
+			effort: "about a minute on 2 cores",
+		},
 	}
-	metricsServer = program{name: "metrics-server", module: "metrics-server", from: "sigs.k8s.io/metrics-server", pkg: "sigs.k8s.io/metrics-server/cmd/metrics-server",
-		version: []string{componentVersion + "gitVersion", "sigs.k8s.io/metrics-server/pkg/version.Version"}, effort: "about 3 minutes on 2 cores"}
+	metricsServer = program{
+		name: "metrics-server", module: "metrics-server", from: "sigs.k8s.io/metrics-server",
+		pkg:     "sigs.k8s.io/metrics-server/cmd/metrics-server",
+		version: []string{componentVersion + "gitVersion", "sigs.k8s.io/metrics-server/pkg/version.Version"},
+		effort:  "about 3 minutes on 2 cores",
+	}
 )
 
 // requiredVersion reads from a go.mod which version of a module it requires.

@@ -154,7 +154,9 @@ func (c *Cluster) startNodes(ctx context.Context) error {
 
 // Simulate loads a scenario into any cluster and answers for its kubelets,
 // with certificates of the given authority.
-func Simulate(ctx context.Context, model *scenario.Model, config *rest.Config, authority *pki.Authority, progress io.Writer) (*kubelets.Server, error) {
+func Simulate(
+	ctx context.Context, model *scenario.Model, config *rest.Config, authority *pki.Authority, progress io.Writer,
+) (*kubelets.Server, error) {
 	client, err := kubernetes.NewForConfig(unlimited(config))
 	if err != nil {
 		return nil, err

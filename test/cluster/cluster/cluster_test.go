@@ -88,7 +88,8 @@ func checkObjects(ctx context.Context, t *testing.T, c *Cluster) {
 		t.Fatal(err)
 	}
 	have := map[string]string{}
-	for _, p := range pods.Items {
+	for i := range pods.Items {
+		p := &pods.Items[i]
 		have[strings.SplitN(p.Name, "-", 2)[0]] = fmt.Sprint(p.Status.Phase, " ", p.Status.QOSClass, " ", *p.Spec.Priority)
 	}
 	want := map[string]string{"web": "Running BestEffort 100000", "db": "Running Guaranteed 0", "etcd": "Running BestEffort 2000001000", "broken": "Pending BestEffort 0"}

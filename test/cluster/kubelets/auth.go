@@ -45,7 +45,7 @@ func newGuard(client kubernetes.Interface) *guard {
 
 // check returns an HTTP status: 200, 401 (unknown) or 403 (known, not allowed).
 func (g *guard) check(r *http.Request, node string) (int, error) {
-	u, err := g.authenticate(r)
+	u, err := g.authenticate(r.Context(), r)
 	if err != nil {
 		return http.StatusInternalServerError, err
 	}
@@ -81,7 +81,7 @@ func subresources(path string) []string {
 }
 
 // authenticate returns nil for a caller it does not know.
-func (g *guard) authenticate(r *http.Request) (*user, error) {
+func (g *guard) authenticate(ctx context.Context, r *http.Request) (*user, error) {
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
 		subject := r.TLS.PeerCertificates[0].Subject
 		return &user{name: subject.CommonName, groups: subject.Organization}, nil
@@ -90,7 +90,7 @@ func (g *guard) authenticate(r *http.Request) (*user, error) {
 	if !ok || token == "" {
 		return nil, nil
 	}
-	return remember(g, g.tokens, token, func() (*user, error) { return g.review(r.Context(), token) })
+	return remember(g, g.tokens, token, func() (*user, error) { return g.review(ctx, token) })
 }
 
 func (g *guard) review(ctx context.Context, token string) (*user, error) {
@@ -109,7 +109,9 @@ func (g *guard) allowed(ctx context.Context, u *user, node, subresource string) 
 	return remember(g, g.rights, key, func() (bool, error) {
 		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 			User: u.name, Groups: append(slices.Clone(u.groups), "system:authenticated"),
-			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "get", Version: "v1", Resource: "nodes", Subresource: subresource, Name: node},
+			ResourceAttributes: &authorizationv1.ResourceAttributes{
+				Verb: "get", Version: "v1", Resource: "nodes", Subresource: subresource, Name: node,
+			},
 		}}
 		review, err := g.client.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 		if err != nil {

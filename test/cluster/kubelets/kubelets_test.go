@@ -43,7 +43,7 @@ pods:
 `
 
 // fixture is the model of twoNodes with UIDs as the loader would set them.
-func fixture(t testing.TB) *scenario.Model {
+func fixture(t *testing.T) *scenario.Model {
 	t.Helper()
 	model, err := scenario.Parse([]byte(twoNodes))
 	if err != nil {
@@ -51,7 +51,7 @@ func fixture(t testing.TB) *scenario.Model {
 	}
 	for _, node := range model.Nodes {
 		for _, pod := range node.Pods {
-			pod.UID = scenario.KubeletUID(pod, "uid-of-"+"object")
+			pod.UID = scenario.KubeletUID(pod, "uid-of-object")
 		}
 	}
 	return model

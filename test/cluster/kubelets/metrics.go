@@ -13,6 +13,8 @@ type metricsWriter struct {
 	time []byte // " MILLISECONDS\n"
 }
 
+const noWindows = "Reported only on non-windows systems"
+
 func appendResourceMetrics(buf []byte, s *sample, started time.Time) []byte {
 	w := &metricsWriter{buf: buf}
 	w.time = append(strconv.AppendInt([]byte{' '}, s.at.UnixMilli(), 10), '\n')
@@ -26,13 +28,13 @@ func appendResourceMetrics(buf []byte, s *sample, started time.Time) []byte {
 	start := float64(started.UnixNano()) / float64(time.Second)
 	w.containers(s, "container_start_time_seconds", func(*containerSample) float64 { return start }, []byte{'\n'})
 	if swap {
-		w.family("container_swap_usage_bytes", "[ALPHA] Current amount of the container swap usage in bytes. Reported only on non-windows systems", "gauge")
+		w.family("container_swap_usage_bytes", "[ALPHA] Current amount of the container swap usage in bytes. "+noWindows, "gauge")
 		w.containers(s, "container_swap_usage_bytes", func(c *containerSample) float64 { return float64(c.swapUsage) }, w.time)
 	}
 	w.node("node_cpu_usage_seconds_total", "[STABLE] Cumulative cpu time consumed by the node in core-seconds", "counter", s.cpuSeconds)
 	w.node("node_memory_working_set_bytes", "[STABLE] Current working set of the node in bytes", "gauge", float64(s.workingSet))
 	if swap {
-		w.node("node_swap_usage_bytes", "[ALPHA] Current swap usage of the node in bytes. Reported only on non-windows systems", "gauge", float64(s.swapUsage))
+		w.node("node_swap_usage_bytes", "[ALPHA] Current swap usage of the node in bytes. "+noWindows, "gauge", float64(s.swapUsage))
 	}
 	w.family("pod_cpu_usage_seconds_total", "[STABLE] Cumulative cpu time consumed by the pod in core-seconds", "counter")
 	w.pods(s, "pod_cpu_usage_seconds_total", func(p *podSample) float64 { return p.cpuSeconds })

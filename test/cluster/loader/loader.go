@@ -25,7 +25,7 @@ const workers = 32
 // Loader creates objects; what exists already it takes as it is.
 type Loader struct {
 	client kubernetes.Interface
-	// Address returns where the kubelet of a node answers.
+	// address returns where the kubelet of a node answers.
 	address func(*scenario.Node) netip.AddrPort
 	// progress is told each kind and how many of how many are done.
 	progress func(kind string, done, all int)
@@ -33,7 +33,9 @@ type Loader struct {
 }
 
 // New returns a loader that speaks protobuf, without a client-side rate limit.
-func New(config *rest.Config, address func(*scenario.Node) netip.AddrPort, started time.Time, progress func(kind string, done, all int)) (*Loader, error) {
+func New(
+	config *rest.Config, address func(*scenario.Node) netip.AddrPort, started time.Time, progress func(kind string, done, all int),
+) (*Loader, error) {
 	config = rest.CopyConfig(config)
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"

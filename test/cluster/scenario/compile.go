@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -100,9 +101,7 @@ func compileNode(object string, s *nodeSpec) (nodeEntry, error) {
 	setDefault(class.Capacity, corev1.ResourceCPU, defaultNodeCPU)
 	setDefault(class.Capacity, corev1.ResourcePods, defaultNodePods)
 	class.Allocatable = allocatable(f, class)
-	for name, q := range f.resources("allocatable", s.Allocatable) {
-		class.Allocatable[name] = q
-	}
+	maps.Copy(class.Allocatable, f.resources("allocatable", s.Allocatable))
 	return nodeEntry{name: s.Name, count: count, class: class}, f.err
 }
 
@@ -129,7 +128,8 @@ func compilePod(object string, s *podSpec) (*PodClass, error) {
 	f.name("name", s.Name)
 	f.name("namespace", s.Namespace)
 	f.oneOf("owner", s.Owner, "", "Deployment", "StatefulSet", "DaemonSet", "Job", "Node")
-	f.oneOf("state", s.State, "", string(Running), string(ContainerCreating), string(ImagePullBackOff), string(CrashLoopBackOff), string(Succeeded))
+	f.oneOf("state", s.State, "",
+		string(Running), string(ContainerCreating), string(ImagePullBackOff), string(CrashLoopBackOff), string(Succeeded))
 	class := &PodClass{
 		Name: s.Name, Namespace: s.Namespace, Owner: s.Owner,
 		On: s.Nodes, PerNode: 1,
@@ -150,7 +150,8 @@ func compilePod(object string, s *podSpec) (*PodClass, error) {
 		r := f.requirements("resources.", s.Resources.Requests, s.Resources.Limits)
 		class.Resources = &r
 	}
-	f.check(slices.ContainsFunc(s.Containers, func(c containerSpec) bool { return !c.Sidecar }), "containers", "want at least one that is no sidecar")
+	regular := slices.ContainsFunc(s.Containers, func(c containerSpec) bool { return !c.Sidecar })
+	f.check(regular, "containers", "want at least one that is no sidecar")
 	for i := range s.Containers {
 		class.Containers = append(class.Containers, compileContainer(f, fmt.Sprintf("containers[%d].", i), s, &s.Containers[i]))
 	}
@@ -176,7 +177,8 @@ func compileContainer(f *fields, prefix string, pod *podSpec, s *containerSpec) 
 	}
 	if limit, ok := c.Resources.Limits[corev1.ResourceMemory]; ok {
 		peak := max(c.Usage.From, c.Usage.To)
-		f.check(peak <= limit.Value(), prefix+"usage", "goes up to %d bytes, over the limit %s: the kernel would have killed it", peak, limit.String())
+		f.check(peak <= limit.Value(), prefix+"usage",
+			"goes up to %d bytes, over the limit %s: the kernel would have killed it", peak, limit.String())
 	}
 	return c
 }

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -81,10 +82,8 @@ func allocatable(f *fields, class *NodeClass) corev1.ResourceList {
 // PodsLimit is the limit of the cgroup of all pods, in bytes: capacity less
 // reservations where the kubelet enforces it for pods.
 func (c *NodeClass) PodsLimit() int64 {
-	for _, enforced := range c.Kubelet.EnforceNodeAllocatable {
-		if enforced == "pods" {
-			return c.MemoryCapacity() - c.Kubelet.Reserved
-		}
+	if slices.Contains(c.Kubelet.EnforceNodeAllocatable, "pods") {
+		return c.MemoryCapacity() - c.Kubelet.Reserved
 	}
 	return c.MemoryCapacity()
 }

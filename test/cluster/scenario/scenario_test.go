@@ -31,8 +31,10 @@ func TestBadScenarios(t *testing.T) {
 		"negative quantity": {oneNode("- {name: a, namespace: b, containers: [{name: c, requests: {memory: -1Gi}}]}\n"), "containers[0].requests.memory: is negative"},
 		"request > limit":   {oneNode("- {name: a, namespace: b, containers: [{name: c, requests: {memory: 2Gi}, limits: {memory: 1Gi}}]}\n"), "containers[0].requests.memory: 2Gi is more than the limit 1Gi"},
 		"usage > limit":     {oneNode("- {name: a, namespace: b, containers: [{name: c, limits: {memory: 1Gi}, usage: 2Gi}]}\n"), "containers[0].usage: goes up to 2147483648 bytes, over the limit 1Gi"},
-		"growth without end": {oneNode("- {name: a, namespace: b, containers: [{name: c, usage: {from: 1Gi, to: 2Gi}}]}\n"),
-			"containers[0].usage.over: is missing"},
+		"growth without end": {
+			oneNode("- {name: a, namespace: b, containers: [{name: c, usage: {from: 1Gi, to: 2Gi}}]}\n"),
+			"containers[0].usage.over: is missing",
+		},
 		"growth unknown field": {oneNode("- {name: a, namespace: b, containers: [{name: c, usage: {form: 1Gi}}]}\n"), `pods[0] b/a: unknown field "form"`},
 		"bad duration":         {oneNode("- {name: a, namespace: b, containers: [{name: c, usage: {from: 1Gi, after: soon}}]}\n"), `usage.after: want a duration like 3m, have "soon"`},
 		"bad percentage":       {oneNode("- {name: a, namespace: b, containers: [{name: c, rss: 200%}]}\n"), "containers[0].rss: want 0% to 100%"},

@@ -57,12 +57,12 @@ func up(ctx context.Context, options cluster.Options, wait bool) error {
 	began := time.Now()
 	c, err := cluster.Start(ctx, options)
 	if err != nil {
-		return interrupted(ctx, err)
+		return unlessAsked(ctx, err)
 	}
 	defer c.Stop()
 	if wait {
 		if err := c.WaitForMetrics(ctx); err != nil {
-			return interrupted(ctx, err)
+			return unlessAsked(ctx, err)
 		}
 	}
 	fmt.Fprintf(os.Stderr, "ready after %s\n", time.Since(began).Round(100*time.Millisecond))
@@ -83,12 +83,13 @@ func untilOrphaned(ctx context.Context) context.Context {
 	return ctx
 }
 
-// interrupted makes being asked to stop no error.
-func interrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+// unlessAsked is the error, unless what failed did so because we were asked to
+// stop.
+func unlessAsked(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 func runKubelets(ctx context.Context, args []string) error {
@@ -101,7 +102,7 @@ func runKubelets(ctx context.Context, args []string) error {
 		return err
 	}
 	if *file == "" || *kubeconfig == "" || *caCert == "" || *caKey == "" {
-		return fmt.Errorf("kubelets: --scenario, --kubeconfig, --ca-cert and --ca-key are needed")
+		return errors.New("kubelets: --scenario, --kubeconfig, --ca-cert and --ca-key are needed")
 	}
 	model, err := scenario.Load(*file)
 	if err != nil {
@@ -117,7 +118,7 @@ func runKubelets(ctx context.Context, args []string) error {
 	}
 	server, err := cluster.Simulate(ctx, model, config, authority, os.Stderr)
 	if err != nil {
-		return interrupted(ctx, err)
+		return unlessAsked(ctx, err)
 	}
 	fmt.Printf("%d nodes and %d pods loaded, kubelets answer\n", len(model.Nodes), model.Pods)
 	<-ctx.Done()
