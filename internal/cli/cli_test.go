@@ -38,7 +38,6 @@ func TestGolden(t *testing.T) {
 		"story":        {"-f", story},
 		"story-wide":   {"-f", story, "-o", "wide", "worker-1"},
 		"story-top":    {"-f", story, "--top", "2", "worker-3", "worker-2"},
-		"story-yaml":   {"-f", story, "-o", "yaml", "--top", "1", "worker-2"},
 		"traits":       {"-f", traits},
 		"evidence":     {"-f", evidence},
 		"evidence-all": {"-f", evidence, "-o", "wide", "--top", "0"},
@@ -182,6 +181,15 @@ func TestExitStatus(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestWithoutAnyReading(t *testing.T) {
+	const node = `{"apiVersion":"v1","kind":"Node","metadata":{"name":"worker-1"},"status":{"capacity":{"memory":"16Gi"}}}`
+	for _, format := range formats {
+		if got := run(t, node, "rank", "-f", "-", "-o", format); got.status != exitFine || got.out == "" || got.err != "" {
+			t.Errorf("-o %s: exit status %d, %q", format, got.status, got.err)
+		}
 	}
 }
 

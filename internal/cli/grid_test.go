@@ -27,8 +27,14 @@ func TestMiddle(t *testing.T) {
 		width int
 		want  string
 	}{
-		{"short", 10, "short"}, {"exactly-10", 10, "exactly-10"}, {"eleven-char", 10, "elev…-char"},
-		{"abc", 2, "…c"}, {"abc", 1, "…"}, {"abc", 0, ""}, {"abc", -1, ""}, {"größe-größe", 6, "gr…öße"},
+		{"short", 10, "short"},
+		{"exactly-10", 10, "exactly-10"},
+		{"eleven-char", 10, "elev…-char"},
+		{"abc", 2, "…c"},
+		{"abc", 1, "…"},
+		{"abc", 0, ""},
+		{"abc", -1, ""},
+		{"größe-größe", 6, "gr…öße"},
 	} {
 		if got := middle(tc.text, tc.width); got != tc.want {
 			t.Errorf("middle(%q, %d) = %q, want %q", tc.text, tc.width, got, tc.want)

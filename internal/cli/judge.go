@@ -60,7 +60,8 @@ func judge(s *snapshot.Snapshot, names []string, top int) (orders []ranked, note
 		})
 	}
 	if absurd > 0 {
-		notes = append(notes, fmt.Sprintf("readings that cannot be true (negative, or more than the node has) taken as unknown: %d", absurd))
+		notes = append(notes, fmt.Sprintf(
+			"readings that cannot be true (negative, or more than the node has) taken as unknown: %d", absurd))
 	}
 	return orders, notes, nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -27,11 +28,9 @@ func eachPage(list func(metav1.ListOptions) (metav1.ListInterface, error), opts 
 	opts.Limit = pageSize
 	for {
 		page, err := list(opts)
-		if expired := (*apierrors.StatusError)(nil); apierrors.IsResourceExpired(err) && opts.Continue != "" {
-			if expired, _ = err.(*apierrors.StatusError); expired != nil && expired.ErrStatus.Continue != "" {
-				opts.Continue = expired.ErrStatus.Continue
-				continue
-			}
+		if next := afterExpiry(err); next != "" && opts.Continue != "" {
+			opts.Continue = next
+			continue
 		}
 		if err != nil {
 			return err
@@ -40,6 +39,14 @@ func eachPage(list func(metav1.ListOptions) (metav1.ListInterface, error), opts 
 			return nil
 		}
 	}
+}
+
+// afterExpiry is where the server says that an expired list may go on, "" if it does not.
+func afterExpiry(err error) string {
+	if status := apierrors.APIStatus(nil); apierrors.IsResourceExpired(err) && errors.As(err, &status) {
+		return status.Status().Continue
+	}
+	return ""
 }
 
 func (c *cluster) readNodes(ctx context.Context, names []string) error {
@@ -125,9 +132,9 @@ func (c *cluster) addPods(pods []corev1.Pod) {
 func (c *cluster) sayPods(read int, remaining *int64) {
 	c.progress.say(func() string {
 		if remaining == nil {
-			return fmt.Sprintf("%d pods read", read)
+			return fmt.Sprintf("pods read: %d", read)
 		}
-		return fmt.Sprintf("%d of %d pods read", read, int64(read)+*remaining)
+		return fmt.Sprintf("pods read: %d of %d", read, int64(read)+*remaining)
 	})
 }
 

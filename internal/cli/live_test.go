@@ -278,15 +278,15 @@ func evictionOrders(t *testing.T, out string) (orders []string) {
 	}
 	for i := range l.Items {
 		o := &l.Items[i]
-		line := o.Name + " " + string(o.Status.Usage.Source)
+		words := []string{o.Name, string(o.Status.Usage.Source)}
 		for _, v := range o.Status.EvictionOrder {
-			line += " "
+			mark := ""
 			if v.Critical {
-				line += markCritical
+				mark = markCritical
 			}
-			line += v.Pod
+			words = append(words, mark+v.Pod)
 		}
-		orders = append(orders, line)
+		orders = append(orders, strings.Join(words, " "))
 	}
 	return orders
 }

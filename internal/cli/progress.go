@@ -35,7 +35,7 @@ func newProgress(w io.Writer) *progress {
 
 // count replaces the line shown by a new count.
 func (p *progress) count(what string, n int) {
-	p.say(func() string { return fmt.Sprintf("%d %s", n, what) })
+	p.say(func() string { return fmt.Sprintf("%s: %d", what, n) })
 }
 
 func (p *progress) say(text func() string) {

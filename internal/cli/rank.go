@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -62,7 +63,7 @@ type rank struct {
 	nodes   []string
 }
 
-func newRank(streams Streams, kube *genericclioptions.ConfigFlags) *cobra.Command {
+func newRank(ctx context.Context, streams Streams, kube *genericclioptions.ConfigFlags) *cobra.Command {
 	r := &rank{output: &output{}, streams: streams, kube: kube}
 	cmd := &cobra.Command{
 		Use:     "rank [NODE...] [-f PATH]...",
@@ -71,12 +72,12 @@ func newRank(streams Streams, kube *genericclioptions.ConfigFlags) *cobra.Comman
 		Example: rankExample,
 
 		DisableFlagsInUseLine: true,
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(_ *cobra.Command, args []string) error {
 			r.nodes = args
 			if err := r.validate(); err != nil {
 				return err
 			}
-			return r.run(cmd.Context())
+			return r.run(ctx)
 		},
 	}
 	cmd.Flags().StringArrayVarP(&r.paths, "filename", "f", nil,
@@ -90,7 +91,7 @@ func (r *rank) validate() error {
 	for _, path := range r.paths {
 		switch path {
 		case "":
-			return fmt.Errorf(`invalid value "" for --filename, must be a path or -`)
+			return errors.New(`invalid value "" for --filename, must be a path or -`)
 		case snapshot.Stdin:
 			stdin++
 		}

@@ -34,9 +34,9 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 	// Client libraries log what ends up in the error as well.
 	klog.SetOutput(io.Discard)
 	klog.LogToStderr(false)
-	root := newRoot(streams)
+	root := newRoot(ctx, streams)
 	root.SetArgs(args)
-	cmd, err := root.ExecuteContextC(ctx)
+	cmd, err := root.ExecuteC()
 	if err == nil {
 		return exitFine
 	}
@@ -68,7 +68,7 @@ func oneLine(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-func newRoot(streams Streams) *cobra.Command {
+func newRoot(ctx context.Context, streams Streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kubectl-killorder",
 		Short: "Who dies first when a node runs out of memory",
@@ -88,7 +88,7 @@ kernel kills the container with the largest sum of memory and oom_score_adj thou
 	root.SetErr(streams.Err)
 	kube := kubeFlags()
 	kube.AddFlags(root.PersistentFlags())
-	root.AddCommand(newRank(streams, kube), newVersion(streams))
+	root.AddCommand(newRank(ctx, streams, kube), newVersion(streams))
 	return root
 }
 

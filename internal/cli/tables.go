@@ -36,7 +36,10 @@ func overview(orders []ranked) *grid {
 	g := &grid{columns: []column{
 		{title: "NODE", least: 12},
 		figure("MEMORY"), figure("AVAILABLE"), figure("HEADROOM"),
-		columnMark, {title: "FIRST EVICTED", least: 14}, columnMark, {title: "FIRST OOM-KILLED", least: 16},
+		columnMark,
+		{title: "FIRST EVICTED", least: 14},
+		columnMark,
+		{title: "FIRST OOM-KILLED", least: 16},
 	}}
 	for i := range orders {
 		o := &orders[i]
@@ -201,6 +204,10 @@ func (t *nodeTables) next(p *printer) {
 func (t *nodeTables) culprit(p *printer) {
 	const title = "culprit"
 	c := t.Status.CulpritRef
+	if t.Status.Usage.Source == v1alpha1.UsageSourceNone {
+		t.field(p, title, "", "unknown", lookPlain)
+		return
+	}
 	if c == nil {
 		t.field(p, title, "", "none: no pod is over its request (one reading shows no growth)", lookPlain)
 		return

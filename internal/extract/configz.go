@@ -2,6 +2,7 @@ package extract
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -116,7 +117,7 @@ func evictionSoft(c *KubeletConfiguration) (t facts.Threshold, grace time.Durati
 	const field = "evictionSoftGracePeriod[" + signalMemoryAvailable + "]"
 	period, ok := c.EvictionSoftGracePeriod[signalMemoryAvailable]
 	if !ok {
-		return t, 0, inField(field, fmt.Errorf("missing, but evictionSoft has a threshold"))
+		return t, 0, inField(field, errors.New("missing, but evictionSoft has a threshold"))
 	}
 	if grace, err = time.ParseDuration(period); err != nil || grace < 0 {
 		return t, 0, inField(field, fmt.Errorf("%q is not a period such as 1m30s", period))

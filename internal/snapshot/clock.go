@@ -8,7 +8,8 @@ import (
 // ahead is how much later than the middle one a reading may be before its clock is held to be wrong.
 const ahead = time.Hour
 
-// setClock sets Now to the time of the newest reading, so that an old snapshot is judged as it was then.
+// setClock sets Now to the time of the newest reading, so that an old snapshot is judged as it was then; without
+// any reading, to the present, since nothing depends on it.
 // Readings far later than the others are left out: one wrong clock would make all others stale.
 func (c *collector) setClock() {
 	var times []time.Time
@@ -17,6 +18,7 @@ func (c *collector) setClock() {
 		return true
 	})
 	if len(times) == 0 {
+		c.snapshot.Now = time.Now()
 		return
 	}
 	slices.SortFunc(times, time.Time.Compare)

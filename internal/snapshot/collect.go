@@ -56,7 +56,8 @@ func newCollector(report func(objects int)) *collector {
 }
 
 func (c *collector) progress() {
-	if c.objects++; c.report != nil {
+	c.objects++
+	if c.report != nil {
 		c.report(c.objects)
 	}
 }
@@ -94,22 +95,23 @@ func (c *collector) priorityClass(p *schedulingv1.PriorityClass) error {
 }
 
 func (c *collector) podMetrics(m *metrics.PodMetrics) error {
-	r, err := extract.PodMetrics(m)
-	if err != nil {
-		c.omitted.count(omittedReadings, "PodMetrics "+m.Namespace+"/"+m.Name+": "+err.Error())
-		return nil
+	key := Key{m.Namespace, m.Name}
+	r, unusable := extract.PodMetrics(m)
+	if unusable != nil {
+		c.omitted.count(omittedReadings, "PodMetrics "+key.String()+": "+unusable.Error())
+	} else {
+		c.metrics.Pods[key] = r
 	}
-	c.metrics.Pods[Key{m.Namespace, m.Name}] = r
 	return nil
 }
 
 func (c *collector) nodeMetrics(m *metrics.NodeMetrics) error {
-	r, err := extract.NodeMetrics(m)
-	if err != nil {
-		c.omitted.count(omittedReadings, "NodeMetrics "+m.Name+": "+err.Error())
-		return nil
+	r, unusable := extract.NodeMetrics(m)
+	if unusable != nil {
+		c.omitted.count(omittedReadings, "NodeMetrics "+m.Name+": "+unusable.Error())
+	} else {
+		c.metrics.Nodes[m.Name] = r
 	}
-	c.metrics.Nodes[m.Name] = r
 	return nil
 }
 

@@ -90,6 +90,9 @@ func split(file string, content []byte) ([]document, error) {
 }
 
 func jsonDocuments(file string, content []byte) ([]document, error) {
+	if json.Valid(content) { // one document, as most files have, and not copied
+		return []document{{location{file: file}, content}}, nil
+	}
 	var docs []document
 	for d := json.NewDecoder(bytes.NewReader(content)); ; {
 		var raw json.RawMessage

@@ -77,8 +77,7 @@ func misfitStruct(t reflect.Type, raw []byte, path string) *fieldError {
 	if json.Unmarshal(raw, &fields) != nil {
 		return &fieldError{path, excerpt(raw) + " is not " + noun(t)}
 	}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.Anonymous && name == "" {
 			if wrong := misfit(f.Type, raw, path); wrong != nil {

@@ -1,11 +1,13 @@
 package snapshot_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/killorder/killorder/internal/publish"
 	"github.com/killorder/killorder/internal/snapshot"
 )
 
@@ -13,7 +15,7 @@ import (
 // panics.
 func FuzzRead(f *testing.F) {
 	for _, path := range []string{"node.json", "pods.json", "pod-metrics.json", "node-agent.yaml"} {
-		objects, err := os.ReadFile(filepath.Join("testdata/evidence", path))
+		objects, err := os.ReadFile(filepath.Join("testdata", "evidence", path))
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -44,7 +46,13 @@ func FuzzRead(f *testing.F) {
 			}
 			return
 		}
-		for _, v := range evaluate(s) {
+		verdicts := evaluate(s)
+		for i := range verdicts {
+			v := &verdicts[i]
+			status := publish.Status(v, &s.Policy.Policy, nil, 0, 0, s.Now)
+			if _, err := json.Marshal(&status); err != nil {
+				t.Error(err)
+			}
 			if len(v.Eviction)+v.Exempt != len(v.Node.Pods) {
 				t.Errorf("%d evictable and %d exempt of %d pods", len(v.Eviction), v.Exempt, len(v.Node.Pods))
 			}

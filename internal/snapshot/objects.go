@@ -61,14 +61,17 @@ func (c *collector) object(at location, raw []byte, listed metav1.TypeMeta) erro
 var errNoKind = &fieldError{why: "no apiVersion and kind, so it is not a Kubernetes object"}
 
 func (c *collector) list(at location, h *head) error {
-	if at.level++; at.level > deepest {
+	at.level++
+	if at.level > deepest {
 		return at.errorf("Lists within Lists, more than %d deep", deepest)
 	}
 	listed := metav1.TypeMeta{}
 	if h.Kind != "List" {
 		listed = metav1.TypeMeta{APIVersion: h.APIVersion, Kind: strings.TrimSuffix(h.Kind, "List")}
 	}
-	for i, raw := range *h.Items {
+	items := *h.Items
+	for i, raw := range items {
+		items[i] = nil // read once: what is read may go
 		at.item = fmt.Sprintf("items[%d]", i)
 		if err := c.object(at, raw, listed); err != nil {
 			return err

@@ -26,25 +26,43 @@ const (
 
 // sentences of the omissions, for one and for many; %s is the first, or for skipped kinds all.
 var sentences = map[omission][2]string{
-	omittedPods: {"1 pod on a node that is not in the snapshot left out (%s)",
-		"%d pods on nodes that are not in the snapshot left out (first: %s)"},
-	omittedKubelets: {"a kubelet's answers left out, its node is not in the snapshot (%s)",
-		"%d kubelets' answers left out, their nodes are not in the snapshot (first: %s)"},
-	omittedStrangers: {"1 pod has a reading, but is not in the snapshot, so it is in no order (%s)",
-		"%d pods have readings, but are not in the snapshot, so they are in no order (first: %s)"},
-	omittedReadings: {"1 reading that cannot be used left out (%s)",
-		"%d readings that cannot be used left out (first: %s)"},
-	omittedFuture: {"1 reading left out, it is more than an hour later than the others (%s)",
-		"%d readings left out, they are more than an hour later than the others (first: %s)"},
-	omittedClasses: {"1 pod has no priority and a PriorityClass that is not in the snapshot, 0 assumed (%s)",
-		"%d pods have no priority and a PriorityClass that is not in the snapshot, 0 assumed (first: %s)"},
-	omittedCapacity: {"1 node reports no memory capacity, so it has no OOM order (%s)",
-		"%d nodes report no memory capacity, so they have no OOM order (first: %s)"},
-	omittedKernels: {"1 node is not under the Linux kernel's rules, so it has no OOM order (%s)",
-		"%d nodes are not under the Linux kernel's rules, so they have no OOM order (first: %s)"},
+	omittedPods: {
+		"1 pod on a node that is not in the snapshot left out (%s)",
+		"%d pods on nodes that are not in the snapshot left out (first: %s)",
+	},
+	omittedKubelets: {
+		"a kubelet's answers left out, its node is not in the snapshot (%s)",
+		"%d kubelets' answers left out, their nodes are not in the snapshot (first: %s)",
+	},
+	omittedStrangers: {
+		"1 pod has a reading, but is not in the snapshot, so it is in no order (%s)",
+		"%d pods have readings, but are not in the snapshot, so they are in no order (first: %s)",
+	},
+	omittedReadings: {
+		"1 reading that cannot be used left out (%s)",
+		"%d readings that cannot be used left out (first: %s)",
+	},
+	omittedFuture: {
+		"1 reading left out, it is more than an hour later than the others (%s)",
+		"%d readings left out, they are more than an hour later than the others (first: %s)",
+	},
+	omittedClasses: {
+		"1 pod has no priority and a PriorityClass that is not in the snapshot, 0 assumed (%s)",
+		"%d pods have no priority and a PriorityClass that is not in the snapshot, 0 assumed (first: %s)",
+	},
+	omittedCapacity: {
+		"1 node reports no memory capacity, so it has no OOM order (%s)",
+		"%d nodes report no memory capacity, so they have no OOM order (first: %s)",
+	},
+	omittedKernels: {
+		"1 node is not under the Linux kernel's rules, so it has no OOM order (%s)",
+		"%d nodes are not under the Linux kernel's rules, so they have no OOM order (first: %s)",
+	},
 	omittedKinds: {"1 object of another kind skipped (%s)", "%d objects of other kinds skipped (%s)"},
-	omittedFiles: {"1 file skipped that is not .json, .yaml or .yml (%s)",
-		"%d files skipped that are not .json, .yaml or .yml (first: %s)"},
+	omittedFiles: {
+		"1 file skipped that is not .json, .yaml or .yml (%s)",
+		"%d files skipped that are not .json, .yaml or .yml (first: %s)",
+	},
 }
 
 // omissions counts them.

@@ -10,7 +10,7 @@ import (
 )
 
 // tiny is a number such as 1e-9999999. Parsing it as a quantity takes seconds, minutes with a digit more.
-var tiny = regexp.MustCompile(`^[+-]?[0-9.]+[eE]-[0-9]{4,}$`)
+var tiny = regexp.MustCompile(`^[+-]?[0-9.]+[eE]-\d{4,}$`)
 
 // tinyNumber finds a value that is such a number, nil if there is none.
 func tinyNumber(raw []byte) *fieldError {
