@@ -31,7 +31,7 @@ func atRisk(v *engine.Verdict, prev []v1alpha1.AtRiskPod, now time.Time) []v1alp
 	for _, r := range v.Outlook.Risks {
 		e := v1alpha1.AtRiskPod{
 			UID: types.UID(r.UID), Namespace: r.Namespace, Pod: r.Name, Killer: killers[r.Killer], Rank: int32(r.Rank),
-			Since: *timeOf(now),
+			Since: stamp(now),
 		}
 		if was, ok := before[key{e.UID, e.Killer}]; ok && was.Until == nil {
 			e.Since = was.Since
@@ -41,7 +41,7 @@ func atRisk(v *engine.Verdict, prev []v1alpha1.AtRiskPod, now time.Time) []v1alp
 	}
 	for _, e := range before {
 		if e.Until == nil {
-			e.Until = timeOf(now)
+			e.Until = pointer(stamp(now))
 		}
 		if now.Sub(e.Until.Time) < keptAfter && onNode(v, e.UID) {
 			entries = append(entries, e)

@@ -24,7 +24,7 @@ func Status(v *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrderStat
 		prev = &v1alpha1.NodeKillOrderStatus{}
 	}
 	s := v1alpha1.NodeKillOrderStatus{
-		LastChangedAt: timeOf(now),
+		LastChangedAt: pointer(stamp(now)),
 		Usage:         usageStatus(v),
 		Memory:        memoryStatus(v),
 		Summary:       summary(v),
@@ -41,20 +41,15 @@ func Status(v *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrderStat
 	return s
 }
 
-func timeOf(t time.Time) *metav1.Time {
-	if t.IsZero() {
-		return nil
-	}
-	m := metav1.NewTime(t.UTC().Truncate(time.Second))
-	return &m
-}
+// stamp is a time as the API writes it.
+func stamp(t time.Time) metav1.Time { return metav1.NewTime(t.UTC().Truncate(time.Second)) }
 
 func usageStatus(v *engine.Verdict) *v1alpha1.UsageStatus {
 	u := &v1alpha1.UsageStatus{Source: v1alpha1.UsageSourceNone, Missing: int32(v.Missing)}
 	if v.Freshness == engine.Unavailable {
 		return u
 	}
-	u.ObservedAt = timeOf(v.Node.Usage.ObservedAt)
+	u.ObservedAt = pointer(stamp(v.Node.Usage.ObservedAt))
 	switch v.Node.Usage.Source {
 	case facts.SourceMetricsAPI:
 		u.Source = v1alpha1.UsageSourceMetricsAPI

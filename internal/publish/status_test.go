@@ -37,7 +37,20 @@ func TestStatusOfTheStory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `conditions:
+	want := `atRisk:
+- killer: Eviction
+  namespace: shop
+  pod: payments-api
+  rank: 1
+  since: "2026-11-24T06:00:00Z"
+  uid: payments-api
+- killer: OOM
+  namespace: shop
+  pod: payments-api
+  rank: 1
+  since: "2026-11-24T06:00:00Z"
+  uid: payments-api
+conditions:
 - lastTransitionTime: "2026-11-24T06:00:00Z"
   message: Readings are at most 3m0s old.
   observedGeneration: 1
@@ -199,9 +212,9 @@ func TestConditionsKeepTheirTransitionTime(t *testing.T) {
 	v := engine.Evaluate(n, &testPolicy, later)
 	s := Status(&v, &testPolicy, first, 10, 2, later)
 	for kind, want := range map[string]metav1.Time{
-		v1alpha1.ConditionReady:          *timeOf(factstest.Now),
-		v1alpha1.ConditionCriticalAtRisk: *timeOf(later),
-		v1alpha1.ConditionWrongVictim:    *timeOf(later),
+		v1alpha1.ConditionReady:          stamp(factstest.Now),
+		v1alpha1.ConditionCriticalAtRisk: stamp(later),
+		v1alpha1.ConditionWrongVictim:    stamp(later),
 	} {
 		c := meta.FindStatusCondition(s.Conditions, kind)
 		if !c.LastTransitionTime.Equal(&want) || c.ObservedGeneration != 2 {

@@ -109,6 +109,7 @@ func WriteKubeconfig(env *envtest.Environment) string {
 
 // Cluster is a running simulated cluster.
 type Cluster struct {
+	program    string
 	Kubeconfig string
 	Config     *rest.Config
 	Dir        string
@@ -119,8 +120,10 @@ type Cluster struct {
 func StartCluster(scenario string) *Cluster {
 	ginkgo.GinkgoHelper()
 	dir := filepath.Join(ginkgo.GinkgoT().TempDir(), "cluster")
-	program, err := gexec.BuildIn(filepath.Join(Root(), "test", "cluster"), "./cmd/cluster")
-	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	program := filepath.Join(ginkgo.GinkgoT().TempDir(), "cluster-command")
+	build := exec.Command("go", "build", "-C", filepath.Join(Root(), "test", "cluster"), "-o", program, "./cmd/cluster") //nolint:gosec // ours
+	text, err := build.CombinedOutput()
+	gomega.Expect(err).NotTo(gomega.HaveOccurred(), string(text))
 	command := exec.Command(program, "up", "--root", Root(), "--scenario", scenario, "--dir", dir) //nolint:gosec // ours
 	command.Stderr = ginkgo.GinkgoWriter
 	out, err := command.StdoutPipe()
@@ -131,7 +134,7 @@ func StartCluster(scenario string) *Cluster {
 		gomega.Expect(command.Wait()).To(gomega.Succeed())
 		gomega.Expect(dir).NotTo(gomega.BeADirectory(), "the cluster leaves nothing behind")
 	})
-	c := &Cluster{Kubeconfig: firstLine(out), Dir: dir}
+	c := &Cluster{program: program, Kubeconfig: firstLine(out), Dir: dir}
 	c.Config, err = clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	_, err = envtest.InstallCRDs(c.Config, envtest.CRDInstallOptions{
@@ -144,9 +147,7 @@ func StartCluster(scenario string) *Cluster {
 // MetricsServer stops or starts the cluster's metrics-server.
 func (c *Cluster) MetricsServer(ctx context.Context, stopOrStart string) {
 	ginkgo.GinkgoHelper()
-	command := exec.CommandContext(ctx, "go", "run", "./cmd/cluster", stopOrStart, "metrics-server", "--dir", c.Dir) //nolint:gosec // ours
-	command.Dir = filepath.Join(Root(), "test", "cluster")
-	out, err := command.CombinedOutput()
+	out, err := exec.CommandContext(ctx, c.program, stopOrStart, "metrics-server", "--dir", c.Dir).CombinedOutput() //nolint:gosec // ours
 	gomega.Expect(err).NotTo(gomega.HaveOccurred(), string(out))
 }
 
