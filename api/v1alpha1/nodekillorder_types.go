@@ -134,6 +134,8 @@ const (
 )
 
 // UsageStatus says where the readings come from.
+//
+// +structType=atomic
 type UsageStatus struct {
 	// source of the readings: MetricsAPI (working sets), Kubelet (working sets and RSS) or None.
 	Source UsageSource `json:"source"`
@@ -178,6 +180,8 @@ const (
 )
 
 // MemoryStatus is the node's memory as the two killers see it.
+//
+// +structType=atomic
 type MemoryStatus struct {
 	// capacity is the node's memory.
 	Capacity resource.Quantity `json:"capacity"`
@@ -221,6 +225,8 @@ type MemoryStatus struct {
 }
 
 // SummaryStatus counts everything and names the first victims as NAMESPACE/POD.
+//
+// +structType=atomic
 type SummaryStatus struct {
 	// pods on the node that are not finished.
 	Pods int32 `json:"pods"`
@@ -369,6 +375,8 @@ const (
 )
 
 // CulpritReference is the pod whose growth brings the node down.
+//
+// +structType=atomic
 type CulpritReference struct {
 	Namespace string    `json:"namespace"`
 	Pod       string    `json:"pod"`
@@ -382,6 +390,8 @@ type CulpritReference struct {
 }
 
 // AtRiskPod is a critical pod within the first riskRank of an order.
+//
+// +structType=atomic
 type AtRiskPod struct {
 	UID       types.UID `json:"uid"`
 	Namespace string    `json:"namespace"`

@@ -31,7 +31,7 @@ func Candidate(p *corev1.Pod) bool {
 	return p.Spec.NodeName != "" && p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed
 }
 
-// Pod returns the facts of a Candidate. Strings that many pods share are interned.
+// Pod returns the facts of a Candidate. Nothing of it keeps the Pod in memory.
 func Pod(p *corev1.Pod) *facts.Pod {
 	alloc := allocated(p)
 	f := &facts.Pod{

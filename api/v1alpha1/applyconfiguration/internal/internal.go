@@ -63,6 +63,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: until
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    elementRelationship: atomic
 - name: com.github.killorder.killorder.api.v1alpha1.CriticalPolicy
   map:
     fields:
@@ -110,6 +111,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: workload
       type:
         namedType: com.github.killorder.killorder.api.v1alpha1.WorkloadReference
+    elementRelationship: atomic
 - name: com.github.killorder.killorder.api.v1alpha1.EvictionReason
   scalar: string
 - name: com.github.killorder.killorder.api.v1alpha1.EvictionSignal
@@ -368,6 +370,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: timeToThreshold
       type:
         scalar: string
+    elementRelationship: atomic
 - name: com.github.killorder.killorder.api.v1alpha1.NextKill
   map:
     fields:
@@ -554,6 +557,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: pods
       type:
         scalar: numeric
+    elementRelationship: atomic
 - name: com.github.killorder.killorder.api.v1alpha1.ThresholdSource
   scalar: string
 - name: com.github.killorder.killorder.api.v1alpha1.UsagePolicy
@@ -583,6 +587,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: source
       type:
         namedType: com.github.killorder.killorder.api.v1alpha1.UsageSource
+    elementRelationship: atomic
 - name: com.github.killorder.killorder.api.v1alpha1.WorkloadAtRisk
   map:
     fields:
