@@ -35,7 +35,7 @@ down() {
   kill -TERM "$pid"
   pkill -TERM -P "$pid" || true # bash heeds the signal once the command it waits for has ended
   for _ in $(seq 150); do
-    [[ -e /proc/$pid ]] || { echo "demo stopped"; return; }
+    [[ -e $pidfile ]] || { echo "demo stopped"; return; }
     sleep 0.2
   done
   fail "process $pid has not stopped within 30 seconds"
