@@ -1,6 +1,7 @@
 package extract_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +50,28 @@ func TestPolicyAsSet(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, p.Policy); diff != "" {
 		t.Errorf("policy (-want +got):\n%s", diff)
+	}
+}
+
+func TestPolicyAtTheEndsOfItsRanges(t *testing.T) {
+	spec := func(rank, percent, age, headroom, priority int32) v1alpha1.KillOrderPolicySpec {
+		return v1alpha1.KillOrderPolicySpec{
+			TopN: rank, NearLimitPercent: percent, Usage: v1alpha1.UsagePolicy{MaxAgeSeconds: age},
+			Critical: v1alpha1.CriticalPolicy{RiskRank: rank, RiskHeadroomPercent: &headroom, MinPriority: &priority},
+		}
+	}
+	for name, s := range map[string]v1alpha1.KillOrderPolicySpec{
+		"least": spec(1, 1, 15, 0, math.MinInt32), "most": spec(20, 100, 600, 100, 1000000000),
+	} {
+		p := policy(t, s)
+		want := facts.Policy{
+			TopN: int(s.TopN), RiskRank: int(s.TopN), RiskHeadroomPercent: int(*s.Critical.RiskHeadroomPercent),
+			NearLimitPercent: int(s.NearLimitPercent), MaxAge: time.Duration(s.Usage.MaxAgeSeconds) * time.Second,
+			AssumedEvictionHard: facts.Threshold{Set: true, Bytes: 100 * MiB}, DisabledFindings: map[string]bool{},
+		}
+		if diff := cmp.Diff(want, p.Policy); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }
 

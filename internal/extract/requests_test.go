@@ -144,7 +144,11 @@ func TestFact11AllocatedResources(t *testing.T) {
 		"the kubelet says nothing of it":    {resized("2Gi", runningStatus("app")), 2 * GiB, 2 * GiB},
 		"not created yet":                   {resized("2Gi"), 2 * GiB, 2 * GiB},
 		"another container's status":        {resized("2Gi", allocated("log", "1Gi")), 2 * GiB, 2 * GiB},
-		"overhead comes on top":             {resized("2Gi", allocated("app", "1Gi")).overhead("5Mi"), GiB + 5*MiB, GiB},
+		"after containers that are not created yet, and as asked for": {
+			resized("2Gi", allocated("log", "64Mi"), allocated("proxy", "128Mi")).
+				containers(container("log", "64Mi", ""), container("proxy", "256Mi", "")), 2*GiB + 192*MiB, 128 * MiB,
+		},
+		"overhead comes on top": {resized("2Gi", allocated("app", "1Gi")).overhead("5Mi"), GiB + 5*MiB, GiB},
 		"the pod's sum has the overhead in it": {
 			resized("2Gi", allocated("app", "1Gi")).overhead("5Mi").edit(podAllocated("1029Mi")), GiB + 5*MiB, GiB,
 		},
