@@ -7,12 +7,12 @@ lint=$PWD/bin/tools/golangci-lint
 failed=0
 while read -r mod; do
   dir=$(dirname "$mod")
-  [[ -n $(git ls-files -co --exclude-standard -- "$dir/*.go") ]] || continue
+  [[ -n $(git ls-files -- "$dir/*.go") ]] || continue
   echo "lint: $dir"
   if [[ ${1-} == fmt ]]; then
     (cd "$dir" && "$lint" fmt ./...)
   else
     (cd "$dir" && "$lint" run ./...) || failed=1
   fi
-done < <(git ls-files -co --exclude-standard '*go.mod')
+done < <(git ls-files '*go.mod')
 exit "$failed"

@@ -15,9 +15,9 @@ changed=$(git status --porcelain -- 'api/*/zz_generated.*' 'api/*/applyconfigura
 
 while read -r mod; do
   diff=$(go mod tidy -C "$(dirname "$mod")" -diff) || complain "$mod is not tidy: run 'go mod tidy' in its folder" "$diff"
-done < <(git ls-files -co --exclude-standard '*go.mod')
+done < <(git ls-files '*go.mod')
 
-unformatted=$(gofmt -s -l $(git ls-files -co --exclude-standard '*.go' | while read -r f; do [[ -f $f ]] && echo "$f"; done))
+unformatted=$(gofmt -s -l $(git ls-files '*.go' | while read -r f; do [[ -f $f ]] && echo "$f"; done))
 [[ -z $unformatted ]] || complain "not formatted: run 'make fmt'" "$unformatted"
 
 for dir in config/default config/samples; do
