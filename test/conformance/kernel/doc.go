@@ -9,8 +9,10 @@
 // a second process waits for the end of the first, also by SIGKILL.
 //
 //	go test ./test/conformance/kernel -count=1 -v                   # the quick set: 40 scenarios
-//	go test ./test/conformance/kernel -count=1 -v -scenarios 200    # all
+//	go test ./test/conformance/kernel -count=1 -v -scenarios 200    # all, some 4 minutes on 2 cores
 //	go test ./test/conformance/kernel -count=1 -v -seed 7 -only 17  # one of them again
+//
+// Without -v the closing lines, and why it skips, are not shown.
 //
 // A negative oom_score_adj takes CAP_SYS_RESOURCE. Without it each adj is played as (adj+1000)/2 on a node
 // twice as large, whose other half is filled with memory that belongs to no process: the order is the same.
