@@ -31,11 +31,11 @@ func settleCulprit(v *engine.Verdict, prev *v1alpha1.CulpritReference, c Challen
 		return incumbent, Challenger{}
 	}
 	pass := v.Node.Usage.ObservedAt
-	if c.UID == now.UID && pass.After(c.Pass) {
-		return now, Challenger{}
-	}
 	if c.UID != now.UID {
-		c = Challenger{UID: now.UID, Pass: pass}
+		return incumbent, Challenger{UID: now.UID, Pass: pass}
+	}
+	if pass.After(c.Pass) {
+		return now, c // it stays the challenger until it is published: that write may be held back
 	}
 	return incumbent, c
 }

@@ -269,3 +269,27 @@ func TestClosestIsALinearExtension(t *testing.T) {
 		}
 	}
 }
+
+// A change of culprit that is held back by the write interval is not forgotten.
+func TestSettleCulpritOutlastsAWriteHeldBack(t *testing.T) {
+	node := func(pass int) *facts.Node {
+		n := factstest.Node(16*giB,
+			factstest.Pod("over").Running(100*miB, 800*miB), factstest.Pod("grower").Running(4*giB, 2*giB).Growth(giB))
+		n.Usage.ObservedAt = factstest.Now.Add(time.Duration(pass) * time.Second)
+		return n
+	}
+	before := factstest.Node(16*giB, factstest.Pod("over").Running(100*miB, 800*miB), factstest.Pod("grower").Running(4*giB, giB))
+	prev := published(before, nil)
+	if prev.CulpritRef.Pod != "over" {
+		t.Fatalf("culprit %s", prev.CulpritRef.Pod)
+	}
+	var c Challenger
+	for pass, want := range []string{"over", "grower", "grower", "grower"} {
+		now := factstest.Now.Add(time.Duration(pass) * time.Second)
+		var v engine.Verdict
+		v, c = Settle(engine.Evaluate(node(pass), &testPolicy, now), &testPolicy, prev, c) // prev: nothing is written
+		if v.Culprit.Name != want {
+			t.Errorf("pass %d: culprit %s, want %s", pass, v.Culprit.Name, want)
+		}
+	}
+}

@@ -64,7 +64,7 @@ func Client(config *rest.Config) client.Client {
 // BuildOperator builds the operator with the race detector, once per suite.
 func BuildOperator() string {
 	ginkgo.GinkgoHelper()
-	path, err := gexec.BuildIn(Root(), "github.com/killorder/killorder/cmd/manager", "-race")
+	path, err := gexec.Build("github.com/killorder/killorder/cmd/manager", "-race")
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	ginkgo.DeferCleanup(gexec.CleanupBuildArtifacts)
 	return path
