@@ -55,11 +55,12 @@ func TestPodStarted(t *testing.T) {
 		wantStarted int64
 		wantRunning bool
 	}{
-		"no container":               {},
-		"none runs":                  {containers: []Container{{}, {}}},
-		"the first to start counts":  {[]Container{{Running: true, Started: 30}, {Running: true, Started: 20}}, 20, true},
-		"one that does not run":      {[]Container{{}, {Running: true, Started: 20}}, 20, true},
-		"running since nobody knows": {[]Container{{Running: true}}, 0, true},
+		"no container":                 {},
+		"none runs":                    {containers: []Container{{}, {}}},
+		"the first to start counts":    {[]Container{{Running: true, Started: 30}, {Running: true, Started: 20}}, 20, true},
+		"in whatever order they stand": {[]Container{{Running: true, Started: 20}, {}, {Running: true, Started: 30}}, 20, true},
+		"one that does not run":        {[]Container{{}, {Running: true, Started: 20}}, 20, true},
+		"running since nobody knows":   {[]Container{{Running: true}}, 0, true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
