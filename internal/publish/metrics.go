@@ -2,6 +2,15 @@ package publish
 
 import "github.com/prometheus/client_golang/prometheus"
 
+// Results of writes, and why there was none.
+const (
+	resultWritten = "written"
+	resultFailed  = "failed"
+	heldUnchanged = "unchanged"
+	heldInterval  = "interval"
+	heldRate      = "rate"
+)
+
 // Metrics counts what is written and what is held back.
 type Metrics struct {
 	writes   *prometheus.CounterVec
@@ -34,24 +43,33 @@ func NewMetrics(r prometheus.Registerer, gate *Gate) *Metrics {
 		Name: "killorder_writes_waiting",
 		Help: "Nodes whose NodeKillOrder waits for the write rate.",
 	}, func() float64 { return float64(gate.Waiting()) })
+	for counter, values := range map[*prometheus.CounterVec][]string{
+		m.writes:   {resultWritten, resultFailed},
+		m.heldBack: {heldUnchanged, heldInterval, heldRate},
+		m.events:   {EventCriticalPodAtRisk, EventCriticalPodSafe, EventWrongVictimPredicted},
+	} {
+		for _, v := range values {
+			counter.WithLabelValues(v) // 0 is a value: rates need it
+		}
+	}
 	r.MustRegister(m.writes, m.heldBack, m.absurd, m.events, waiting)
 	return m
 }
 
 // Written counts a write.
-func (m *Metrics) Written() { m.writes.WithLabelValues("written").Inc() }
+func (m *Metrics) Written() { m.writes.WithLabelValues(resultWritten).Inc() }
 
 // WriteFailed counts a write that failed.
-func (m *Metrics) WriteFailed() { m.writes.WithLabelValues("failed").Inc() }
+func (m *Metrics) WriteFailed() { m.writes.WithLabelValues(resultFailed).Inc() }
 
 // Unchanged counts an evaluation with nothing to write.
-func (m *Metrics) Unchanged() { m.heldBack.WithLabelValues("unchanged").Inc() }
+func (m *Metrics) Unchanged() { m.heldBack.WithLabelValues(heldUnchanged).Inc() }
 
 // HeldForInterval counts a write held back because the object was written a moment ago.
-func (m *Metrics) HeldForInterval() { m.heldBack.WithLabelValues("interval").Inc() }
+func (m *Metrics) HeldForInterval() { m.heldBack.WithLabelValues(heldInterval).Inc() }
 
 // HeldForTurn counts a write held back by the write rate.
-func (m *Metrics) HeldForTurn() { m.heldBack.WithLabelValues("rate").Inc() }
+func (m *Metrics) HeldForTurn() { m.heldBack.WithLabelValues(heldRate).Inc() }
 
 // AbsurdReadings counts readings that cannot be true.
 func (m *Metrics) AbsurdReadings(n int) { m.absurd.Add(float64(n)) }
