@@ -119,7 +119,8 @@ func (r *Reconciler) decide(p *pass) {
 	}
 	f := extract.Node(p.node)
 	r.Metrics.AbsurdReadings(extract.Attach(&f, r.Pods.Node(p.node.Name), r.Usage, policy, r.namespaceLabels()))
-	p.verdict, p.state.challenger = publish.Settle(engine.Evaluate(&f, &policy.Policy, p.now), &policy.Policy, prev, p.state.challenger)
+	exact := engine.Evaluate(&f, &policy.Policy, p.now)
+	p.verdict, p.state.challenger = publish.Settle(&exact, &policy.Policy, prev, p.state.challenger)
 	p.next = publish.Status(&p.verdict, &policy.Policy, prev, policy.TopN, p.current.generation, p.now)
 }
 

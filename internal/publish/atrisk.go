@@ -41,7 +41,7 @@ func atRisk(v *engine.Verdict, prev []v1alpha1.AtRiskPod, now time.Time) []v1alp
 	}
 	for _, e := range before {
 		if e.Until == nil {
-			e.Until = pointer(stamp(now))
+			e.Until = new(stamp(now))
 		}
 		if now.Sub(e.Until.Time) < keptAfter && onNode(v, e.UID) {
 			entries = append(entries, e)

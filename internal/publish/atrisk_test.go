@@ -21,7 +21,7 @@ func step(n *facts.Node, prev *v1alpha1.NodeKillOrderStatus, now time.Time) (*v1
 	if prev == nil {
 		prev = &v1alpha1.NodeKillOrderStatus{}
 	}
-	v, _ := Settle(engine.Evaluate(n, &testPolicy, now), &testPolicy, prev, Challenger{})
+	v, _ := Settle(evaluate(n, now), &testPolicy, prev, Challenger{})
 	s := Status(&v, &testPolicy, prev, testPolicy.TopN, 1, now)
 	order := &v1alpha1.NodeKillOrder{Status: s}
 	order.Name, order.UID = "worker-1", "order-uid"

@@ -98,8 +98,8 @@ func (g *Gate) Start(ctx context.Context) error {
 				continue
 			}
 		}
-		if g.limiter.Wait(ctx) != nil {
-			return nil // only the context's end fails a wait for one token
+		if err := g.limiter.Wait(ctx); err != nil {
+			return nil //nolint:nilerr // only the context's end fails a wait for one token
 		}
 		if node, ok := g.grant(); ok {
 			g.enqueue(node)

@@ -28,7 +28,7 @@ func NewMetrics(r prometheus.Registerer, gate *Gate) *Metrics {
 		}, []string{"result"}),
 		heldBack: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "killorder_writes_held_back_total",
-			Help: "Evaluations that ended in no write: the content is unchanged, was written less than 30 seconds ago, or waits for the write rate.",
+			Help: "Evaluations that ended in no write: nothing changed, it was written a moment ago (interval), or waits for the rate.",
 		}, []string{"reason"}),
 		absurd: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "killorder_usage_readings_absurd_total",

@@ -49,7 +49,7 @@ func PlanWrite(name string, current, next *v1alpha1.NodeKillOrderStatus, lastWri
 
 func jitter(name string) time.Duration {
 	h := fnv.New32a()
-	h.Write([]byte(name)) //nolint:errcheck // a hash never fails to write
+	h.Write([]byte(name))
 	return time.Duration(h.Sum32()) * time.Second % maxAgeJitter
 }
 

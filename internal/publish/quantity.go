@@ -23,5 +23,3 @@ func sticky(before *resource.Quantity, exact int64) resource.Quantity {
 	}
 	return figure(keep(before.Value(), exact))
 }
-
-func pointer[T any](v T) *T { return &v }

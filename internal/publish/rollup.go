@@ -76,10 +76,10 @@ func Summarize(v *engine.Verdict, s *v1alpha1.NodeKillOrderStatus) *NodeSummary 
 		AtRisk:         make(map[string]RankOf, len(v.Outlook.Risks)),
 	}
 	if m := &v.Memory; m.HeadroomKnown {
-		n.Headroom = pointer(m.Headroom)
+		n.Headroom = new(m.Headroom)
 	}
 	if m := &v.Memory; m.OOMHeadroomKnown {
-		n.OOMHeadroom = pointer(m.OOMHeadroom)
+		n.OOMHeadroom = new(m.OOMHeadroom)
 	}
 	if s.Usage.ObservedAt != nil {
 		n.ObservedAt = v.Node.Usage.ObservedAt

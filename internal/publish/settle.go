@@ -25,7 +25,8 @@ func Band(bytes int64) int64 { return max(minBand, bytes/20) }
 // trade places, cross the cut at topN, or change between exceeding and not, only when their keys differ by
 // more than the Band; the culprit changes only when another beats it by a quarter in
 // two passes. Without a previous status everything stays exact.
-func Settle(v engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrderStatus, c Challenger) (engine.Verdict, Challenger) {
+func Settle(exact *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrderStatus, c Challenger) (engine.Verdict, Challenger) {
+	v := *exact
 	if prev == nil || prev.Summary == nil {
 		return v, Challenger{}
 	}

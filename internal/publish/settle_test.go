@@ -45,12 +45,17 @@ func requesting(requests []int64, bytes ...int64) *facts.Node {
 	return n
 }
 
+func evaluate(n *facts.Node, now time.Time) *engine.Verdict {
+	v := engine.Evaluate(n, &testPolicy, now)
+	return &v
+}
+
 // published is the status that follows from a node, after a previous one.
 func published(n *facts.Node, prev *v1alpha1.NodeKillOrderStatus) *v1alpha1.NodeKillOrderStatus {
 	if prev == nil {
 		prev = &v1alpha1.NodeKillOrderStatus{}
 	}
-	v, _ := Settle(engine.Evaluate(n, &testPolicy, factstest.Now), &testPolicy, prev, Challenger{})
+	v, _ := Settle(evaluate(n, factstest.Now), &testPolicy, prev, Challenger{})
 	s := Status(&v, &testPolicy, prev, testPolicy.TopN, 1, factstest.Now)
 	return &s
 }
@@ -241,7 +246,7 @@ func TestSettleCulpritNeedsAQuarterTwice(t *testing.T) {
 	} {
 		now := factstest.Now.Add(time.Duration(step.pass) * time.Second)
 		var v engine.Verdict
-		v, c = Settle(engine.Evaluate(grown(step.pass, step.a, step.b), &testPolicy, now), &testPolicy, prev, c)
+		v, c = Settle(evaluate(grown(step.pass, step.a, step.b), now), &testPolicy, prev, c)
 		s := Status(&v, &testPolicy, prev, 3, 1, now)
 		if prev = &s; s.CulpritRef.Pod != step.want {
 			t.Errorf("step %d: culprit %s, want %s", i, s.CulpritRef.Pod, step.want)
@@ -287,7 +292,7 @@ func TestSettleCulpritOutlastsAWriteHeldBack(t *testing.T) {
 	for pass, want := range []string{"over", "grower", "grower", "grower"} {
 		now := factstest.Now.Add(time.Duration(pass) * time.Second)
 		var v engine.Verdict
-		v, c = Settle(engine.Evaluate(node(pass), &testPolicy, now), &testPolicy, prev, c) // prev: nothing is written
+		v, c = Settle(evaluate(node(pass), now), &testPolicy, prev, c) // prev: nothing is written
 		if v.Culprit.Name != want {
 			t.Errorf("pass %d: culprit %s, want %s", pass, v.Culprit.Name, want)
 		}

@@ -18,13 +18,15 @@ import (
 // status (an empty one before the first), figures that moved by no more than the Band stay as they were, pods
 // within the Band of each other are marked tied, and conditions keep their transition times; with nil everything
 // is exact. generation is the object's.
-func Status(v *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrderStatus, top int, generation int64, now time.Time) v1alpha1.NodeKillOrderStatus {
+func Status(
+	v *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrderStatus, top int, generation int64, now time.Time,
+) v1alpha1.NodeKillOrderStatus {
 	exact := prev == nil
 	if exact {
 		prev = &v1alpha1.NodeKillOrderStatus{}
 	}
 	s := v1alpha1.NodeKillOrderStatus{
-		LastChangedAt: pointer(stamp(now)),
+		LastChangedAt: new(stamp(now)),
 		Usage:         usageStatus(v),
 		Memory:        memoryStatus(v),
 		Summary:       summary(v),
@@ -49,7 +51,7 @@ func usageStatus(v *engine.Verdict) *v1alpha1.UsageStatus {
 	if v.Freshness == engine.Unavailable {
 		return u
 	}
-	u.ObservedAt = pointer(stamp(v.Node.Usage.ObservedAt))
+	u.ObservedAt = new(stamp(v.Node.Usage.ObservedAt))
 	switch v.Node.Usage.Source {
 	case facts.SourceMetricsAPI:
 		u.Source = v1alpha1.UsageSourceMetricsAPI
@@ -63,28 +65,28 @@ func memoryStatus(v *engine.Verdict) *v1alpha1.MemoryStatus {
 	m := &v.Memory
 	s := &v1alpha1.MemoryStatus{
 		Capacity:        quantity(v.Node.Capacity),
-		Requested:       pointer(quantity(m.Requested)),
+		Requested:       new(quantity(m.Requested)),
 		ThresholdSource: thresholdSources[m.ThresholdSource],
 	}
 	if v.Node.Allocatable > 0 {
-		s.Allocatable = pointer(quantity(v.Node.Allocatable))
+		s.Allocatable = new(quantity(v.Node.Allocatable))
 	}
 	if m.Available != facts.Unknown {
-		s.Available = pointer(figure(m.Available))
+		s.Available = new(figure(m.Available))
 	}
 	if m.ThresholdSource != engine.NoThreshold {
-		s.EvictionThreshold = pointer(quantity(m.Threshold))
+		s.EvictionThreshold = new(quantity(m.Threshold))
 		s.EvictionSignal = v1alpha1.SignalMemoryAvailable
 		if m.EvictionOfPods {
 			s.EvictionSignal = v1alpha1.SignalAllocatableMemoryAvailable
 		}
 	}
 	if m.SoftThreshold > 0 {
-		s.SoftEvictionThreshold = pointer(quantity(m.SoftThreshold))
-		s.SoftEvictionGracePeriodSeconds = pointer(int64(v.Node.Config.SoftGrace.Seconds()))
+		s.SoftEvictionThreshold = new(quantity(m.SoftThreshold))
+		s.SoftEvictionGracePeriodSeconds = new(int64(v.Node.Config.SoftGrace.Seconds()))
 	}
 	if m.HeadroomKnown {
-		s.Headroom = pointer(figure(m.Headroom))
+		s.Headroom = new(figure(m.Headroom))
 	}
 	oomStatus(s, v)
 	return s
@@ -99,7 +101,7 @@ func oomStatus(s *v1alpha1.MemoryStatus, v *engine.Verdict) {
 		s.OOMScope = v1alpha1.OOMScopePods
 	}
 	if v.Memory.OOMHeadroomKnown {
-		s.OOMHeadroom = pointer(figure(v.Memory.OOMHeadroom))
+		s.OOMHeadroom = new(figure(v.Memory.OOMHeadroom))
 	}
 }
 
@@ -169,7 +171,7 @@ func evictionOrder(order []evict.Victim, prev []v1alpha1.EvictionVictim, top int
 			Request: quantity(v.Request), Reason: evictionReasons[v.Reason], Tied: v.Tied,
 		}
 		if v.WorkingSet != facts.Unknown {
-			e.Usage = pointer(sticky(before[e.UID], v.WorkingSet))
+			e.Usage = new(sticky(before[e.UID], v.WorkingSet))
 		}
 		out = append(out, e)
 	}
@@ -211,7 +213,7 @@ func oomOrder(v *engine.Verdict, prev []v1alpha1.OOMVictim, top int) []v1alpha1.
 		}
 		memory := k.Usage + k.Swap
 		if k.UsageKnown {
-			e.Usage = pointer(sticky(before[key{e.Namespace, e.Pod, e.Container}], k.Usage))
+			e.Usage = new(sticky(before[key{e.Namespace, e.Pod, e.Container}], k.Usage))
 			memory = keep(e.Usage.Value(), k.Usage) + k.Swap
 		}
 		e.OOMScore = oom.Score(memory, k.Adj, v.Memory.Total)

@@ -144,10 +144,10 @@ func (g *group) write(file, value string) error {
 }
 
 func (g *group) writeIfThere(file, value string) error {
-	if _, err := os.Stat(filepath.Join(g.path, file)); err != nil {
-		return nil
+	if _, err := os.Stat(filepath.Join(g.path, file)); err == nil {
+		return g.write(file, value)
 	}
-	return g.write(file, value)
+	return nil
 }
 
 // remove kills what is left in the group and those below, and removes them. A group stays busy for a moment

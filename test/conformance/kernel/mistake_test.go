@@ -24,7 +24,7 @@ var mistakes = []mistake{
 	{"multiplied by adj before dividing by 1000", func(s *scenario, p planned) int64 {
 		return p.pages + p.adj*(s.Limit/pageSize)/1000
 	}, 100, true},
-	{"megabytes plus adj", func(s *scenario, p planned) int64 {
+	{"megabytes plus adj", func(_ *scenario, p planned) int64 {
 		return p.pages + p.adj*(mib/pageSize)
 	}, drawMargin, true},
 	{"the sum of a container", func(s *scenario, p planned) int64 {

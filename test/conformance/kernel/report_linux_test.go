@@ -20,14 +20,18 @@ type tally struct {
 	drift int64
 }
 
-func (t *tally) add(j judgement) {
-	t.played++
+func (f *tally) add(j judgement) {
+	f.played++
 	for _, c := range []struct {
 		count *int
 		yes   bool
 	}{
-		{&t.right, j.right}, {&t.byRSS, j.byRSS}, {&t.byWorkingSet, j.byWorkingSet},
-		{&t.highestAdj, j.highestAdj}, {&t.largest, j.largest}, {&t.several, j.several},
+		{&f.right, j.right},
+		{&f.byRSS, j.byRSS},
+		{&f.byWorkingSet, j.byWorkingSet},
+		{&f.highestAdj, j.highestAdj},
+		{&f.largest, j.largest},
+		{&f.several, j.several},
 	} {
 		if c.yes {
 			*c.count++
@@ -92,8 +96,9 @@ func (r *report) judged(b *strings.Builder, g *ground) {
 }
 
 // sane holds container sums to no more than sanity: they are an estimate, but not a coin.
-func (t *tally) sane(test *testing.T) {
-	if t.played >= 20 && (t.byRSS*2 < t.played || t.byWorkingSet*2 < t.played) {
-		test.Errorf("container sums are right in %d (RSS) and %d (working set) of %d only", t.byRSS, t.byWorkingSet, t.played)
+func (f *tally) sane(t *testing.T) {
+	t.Helper()
+	if f.played >= 20 && (f.byRSS*2 < f.played || f.byWorkingSet*2 < f.played) {
+		t.Errorf("container sums are right in %d (RSS) and %d (working set) of %d only", f.byRSS, f.byWorkingSet, f.played)
 	}
 }

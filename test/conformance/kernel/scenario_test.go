@@ -83,7 +83,7 @@ func (p *pod) kubeletAdj(i int, capacity int64) int {
 	counted := p.countedRequests()
 	request := counted[i]
 	if p.Containers[i].Kind == "sidecar" {
-		if regular, any := p.smallestRegular(counted); any && regular > request {
+		if regular, found := p.smallestRegular(counted); found && regular > request {
 			request = regular // the larger request is the lower adj
 		}
 	}
@@ -117,13 +117,13 @@ func (p *pod) countedRequests() []int64 {
 	return requests
 }
 
-func (p *pod) smallestRegular(counted []int64) (smallest int64, any bool) {
+func (p *pod) smallestRegular(counted []int64) (smallest int64, found bool) {
 	for i, c := range p.Containers {
-		if c.Kind == "regular" && (!any || counted[i] < smallest) {
-			smallest, any = counted[i], true
+		if c.Kind == "regular" && (!found || counted[i] < smallest) {
+			smallest, found = counted[i], true
 		}
 	}
-	return smallest, any
+	return smallest, found
 }
 
 // planned is a process of a scenario as it is meant to be; the judgement goes by measured memory.

@@ -3,13 +3,20 @@ package kubelet
 import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	resourcehelper "k8s.io/component-helpers/resource"
 
 	"github.com/killorder/killorder/test/conformance/kubelet/wire"
 )
 
 // unknowable reports whether the API server does not say what the kubelet goes by. No client can then be exact, so
-// such pods are left out, and counted. There are two kinds.
-func unknowable(p *Pod, a *wire.Admitted[corev1.Pod]) bool { return completed(a) || waiting(p, a) }
+// such pods are left out, and counted. There are three kinds.
+func unknowable(p *Pod, a *wire.Admitted[corev1.Pod]) bool {
+	if completed(a) {
+		return true
+	}
+	pending := a.Resized != nil && !p.ResizeAllocated
+	return pending && (waiting(p, a) || switching(a))
+}
 
 // completed reports whether a static pod's mirror asks for more than the kubelet knows of: from 1.37 on, the
 // registry fills in pod-level resources of which a manifest sets some, also in mirrors, but nothing does so for the
@@ -22,15 +29,24 @@ func completed(a *wire.Admitted[corev1.Pod]) bool {
 // shows no allocation of such a container. From 1.36 on the status has the sum of all, which is enough for eviction
 // unless there are pod-level resources, but not for the oom_score_adj of a sidecar, which looks at the others' requests.
 func waiting(p *Pod, a *wire.Admitted[corev1.Pod]) bool {
-	if a.Resized == nil || p.ResizeAllocated {
-		return false
-	}
 	before, after := &a.Created.Pod.Spec, &a.Resized.Pod.Spec
 	regular := unbornResize(p, before.Containers, after.Containers)
 	if !regular && !unbornResize(p, before.InitContainers, after.InitContainers) {
 		return false
 	}
 	return a.Created.AllocatedResources == nil || before.Resources != nil || (regular && sidecarRuns(p))
+}
+
+// switching reports whether a resize that has not been granted would change whether pod-level resources without a
+// memory request switch the containers' requests off. The sum in the status has the containers' either way. The
+// registry of 1.37 leaves no such pods to resize.
+func switching(a *wire.Admitted[corev1.Pod]) bool {
+	given := resourcehelper.AggregateContainerRequests(&a.Created.Pod, resourcehelper.PodResourcesOptions{})
+	return switchedOff(&a.Created.Pod) != switchedOff(&a.Resized.Pod) && !given.Memory().IsZero()
+}
+
+func switchedOff(p *corev1.Pod) bool {
+	return resourcehelper.IsPodLevelResourcesSet(p) && p.Spec.Resources.Requests.Memory().IsZero()
 }
 
 func unbornResize(p *Pod, before, after []corev1.Container) bool {

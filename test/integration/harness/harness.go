@@ -17,14 +17,13 @@ import (
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/gomega"
 	"github.com/onsi/gomega/gexec"
+	apiruntime "k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-
-	apiruntime "k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 )
@@ -121,10 +120,12 @@ func StartCluster(scenario string) *Cluster {
 	ginkgo.GinkgoHelper()
 	dir := filepath.Join(ginkgo.GinkgoT().TempDir(), "cluster")
 	program := filepath.Join(ginkgo.GinkgoT().TempDir(), "cluster-command")
-	build := exec.Command("go", "build", "-C", filepath.Join(Root(), "test", "cluster"), "-o", program, "./cmd/cluster") //nolint:gosec // ours
+	module := filepath.Join(Root(), "test", "cluster")
+	build := exec.Command("go", "build", "-C", module, "-o", program, "./cmd/cluster") //nolint:gosec // ours
 	text, err := build.CombinedOutput()
 	gomega.Expect(err).NotTo(gomega.HaveOccurred(), string(text))
-	command := exec.Command(program, "up", "--root", Root(), "--scenario", scenario, "--dir", dir) //nolint:gosec // ours
+	command := exec.Command(program, "up", //nolint:gosec // ours
+		"--root", Root(), "--scenario", scenario, "--dir", dir, "--stop-with-parent")
 	command.Stderr = ginkgo.GinkgoWriter
 	out, err := command.StdoutPipe()
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
