@@ -178,4 +178,6 @@ const (
 	ConditionAccepted = "Accepted"
 	ReasonAccepted    = "Accepted"
 	ReasonInvalid     = "Invalid"
+	// ReasonUnknownFindings: the policy is in force, but disabledFindings names rules that do not exist.
+	ReasonUnknownFindings = "UnknownFindings"
 )

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/engine/audit"
 	"github.com/killorder/killorder/internal/publish"
 )
 
@@ -38,6 +39,8 @@ func (s *states) forget(node string) {
 // state of one node. Only one worker has a node at a time; deleted and summary are shared beyond that.
 type state struct {
 	challenger publish.Challenger
+	// found is what the last audit found.
+	found audit.Memory
 	// emitted are the Events that the published status calls for and that exist.
 	emitted map[string]bool
 	// last is the latest version written, kept until the cache has caught up with it.

@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -22,6 +24,7 @@ import (
 	"github.com/killorder/killorder/api/v1alpha1"
 	apply "github.com/killorder/killorder/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"github.com/killorder/killorder/controllers/trigger"
+	"github.com/killorder/killorder/internal/engine/audit"
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/publish"
 )
@@ -87,7 +90,21 @@ func (r *Reconciler) enforce(ctx context.Context, policy *v1alpha1.KillOrderPoli
 	if r.Current.replace(parsed, policy) {
 		r.Changed(ctx)
 	}
+	if unknown := unknownRules(policy.Spec.DisabledFindings); len(unknown) > 0 {
+		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonUnknownFindings
+		c.Message = "In force, but spec.disabledFindings names rules that do not exist: " + strings.Join(unknown, ", ")
+	}
 	return c
+}
+
+func unknownRules(names []string) (unknown []string) {
+	known := audit.Names()
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			unknown = append(unknown, name)
+		}
+	}
+	return unknown
 }
 
 // sameVerdict: the status already says that of this generation.

@@ -55,8 +55,34 @@ type Verdict struct {
 	Limits []AtLimit
 	// Culprit is the pod that brings the node down; its PodState is nil if there is none.
 	Culprit Culprit
+	// Findings are what package audit finds, worst first; nil before.
+	Findings []Finding
 	// Outlook is concluded from all of the above.
 	Outlook Outlook
+}
+
+// Severity of a Finding, worst first.
+type Severity uint8
+
+// The severities.
+const (
+	Critical Severity = iota
+	Warning
+	Info
+)
+
+// Finding is one misconfiguration: of a pod's workload on the node, or of the node.
+type Finding struct {
+	Rule     string
+	Severity Severity
+	// Pod stands for its workload's; nil for a finding about the node.
+	Pod *facts.PodState
+	// Container it is about, "" if about all of the pod.
+	Container string
+	// Count of the workload's pods that have it.
+	Count int
+	// Message and Fix are empty for findings that are only counted.
+	Message, Fix string
 }
 
 // Culprit is the pod whose growth brings the node down.

@@ -70,6 +70,7 @@ func ParseConfigz(answer []byte) (*facts.KubeletConfig, error) {
 func KubeletConfig(c *KubeletConfiguration) (f *facts.KubeletConfig, err error) {
 	f = &facts.KubeletConfig{
 		PodsEnforced:         podsEnforced(c),
+		DefaultsDropped:      defaultsDropped(c),
 		LimitedSwap:          c.MemorySwap.SwapBehavior == limitedSwap,
 		SingleProcessOOMKill: c.SingleProcessOOMKill != nil && *c.SingleProcessOOMKill,
 	}
@@ -86,6 +87,12 @@ func KubeletConfig(c *KubeletConfiguration) (f *facts.KubeletConfig, err error) 
 		return nil, err
 	}
 	return f, swapBehavior(c.MemorySwap.SwapBehavior)
+}
+
+// defaultsDropped: thresholds are set without memory's, and without merging the defaults.
+func defaultsDropped(c *KubeletConfiguration) bool {
+	_, memory := c.EvictionHard[signalMemoryAvailable]
+	return len(c.EvictionHard) > 0 && !memory && !c.MergeDefaultEvictionSettings
 }
 
 // evictionHard is the hard threshold. The kubelet's defaults apply only where no threshold is set at all, or

@@ -29,7 +29,7 @@ func TestParseConfigz(t *testing.T) {
 		},
 		"other thresholds drop the memory one": {
 			answer: `{"kubeletconfig":{"evictionHard":{"nodefs.available":"10%"}}}`,
-			want:   facts.KubeletConfig{PodsEnforced: true},
+			want:   facts.KubeletConfig{PodsEnforced: true, DefaultsDropped: true},
 		},
 		"other thresholds, defaults merged": {
 			answer: `{"kubeletconfig":{"evictionHard":{"nodefs.available":"10%"},"mergeDefaultEvictionSettings":true}}`,

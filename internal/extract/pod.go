@@ -84,7 +84,10 @@ func containers(p, alloc *corev1.Pod) []facts.Container {
 func container(
 	name string, kind facts.ContainerKind, r corev1.ResourceRequirements, statuses []corev1.ContainerStatus,
 ) facts.Container {
-	c := facts.Container{Name: intern(name), Kind: kind, Request: memory(r.Requests), Limit: memory(r.Limits)}
+	c := facts.Container{
+		Name: intern(name), Kind: kind, Request: memory(r.Requests), Limit: memory(r.Limits),
+		CPURequest: r.Requests.Cpu().MilliValue(), CPULimit: r.Limits.Cpu().MilliValue(),
+	}
 	s := statusOf(statuses, name)
 	if s == nil {
 		return c

@@ -30,7 +30,6 @@ const (
 // Policy is a KillOrderPolicy made ready for use.
 type Policy struct {
 	facts.Policy
-	minPriority         int32
 	criticalPods        labels.Selector
 	criticalNamespaces  labels.Selector
 	productionNamespace labels.Selector
@@ -62,10 +61,10 @@ func NewPolicy(k *v1alpha1.KillOrderPolicy) (*Policy, error) {
 			RiskRank:            or(int(s.Critical.RiskRank), defaultRiskRank),
 			RiskHeadroomPercent: int(deref(s.Critical.RiskHeadroomPercent, defaultRiskHeadroomPercent)),
 			NearLimitPercent:    or(int(s.NearLimitPercent), defaultNearLimitPercent),
+			MinPriority:         deref(s.Critical.MinPriority, defaultMinPriority),
 			MaxAge:              or(time.Duration(s.Usage.MaxAgeSeconds)*time.Second, defaultMaxAge),
 			DisabledFindings:    make(map[string]bool, len(s.DisabledFindings)),
 		},
-		minPriority: deref(s.Critical.MinPriority, defaultMinPriority),
 	}
 	for _, name := range s.DisabledFindings {
 		p.DisabledFindings[name] = true
@@ -140,7 +139,7 @@ func deref(v *int32, otherwise int32) int32 {
 
 // Critical reports whether the pod is a critical workload: by priority, by its labels, or by its namespace's.
 func (p *Policy) Critical(pod *facts.Pod, namespace labels.Labels) bool {
-	return (pod.Priority >= p.minPriority && pod.Priority <= v1alpha1.MaxCriticalPriority) ||
+	return (pod.Priority >= p.MinPriority && pod.Priority <= v1alpha1.MaxCriticalPriority) ||
 		p.criticalPods.Matches(pod.Labels) || p.criticalNamespaces.Matches(namespace)
 }
 

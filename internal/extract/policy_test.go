@@ -46,7 +46,7 @@ func TestPolicyAsSet(t *testing.T) {
 	})
 	want := facts.Policy{
 		TopN: 20, RiskRank: 5, RiskHeadroomPercent: 0, NearLimitPercent: 90, MaxAge: time.Minute,
-		AssumedEvictionHard: facts.Threshold{Set: true, Fraction: 0.05}, DisabledFindings: map[string]bool{"BestEffortPod": true},
+		MinPriority: 100000, AssumedEvictionHard: facts.Threshold{Set: true, Fraction: 0.05}, DisabledFindings: map[string]bool{"BestEffortPod": true},
 	}
 	if diff := cmp.Diff(want, p.Policy); diff != "" {
 		t.Errorf("policy (-want +got):\n%s", diff)
@@ -67,7 +67,7 @@ func TestPolicyAtTheEndsOfItsRanges(t *testing.T) {
 		want := facts.Policy{
 			TopN: int(s.TopN), RiskRank: int(s.TopN), RiskHeadroomPercent: int(*s.Critical.RiskHeadroomPercent),
 			NearLimitPercent: int(s.NearLimitPercent), MaxAge: time.Duration(s.Usage.MaxAgeSeconds) * time.Second,
-			AssumedEvictionHard: facts.Threshold{Set: true, Bytes: 100 * MiB}, DisabledFindings: map[string]bool{},
+			MinPriority: *s.Critical.MinPriority, AssumedEvictionHard: facts.Threshold{Set: true, Bytes: 100 * MiB}, DisabledFindings: map[string]bool{},
 		}
 		if diff := cmp.Diff(want, p.Policy); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -12,6 +12,12 @@ const MaxBytes = int64(1) << 53
 // Unknown is a memory amount for which there is no reading.
 const Unknown = int64(-1)
 
+// minBand is the least change of a reading, in bytes, that is more than noise.
+const minBand = 16 << 20
+
+// Band is the change, in bytes, within which an amount of memory counts as unchanged: 16Mi, or 5% of it.
+func Band(bytes int64) int64 { return max(minBand, bytes/20) }
+
 // QOS is the quality of service class of a pod.
 type QOS uint8
 
@@ -77,6 +83,8 @@ type Container struct {
 	Running bool
 	// Request and Limit are the container's own memory request and limit; 0 if not set.
 	Request, Limit int64
+	// CPURequest and CPULimit in thousandths of a core; 0 if not set. They matter for the QoS class only.
+	CPURequest, CPULimit int64
 	// Started is when the running container started, in Unix nanoseconds; 0 if it does not run.
 	Started int64
 	// AtStart is the pod as it was when the container started, nil if its requests have not changed since:
@@ -245,6 +253,8 @@ type KubeletConfig struct {
 	PodsEnforced bool
 	// LimitedSwap: Burstable containers may swap.
 	LimitedSwap bool
+	// DefaultsDropped: eviction thresholds are set, that of memory is not among them, and defaults are not merged.
+	DefaultsDropped bool
 	// SingleProcessOOMKill: the kernel kills one process, not the container.
 	SingleProcessOOMKill bool
 }
@@ -274,6 +284,8 @@ type Policy struct {
 	RiskHeadroomPercent int
 	// NearLimitPercent of a limit in use makes the limit's own kill a near one.
 	NearLimitPercent int
+	// MinPriority from which pods are critical.
+	MinPriority int32
 	// MaxAge of readings; older ones are stale.
 	MaxAge time.Duration
 	// AssumedEvictionHard applies where the threshold can neither be read nor inferred.

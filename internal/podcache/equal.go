@@ -32,5 +32,6 @@ func sameStanding(a, b *facts.Pod) bool {
 
 func equalContainer(a, b facts.Container) bool {
 	return a.Name == b.Name && a.Kind == b.Kind && a.Running == b.Running && a.Request == b.Request &&
-		a.Limit == b.Limit && a.Started == b.Started && Equal(a.AtStart, b.AtStart)
+		a.Limit == b.Limit && a.CPURequest == b.CPURequest && a.CPULimit == b.CPULimit &&
+		a.Started == b.Started && Equal(a.AtStart, b.AtStart)
 }

@@ -72,6 +72,7 @@ func Summarize(v *engine.Verdict, s *v1alpha1.NodeKillOrderStatus) *NodeSummary 
 		Capacity:       v.Node.Capacity,
 		CriticalAtRisk: s.Summary.CriticalAtRisk,
 		Conditions:     make(map[string]bool, len(s.Conditions)),
+		Findings:       ruleCounts(v.Findings),
 		Ranks:          rankedPods(s),
 		AtRisk:         make(map[string]RankOf, len(v.Outlook.Risks)),
 	}

@@ -15,12 +15,6 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// minBand is the least change of a reading, in bytes, that is more than noise.
-const minBand = 16 << 20
-
-// Band is the change, in bytes, within which an amount of memory counts as unchanged: 16Mi, or 5% of it.
-func Band(bytes int64) int64 { return max(minBand, bytes/20) }
-
 // Settle returns the verdict with its orders as close to those last published as the readings allow: two pods
 // trade places, cross the cut at topN, or change between exceeding and not, only when their keys differ by
 // more than the Band; the culprit changes only when another beats it by a quarter in
@@ -49,7 +43,7 @@ func settleAvailable(exact int64, prev *v1alpha1.MemoryStatus) int64 {
 
 // keep returns the amount published before if the exact one is within its Band.
 func keep(before, exact int64) int64 {
-	if d := exact - before; d <= Band(before) && -d <= Band(before) {
+	if d := exact - before; d <= facts.Band(before) && -d <= facts.Band(before) {
 		return before
 	}
 	return exact
@@ -79,7 +73,7 @@ func settleClass(v *evict.Victim, before *v1alpha1.EvictionVictim) {
 	if (v.Reason != evict.ExceedsRequest && v.Reason != evict.WithinRequest) || v.Request == 0 {
 		return
 	}
-	if over := v.Over(); over > Band(v.Usage) || -over > Band(v.Usage) {
+	if over := v.Over(); over > facts.Band(v.Usage) || -over > facts.Band(v.Usage) {
 		return
 	}
 	v.Exceeds = before != nil && before.Reason == v1alpha1.ReasonExceedsRequest
@@ -93,7 +87,7 @@ func clearlyEvictedBefore(a, b *evict.Victim) bool {
 	if c := evict.CompareClass(a, b); c != 0 {
 		return c < 0
 	}
-	return a.Reason != evict.NoKubeletStats && a.Over()-b.Over() > Band(max(a.Usage, b.Usage))
+	return a.Reason != evict.NoKubeletStats && a.Over()-b.Over() > facts.Band(max(a.Usage, b.Usage))
 }
 
 func settleOOM(exact []oom.Victim, prev []v1alpha1.OOMVictim, places int) []oom.Victim {
@@ -112,7 +106,7 @@ func settleOOM(exact []oom.Victim, prev []v1alpha1.OOMVictim, places int) []oom.
 
 // clearlyKilledBefore takes the Band of the memory: only that part of badness is a noisy reading.
 func clearlyKilledBefore(a, b *oom.Victim) bool {
-	return a.Badness-b.Badness > Band(max(a.Usage, b.Usage))
+	return a.Badness-b.Badness > facts.Band(max(a.Usage, b.Usage))
 }
 
 func settleLimits(exact []engine.AtLimit, prev []v1alpha1.LimitVictim, places int) []engine.AtLimit {
@@ -130,7 +124,7 @@ func settleLimits(exact []engine.AtLimit, prev []v1alpha1.LimitVictim, places in
 }
 
 func clearlyNearer(a, b *engine.AtLimit) bool {
-	return float64(a.Usage-Band(a.Usage))/float64(a.Limit) > float64(b.Usage)/float64(b.Limit)
+	return float64(a.Usage-facts.Band(a.Usage))/float64(a.Limit) > float64(b.Usage)/float64(b.Limit)
 }
 
 // closest returns order with its first places taken one by one by whoever, of those that nobody left clearly

@@ -21,7 +21,7 @@ const (
 )
 
 var testPolicy = facts.Policy{
-	TopN: 3, RiskRank: 3, RiskHeadroomPercent: 15, NearLimitPercent: 85, MaxAge: 3 * time.Minute,
+	TopN: 3, RiskRank: 3, RiskHeadroomPercent: 15, NearLimitPercent: 85, MinPriority: 100000, MaxAge: 3 * time.Minute,
 	AssumedEvictionHard: facts.Threshold{Set: true, Bytes: 100 * miB},
 }
 
@@ -162,7 +162,7 @@ func TestNoiseWritesNothing(t *testing.T) {
 	noisy := func() *facts.Node {
 		now := make([]int64, len(levels))
 		for i, l := range levels {
-			now[i] = max(l+r.Int64N(Band(l)*4/5)-Band(l)*2/5, 0)
+			now[i] = max(l+r.Int64N(facts.Band(l)*4/5)-facts.Band(l)*2/5, 0)
 		}
 		n := requesting(requests, now...)
 		n.Usage.WorkingSet = 8*giB + r.Int64N(128*miB)
@@ -195,14 +195,14 @@ func TestSettledOrderIsNeverOffByMoreThanTheBand(t *testing.T) {
 		}
 		for i := range s.EvictionOrder {
 			for _, later := range s.EvictionOrder[i+1:] {
-				if d := usage[later.Pod] - usage[s.EvictionOrder[i].Pod]; d > Band(usage[later.Pod]) {
+				if d := usage[later.Pod] - usage[s.EvictionOrder[i].Pod]; d > facts.Band(usage[later.Pod]) {
 					t.Fatalf("%s stands after %s but uses %d bytes more", later.Pod, s.EvictionOrder[i].Pod, d)
 				}
 			}
 		}
 		for pod, u := range usage {
 			last := usage[s.EvictionOrder[len(s.EvictionOrder)-1].Pod]
-			if u-last > Band(u) && !contains(s, pod) {
+			if u-last > facts.Band(u) && !contains(s, pod) {
 				t.Fatalf("%s is left out but clearly precedes the last", pod)
 			}
 		}

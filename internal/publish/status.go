@@ -36,8 +36,10 @@ func Status(
 		CulpritRef:    culpritRef(v.Culprit, prev.CulpritRef),
 		AtRisk:        atRisk(v, prev.AtRisk, now),
 	}
+	s.Findings = findings(v.Findings)
 	if !exact {
 		markTies(s.EvictionOrder)
+		fit(&s)
 	}
 	s.Conditions = conditions(v, p, prev.Conditions, generation, now)
 	return s
@@ -117,6 +119,7 @@ func summary(v *engine.Verdict) *v1alpha1.SummaryStatus {
 		Pods:           int32(len(v.Node.Pods)),
 		ExemptPods:     int32(v.Exempt),
 		CriticalAtRisk: int32(v.Outlook.CriticalPods),
+		Findings:       int32(len(v.Findings)),
 		Culprit:        nameOf(v.Culprit.PodState),
 	}
 	if len(v.Eviction) > 0 {
@@ -194,7 +197,7 @@ func within(a, b *v1alpha1.EvictionVictim) bool {
 		return a.Usage == b.Usage && (a.Reason == v1alpha1.ReasonNoKubeletStats || a.Request.Cmp(b.Request) == 0)
 	}
 	overA, overB := a.Usage.Value()-a.Request.Value(), b.Usage.Value()-b.Request.Value()
-	band := Band(max(a.Usage.Value(), b.Usage.Value()))
+	band := facts.Band(max(a.Usage.Value(), b.Usage.Value()))
 	return overA-overB <= band && overB-overA <= band
 }
 

@@ -47,7 +47,7 @@ func Order(n *facts.Node) (order []Victim, exempt int) {
 			exempt++
 			continue
 		}
-		order = append(order, victim(p, n.SandboxStats))
+		order = append(order, Of(p, n.SandboxStats))
 	}
 	Sort(order)
 	for i := 1; i < len(order); i++ {
@@ -68,7 +68,8 @@ func Sort(order []Victim) {
 	})
 }
 
-func victim(p *facts.PodState, sandboxStats bool) Victim {
+// Of is the pod as a victim; sandboxStats as in facts.Node.
+func Of(p *facts.PodState, sandboxStats bool) Victim {
 	v := Victim{PodState: p, Usage: max(p.WorkingSet, 0)}
 	switch {
 	case !p.HasKubeletStats(sandboxStats):

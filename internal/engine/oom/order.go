@@ -43,7 +43,7 @@ func Order(n *facts.Node, limit int64) ([]Victim, error) {
 			if !p.Containers[c].Running {
 				continue
 			}
-			v, err := victim(p, c, n.Capacity, limit)
+			v, err := Of(p, c, n.Capacity, limit)
 			if err != nil {
 				return nil, err
 			}
@@ -86,7 +86,8 @@ func Compare(a, b *Victim) int {
 		cmp.Compare(a.UID, b.UID), cmp.Compare(a.Container, b.Container))
 }
 
-func victim(p *facts.PodState, i int, capacity, limit int64) (Victim, error) {
+// Of is container i of the pod as a victim on a node of that capacity, in a scope of that limit.
+func Of(p *facts.PodState, i int, capacity, limit int64) (Victim, error) {
 	adj, err := ScoreAdj(p.Pod, i, capacity)
 	if err != nil {
 		return Victim{}, err

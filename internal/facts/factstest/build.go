@@ -138,7 +138,7 @@ func Node(capacity int64, pods ...*PodBuilder) *facts.Node {
 // Policy is a KillOrderPolicy left at its defaults.
 func Policy() *facts.Policy {
 	return &facts.Policy{
-		TopN: 10, RiskRank: 3, RiskHeadroomPercent: 15, NearLimitPercent: 85, MaxAge: 3 * time.Minute,
+		TopN: 10, RiskRank: 3, RiskHeadroomPercent: 15, NearLimitPercent: 85, MinPriority: 100000, MaxAge: 3 * time.Minute,
 		AssumedEvictionHard: facts.Threshold{Set: true, Bytes: 100 * MiB},
 	}
 }
