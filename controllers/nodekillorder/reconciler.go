@@ -122,7 +122,7 @@ func (r *Reconciler) decide(p *pass) {
 	r.Metrics.AbsurdReadings(extract.Attach(&f, r.Pods.Node(p.node.Name), r.Usage, policy, r.namespaceLabels()))
 	exact := engine.Evaluate(&f, &policy.Policy, p.now)
 	p.verdict, p.state.challenger = publish.Settle(&exact, &policy.Policy, prev, p.state.challenger)
-	p.verdict.Findings, p.state.found = audit.Find(&p.verdict, &policy.Policy, p.state.found)
+	p.verdict.Findings = audit.Find(&p.verdict, &policy.Policy, &p.state.found)
 	p.next = publish.Status(&p.verdict, &policy.Policy, prev, policy.TopN, p.current.generation, p.now)
 }
 

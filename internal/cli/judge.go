@@ -51,7 +51,7 @@ func judge(s *snapshot.Snapshot, names []string, top int) (orders []ranked, note
 	for _, n := range nodes {
 		absurd += extract.Attach(n, s.Pods[n.Name], s.ReadingsOf(n.Name), s.Policy, s.NamespaceLabels)
 		v := engine.Evaluate(n, &s.Policy.Policy, s.Now)
-		v.Findings, _ = audit.Find(&v, &s.Policy.Policy, nil)
+		v.Findings = audit.Find(&v, &s.Policy.Policy, &audit.Memory{})
 		orders = append(orders, ranked{
 			NodeKillOrder: v1alpha1.NodeKillOrder{
 				TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "NodeKillOrder"},

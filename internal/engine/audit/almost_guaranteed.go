@@ -26,12 +26,12 @@ func almostGuaranteed(c *audit, p *facts.PodState) []hit {
 		return nil
 	}
 	cpu := max(odd.CPURequest, odd.CPULimit)
-	return []hit{{pod: p, text: func() (string, string) {
+	return c.one(hit{pod: p, text: func() (string, string) {
 		message := "Memory requests equal limits; only cpu keeps it from being Guaranteed."
 		fix := fmt.Sprintf("%s: set cpu requests and limits equal", odd.Name)
 		if cpu > 0 {
 			fix = fmt.Sprintf("%s: requests.cpu and limits.cpu both %dm", odd.Name, cpu)
 		}
 		return message, c.fixed(p, fix, func(q *facts.Pod) { q.QOS = facts.Guaranteed })
-	}}}
+	}})
 }

@@ -33,14 +33,14 @@ func node(pods ...*factstest.PodBuilder) *facts.Node {
 	return n
 }
 
-func find(n *facts.Node, p *facts.Policy, before Memory) ([]engine.Finding, Memory) {
+func find(n *facts.Node, p *facts.Policy, m *Memory) []engine.Finding {
 	v := engine.Evaluate(n, p, factstest.Now)
-	return Find(&v, p, before)
+	return Find(&v, p, m)
 }
 
 // found lists what is found as RULE POD CONTAINER.
 func found(n *facts.Node) (list []string) {
-	findings, _ := find(n, factstest.Policy(), nil)
+	findings := find(n, factstest.Policy(), &Memory{})
 	for _, f := range findings {
 		pod := "node"
 		if f.Pod != nil {
@@ -187,7 +187,7 @@ func TestFixesMoveTheRanksAsTheySay(t *testing.T) {
 		factstest.Pod("payments").Running(0, 200*miB).Critical(),
 		limited("pipeline", 8*giB, 12*giB, 8*giB).Growth(6*giB),
 		limited("a", 100*miB, giB, 300*miB), limited("b", giB, 2*giB, 900*miB), guaranteedPod("c", giB, 300*miB))
-	findings, _ := find(n, factstest.Policy(), nil)
+	findings := find(n, factstest.Policy(), &Memory{})
 	fixes := map[string]func(*facts.Pod){
 		"CriticalNotGuaranteed payments":   guaranteed(256 * miB),
 		"CriticalWithoutPriority payments": prioritized(100000),
@@ -244,7 +244,7 @@ func rankIn(v *engine.Verdict, order, uid string) int {
 // The culprit of the story, with the request that its fix names, is whom the kernel takes first.
 func TestShieldedCulpritsFixMakesItFirst(t *testing.T) {
 	n := node(factstest.Pod("payments").Running(0, 200*miB).Critical(), limited("pipeline", 8*giB, 12*giB, 8*giB).Growth(6*giB))
-	findings, _ := find(n, factstest.Policy(), nil)
+	findings := find(n, factstest.Policy(), &Memory{})
 	if findings[0].Rule != "ShieldedCulprit" || findings[0].Fix != "requests.memory 7936Mi: eviction rank 2 -> 1, OOM rank 2 -> 1." {
 		t.Errorf("%+v", findings[0])
 	}
@@ -256,7 +256,7 @@ func TestTenReplicasAreOneFinding(t *testing.T) {
 		pods = append(pods, factstest.Pod(fmt.Sprintf("web-%d", i)).Running(0, 200*miB).
 			Edit(func(p *facts.Pod) { p.Workload = facts.Workload{Kind: "Deployment", Name: "web"} }))
 	}
-	findings, _ := find(node(pods...), factstest.Policy(), nil)
+	findings := find(node(pods...), factstest.Policy(), &Memory{})
 	if len(findings) != 1 || findings[0].Count != 10 || !strings.HasPrefix(findings[0].Message, "10 pods here. BestEffort") {
 		t.Errorf("%+v", findings)
 	}
@@ -265,7 +265,7 @@ func TestTenReplicasAreOneFinding(t *testing.T) {
 func TestDisabledFindingsAreNot(t *testing.T) {
 	p := factstest.Policy()
 	p.DisabledFindings = map[string]bool{"BestEffortPod": true}
-	if findings, _ := find(node(factstest.Pod("be").Running(0, 200*miB)), p, nil); len(findings) != 0 {
+	if findings := find(node(factstest.Pod("be").Running(0, 200*miB)), p, &Memory{}); len(findings) != 0 {
 		t.Errorf("%+v", findings)
 	}
 }
@@ -279,10 +279,10 @@ func TestNoiseChangesNoFinding(t *testing.T) {
 			limited("pipeline", 8*giB, 12*giB, noise(8*giB)).Growth(6*giB),
 			limited("edge", 300*miB, giB, noise(300*miB+8*miB)), limited("full", giB, giB, noise(875*miB)))
 	}
-	first, memory := find(noisy(), factstest.Policy(), nil)
+	memory := &Memory{}
+	first := find(noisy(), factstest.Policy(), memory)
 	for i := range 1000 {
-		var now []engine.Finding
-		now, memory = find(noisy(), factstest.Policy(), memory)
+		now := find(noisy(), factstest.Policy(), memory)
 		if d := cmp.Diff(texts(first), texts(now)); d != "" {
 			t.Fatalf("tick %d:\n%s", i, d)
 		}
@@ -303,7 +303,7 @@ func TestRandomNodes(t *testing.T) {
 		for i := range n.Pods {
 			n.Pods[i].Production, n.Pods[i].Critical = true, i%3 == 0
 		}
-		findings, _ := find(n, factstest.Policy(), nil)
+		findings := find(n, factstest.Policy(), &Memory{})
 		if !slices.IsSortedFunc(findings, func(a, b engine.Finding) int { return int(a.Severity) - int(b.Severity) }) {
 			t.Errorf("seed %d: not worst first", seed)
 		}
@@ -350,7 +350,7 @@ func BenchmarkEvaluateAndFind(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			v := engine.Evaluate(n, p, factstest.Now)
-			_, memory = Find(&v, p, memory)
+			Find(&v, p, &memory)
 		}
 	})
 }

@@ -13,12 +13,12 @@ func bestEffortPod(c *audit, p *facts.PodState) []hit {
 		return nil
 	}
 	used, known := usage(p)
-	return []hit{{pod: p, figures: []int64{max(used, 0)}, text: func() (string, string) {
+	return c.one(hit{pod: p, figures: [2]int64{max(used, 0)}, text: func() (string, string) {
 		message := "BestEffort: nothing is requested, so oom_score_adj is 1000 and any usage exceeds the request."
 		if !known {
 			return message, "Set requests.memory to what it uses."
 		}
 		request := suggest(used)
 		return message, c.fixed(p, fmt.Sprintf("requests.memory %s (it uses %s)", amount(request), amount(used)), requesting(request))
-	}}}
+	}})
 }

@@ -12,7 +12,7 @@ func criticalNotGuaranteed(c *audit, p *facts.PodState) []hit {
 		return nil
 	}
 	used, known := usage(p)
-	return []hit{{pod: p, figures: []int64{max(used, 0)}, text: func() (string, string) {
+	return c.one(hit{pod: p, figures: [2]int64{max(used, 0)}, text: func() (string, string) {
 		message := fmt.Sprintf("Critical, but %s: it requests %s.", p.QOS, amount(p.Request))
 		if !known {
 			return message, "Set requests equal to limits, memory and cpu, in every container."
@@ -21,5 +21,5 @@ func criticalNotGuaranteed(c *audit, p *facts.PodState) []hit {
 		request := max(suggest(used), p.Request)
 		fix := fmt.Sprintf("requests.memory %s, limits equal, cpu too (Guaranteed)", amount(request))
 		return message, c.fixed(p, fix, guaranteed(request))
-	}}}
+	}})
 }

@@ -20,7 +20,7 @@ func missingMemoryLimit(_ *audit, p *facts.PodState) (hits []hit) {
 		if p.Usage != nil {
 			used = p.Usage[i].WorkingSet
 		}
-		hits = append(hits, hit{pod: p, container: k.Name, figures: []int64{max(used, 0)}, text: func() (string, string) {
+		hits = append(hits, hit{pod: p, container: k.Name, figures: [2]int64{max(used, 0)}, text: func() (string, string) {
 			message := fmt.Sprintf("%s has no memory limit: what it leaks is taken from the node.", k.Name)
 			if used == facts.Unknown {
 				return message, "Set limits.memory above its peak."

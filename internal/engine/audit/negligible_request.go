@@ -30,9 +30,9 @@ func negligibleRequest(c *audit, p *facts.PodState) []hit {
 			return nil
 		}
 	}
-	return []hit{{pod: p, figures: []int64{used}, text: func() (string, string) {
+	return c.one(hit{pod: p, figures: [2]int64{used}, text: func() (string, string) {
 		request := suggest(used)
 		return fmt.Sprintf("Requests %s and uses %s: for the kernel that is as good as BestEffort.", amount(p.Request), amount(used)),
 			c.fixed(p, "requests.memory "+amount(request), requesting(request))
-	}}}
+	}})
 }

@@ -45,10 +45,10 @@ func requestsNearAllocatable(c *audit) []hit {
 	if base <= 0 || requested < base/20*19 {
 		return nil
 	}
-	return []hit{{text: func() (string, string) {
+	return c.one(hit{text: func() (string, string) {
 		return fmt.Sprintf("Pods request %s of %s allocatable: usage above a request has nowhere to go.", amount(requested), amount(base)),
 			"Spread the pods, or lower requests that are far above usage."
-	}}}
+	}})
 }
 
 // swapSurprise: eviction does not see swap, and the kernel counts it.
@@ -57,8 +57,8 @@ func swapSurprise(c *audit) []hit {
 	if n.Usage.SwapCapacity == 0 || (n.Config != nil && !n.Config.LimitedSwap) {
 		return nil
 	}
-	return []hit{{text: func() (string, string) {
+	return c.one(hit{text: func() (string, string) {
 		return fmt.Sprintf("The node has %s of swap: the kubelet ranks without it, the kernel with it.", amount(n.Usage.SwapCapacity)),
 			"Know that only Burstable pods swap (LimitedSwap), and watch their latency."
-	}}}
+	}})
 }

@@ -21,10 +21,10 @@ func noKubeReserved(c *audit) []hit {
 	if !nothing {
 		return nil
 	}
-	return []hit{{text: func() (string, string) {
+	return c.one(hit{text: func() (string, string) {
 		return "No memory is reserved for kubelet and container runtime" + how + ".",
 			fmt.Sprintf("kubeReserved.memory %s in the kubelet's configuration.", amount(c.reservation()))
-	}}}
+	}})
 }
 
 // noSystemReserved: nothing is kept for the operating system.
@@ -33,10 +33,10 @@ func noSystemReserved(c *audit) []hit {
 	if !nothing {
 		return nil
 	}
-	return []hit{{text: func() (string, string) {
+	return c.one(hit{text: func() (string, string) {
 		return "No memory is reserved for the operating system" + how + ".",
 			fmt.Sprintf("systemReserved.memory %s in the kubelet's configuration.", amount(c.reservation()))
-	}}}
+	}})
 }
 
 // reservation to suggest: 2% of the node, at least 256Mi, in round numbers.

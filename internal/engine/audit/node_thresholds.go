@@ -11,14 +11,14 @@ func noMemoryEvictionThreshold(c *audit) []hit {
 	if c.v.Memory.ThresholdSource != engine.NoThreshold {
 		return nil
 	}
-	return []hit{{text: func() (string, string) {
+	return c.one(hit{text: func() (string, string) {
 		how := " (inferred: all capacity is allocatable)"
 		if c.v.Node.Config != nil {
 			how = ""
 		}
 		return "There is no hard eviction threshold for memory" + how + ": only the kernel acts, at the very end.",
 			fmt.Sprintf("evictionHard memory.available %s in the kubelet's configuration.", amount(c.threshold()))
-	}}}
+	}})
 }
 
 // evictionDefaultsDropped: setting any hard threshold drops the defaults of those not named, memory's too.
@@ -26,10 +26,10 @@ func evictionDefaultsDropped(c *audit) []hit {
 	if c.v.Node.Config == nil || !c.v.Node.Config.DefaultsDropped {
 		return nil
 	}
-	return []hit{{text: func() (string, string) {
+	return c.one(hit{text: func() (string, string) {
 		return "evictionHard is set without memory.available: that drops the default of 100Mi.",
 			fmt.Sprintf("Add memory.available: %s to evictionHard, or set mergeDefaultEvictionSettings: true.", amount(c.threshold()))
-	}}}
+	}})
 }
 
 // tinyEvictionThreshold: with so little left, the kernel is likely to act before the kubelet's next look.
@@ -38,11 +38,11 @@ func tinyEvictionThreshold(c *audit) []hit {
 	if m.ThresholdSource == engine.NoThreshold || m.Threshold*200 >= c.v.Node.Capacity {
 		return nil
 	}
-	return []hit{{text: func() (string, string) {
+	return c.one(hit{text: func() (string, string) {
 		return fmt.Sprintf("The eviction threshold of %s is under 0.5%% of %s: the kernel may act before the kubelet looks.",
 				amount(m.Threshold), amount(c.v.Node.Capacity)),
 			fmt.Sprintf("evictionHard memory.available %s.", amount(c.threshold()))
-	}}}
+	}})
 }
 
 // noSoftEviction: pods are evicted with a second's grace only, never in good order.
@@ -50,10 +50,10 @@ func noSoftEviction(c *audit) []hit {
 	if c.v.Node.Config == nil || c.v.Node.Config.EvictionSoft.Set || c.v.Memory.ThresholdSource == engine.NoThreshold {
 		return nil
 	}
-	return []hit{{text: func() (string, string) {
+	return c.one(hit{text: func() (string, string) {
 		return "There is no soft eviction threshold: every eviction is a hard one, with one second of grace.",
 			fmt.Sprintf("evictionSoft memory.available %s with evictionSoftGracePeriod 1m30s.", amount(2*c.threshold()))
-	}}}
+	}})
 }
 
 // threshold to suggest: 1% of the node, at least 100Mi, in round numbers.

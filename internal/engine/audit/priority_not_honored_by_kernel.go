@@ -14,12 +14,12 @@ func priorityNotHonoredByKernel(c *audit, p *facts.PodState) []hit {
 	used, known := usage(p)
 	for i := range min(c.p.RiskRank, len(c.v.OOM)) {
 		if k := &c.v.OOM[i]; k.PodState.UID == p.UID && known {
-			return []hit{{pod: p, figures: []int64{used}, text: func() (string, string) {
+			return c.one(hit{pod: p, figures: [2]int64{used}, text: func() (string, string) {
 				message := fmt.Sprintf("Priority %d, but number %d for the kernel (oom_score_adj %d): it does not know priorities.",
 					p.Priority, i+1, k.Adj)
 				request := max(suggest(used), p.Request)
 				return message, c.fixed(p, fmt.Sprintf("requests.memory %s, limits equal, cpu too (Guaranteed)", amount(request)), guaranteed(request))
-			}}}
+			}})
 		}
 	}
 	return nil

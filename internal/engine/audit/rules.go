@@ -9,7 +9,7 @@ var rules = []rule{
 	{name: "CriticalNotGuaranteed", severity: engine.Critical, pod: criticalNotGuaranteed},
 	{name: "CriticalWithoutPriority", severity: engine.Warning, pod: criticalWithoutPriority},
 	{name: "PriorityNotHonoredByKernel", severity: engine.Warning, pod: priorityNotHonoredByKernel},
-	{name: "NearMemoryLimit", severity: engine.Warning, pod: nearMemoryLimit},
+	{name: "NearMemoryLimit", severity: engine.Warning, node: nearMemoryLimit},
 	{name: "SidecarOutweighsMain", severity: engine.Warning, pod: sidecarOutweighsMain},
 	{name: "UsageAboveRequest", severity: engine.Warning, pod: usageAboveRequest},
 	{name: "BestEffortPod", severity: engine.Warning, pod: bestEffortPod},

@@ -25,10 +25,10 @@ func shieldedCulprit(c *audit, p *facts.PodState) []hit {
 		if k.Adj >= first.Adj || !c.over("ShieldedCulprit", p, "", k.Usage, first.Usage) {
 			return nil
 		}
-		return []hit{{pod: p, figures: []int64{k.Usage, first.Usage}, text: func() (string, string) {
+		return c.one(hit{pod: p, figures: [2]int64{k.Usage, first.Usage}, text: func() (string, string) {
 			return fmt.Sprintf("It grows (%s), but its request of %s shields it (oom_score_adj %d): %s with %s dies first.",
 				amount(k.Usage), amount(p.Request), k.Adj, first.Name, amount(first.Usage)), c.unshield(p, k.Usage)
-		}}}
+		}})
 	}
 	return nil
 }

@@ -37,10 +37,10 @@ func sidecarOutweighsMain(c *audit, p *facts.PodState) []hit {
 	if !c.over("SidecarOutweighsMain", p, sidecar.ContainerName(), used+sidecar.Badness-main.Badness, used) {
 		return nil
 	}
-	return []hit{{pod: p, container: sidecar.ContainerName(), figures: []int64{sidecar.Usage, main.Usage}, text: func() (string, string) {
+	return c.one(hit{pod: p, container: sidecar.ContainerName(), figures: [2]int64{sidecar.Usage, main.Usage}, text: func() (string, string) {
 		return fmt.Sprintf("Sidecar %s uses %s, %s %s: of this pod the kernel kills the sidecar first.",
 			sidecar.ContainerName(), amount(sidecar.Usage), main.ContainerName(), amount(main.Usage)), c.lighterSidecar(p, sidecar, main)
-	}}}
+	}})
 }
 
 // lighterSidecar is the request with which the sidecar weighs less than the main container.

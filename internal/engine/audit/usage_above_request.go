@@ -12,9 +12,9 @@ func usageAboveRequest(c *audit, p *facts.PodState) []hit {
 	if !known || p.Request == 0 || !p.Production || p.Exempt || !c.over("UsageAboveRequest", p, "", used, p.Request) {
 		return nil
 	}
-	return []hit{{pod: p, figures: []int64{used}, text: func() (string, string) {
+	return c.one(hit{pod: p, figures: [2]int64{used}, text: func() (string, string) {
 		request := suggest(used)
 		return fmt.Sprintf("Uses %s, requests %s: among the first group that the kubelet evicts.", amount(used), amount(p.Request)),
 			c.fixed(p, "requests.memory "+amount(request), requesting(request))
-	}}}
+	}})
 }
