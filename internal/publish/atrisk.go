@@ -16,7 +16,7 @@ import (
 const keptAfter = 10 * time.Minute
 
 // atRisk carries the entries forward: a critical pod that came to the front of an order opens one, and closes it
-// when it leaves; one that is no longer on the node takes its entries along. The entries are the state that Events
+// when it leaves, or is gone from the node. The entries are the state that Events
 // follow, so that they survive a restart.
 func atRisk(v *engine.Verdict, prev []v1alpha1.AtRiskPod, now time.Time) []v1alpha1.AtRiskPod {
 	type key struct {
@@ -43,7 +43,7 @@ func atRisk(v *engine.Verdict, prev []v1alpha1.AtRiskPod, now time.Time) []v1alp
 		if e.Until == nil {
 			e.Until = new(stamp(now))
 		}
-		if now.Sub(e.Until.Time) < keptAfter && onNode(v, e.UID) {
+		if now.Sub(e.Until.Time) < keptAfter {
 			entries = append(entries, e)
 		}
 	}
@@ -69,8 +69,4 @@ func compareUntil(a, b *metav1.Time) int {
 		return 1
 	}
 	return b.Compare(a.Time)
-}
-
-func onNode(v *engine.Verdict, uid types.UID) bool {
-	return slices.ContainsFunc(v.Node.Pods, podWithUID(uid))
 }

@@ -68,10 +68,11 @@ func TestAtRiskOpensOnceAndClosesOnce(t *testing.T) {
 	}
 }
 
-func TestAtRiskForgetsPodsThatAreGone(t *testing.T) {
+func TestAtRiskClosesForPodsThatAreGone(t *testing.T) {
 	s, _ := step(atRiskNode(800*miB), nil, factstest.Now)
 	gone := factstest.Node(16*giB, factstest.Pod("a").Running(0, 500*miB))
-	if s, events := step(gone, s, factstest.Now.Add(time.Minute)); len(s.AtRisk)+len(events) != 0 {
+	s, events := step(gone, s, factstest.Now.Add(time.Minute))
+	if len(s.AtRisk) != 2 || s.AtRisk[0].Until == nil || len(events) != 2 || !strings.HasPrefix(events[0], "criticalpodsafe.") {
 		t.Errorf("entries %v, events %v of a pod that is gone", s.AtRisk, events)
 	}
 }

@@ -146,6 +146,9 @@ func text(bytes int64) string {
 }
 
 func safeNote(v *engine.Verdict, r *v1alpha1.AtRiskPod) string {
+	if !slices.ContainsFunc(v.Node.Pods, podWithUID(r.UID)) {
+		return fmt.Sprintf("Gone from node %s, where it was among the first of the %s order.", v.Node.Name, r.Killer)
+	}
 	return fmt.Sprintf("No longer among the first of the %s order on node %s.", r.Killer, v.Node.Name)
 }
 

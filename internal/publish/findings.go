@@ -33,7 +33,8 @@ func ruleCounts(found []engine.Finding) map[string]RuleCount {
 	for i := range found {
 		f := &found[i]
 		c, seen := counts[f.Rule]
-		if c.Count++; !seen {
+		c.Count++
+		if !seen {
 			c.Severity = severities[f.Severity] // they come worst first
 		}
 		counts[f.Rule] = c

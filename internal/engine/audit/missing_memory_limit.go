@@ -25,7 +25,8 @@ func missingMemoryLimit(_ *audit, p *facts.PodState) (hits []hit) {
 			if used == facts.Unknown {
 				return message, "Set limits.memory above its peak."
 			}
-			return message, fmt.Sprintf("limits.memory %s, twice what it uses, or above its known peak.", amount(suggest(max(2*used, k.Request))))
+			limit := suggest(max(2*used, k.Request))
+			return message, fmt.Sprintf("limits.memory %s, twice what it uses, or above its known peak.", amount(limit))
 		}})
 	}
 	return hits

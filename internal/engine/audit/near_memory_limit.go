@@ -19,7 +19,8 @@ func nearMemoryLimit(c *audit) (hits []hit) {
 		}
 		h := hit{pod: l.PodState, container: l.ContainerName(), figures: [2]int64{l.Usage}, text: func() (string, string) {
 			limit := suggest(l.Usage)
-			return fmt.Sprintf("Uses %s of its limit of %s (%d%%): at the limit the kernel kills it.", amount(l.Usage), amount(l.Limit), l.Percent()),
+			return fmt.Sprintf("Uses %s of its limit of %s (%d%%): at the limit the kernel kills it.",
+					amount(l.Usage), amount(l.Limit), l.Percent()),
 				fmt.Sprintf("limits.memory %s (then at %d%%), or find what grows.", amount(limit), l.Usage*100/limit)
 		}}
 		if l.Percent() < c.p.NearLimitPercent && !c.was("NearMemoryLimit", h) {

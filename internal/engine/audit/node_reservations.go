@@ -12,7 +12,8 @@ func nothingReserved(c *audit, exact func() int64) (nothing bool, how string) {
 		return exact() == 0, ""
 	}
 	known := n.Capacity > 0 && n.Allocatable > 0
-	return known && n.Capacity-n.Hugepages-n.Allocatable == defaultThreshold, " (inferred: allocatable leaves out the default threshold only)"
+	return known && n.Capacity-n.Hugepages-n.Allocatable == defaultThreshold,
+		" (inferred: allocatable leaves out the default threshold only)"
 }
 
 // noKubeReserved: nothing is kept for kubelet and runtime, so pods may be given memory that these need.

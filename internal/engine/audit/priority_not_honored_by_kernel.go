@@ -18,7 +18,8 @@ func priorityNotHonoredByKernel(c *audit, p *facts.PodState) []hit {
 				message := fmt.Sprintf("Priority %d, but number %d for the kernel (oom_score_adj %d): it does not know priorities.",
 					p.Priority, i+1, k.Adj)
 				request := max(suggest(used), p.Request)
-				return message, c.fixed(p, fmt.Sprintf("requests.memory %s, limits equal, cpu too (Guaranteed)", amount(request)), guaranteed(request))
+				fix := fmt.Sprintf("requests.memory %s, limits equal, cpu too (Guaranteed)", amount(request))
+				return message, c.fixed(p, fix, guaranteed(request))
 			}})
 		}
 	}

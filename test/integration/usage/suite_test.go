@@ -9,8 +9,12 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/killorder/killorder/api/v1alpha1"
@@ -56,6 +60,22 @@ func ready(o *v1alpha1.NodeKillOrder) string {
 	return ""
 }
 
+// eventsAbout counts the Events about a pod by reason.
+func eventsAbout(ctx context.Context, uid types.UID) func() map[string]int {
+	return func() map[string]int {
+		events, counts := &eventsv1.EventList{}, map[string]int{}
+		if err := k8s.List(ctx, events); err != nil {
+			return counts
+		}
+		for _, e := range events.Items {
+			if e.Regarding.UID == uid {
+				counts[e.Reason]++
+			}
+		}
+		return counts
+	}
+}
+
 var _ = Describe("Usage from metrics-server", Ordered, func() {
 	It("ranks by real readings", func(ctx SpecContext) {
 		Eventually(order(ctx, "full")).Should(WithTransform(ready, Equal(v1alpha1.ReasonUsageFresh)))
@@ -89,6 +109,44 @@ var _ = Describe("Usage from metrics-server", Ordered, func() {
 		Eventually(order(ctx, "small"), 3*time.Minute).Should(HaveField("Status.CulpritRef", And(
 			HaveField("Reason", v1alpha1.CulpritGrowth), HaveField("Workload.Name", "grower"))))
 	}, SpecTimeout(4*time.Minute))
+
+	It("finds what is wrong with a critical pod, tells once, and sees that the fix works", func(ctx SpecContext) {
+		pods := &corev1.PodList{}
+		Expect(k8s.List(ctx, pods, client.InNamespace("shop"), client.MatchingLabels{"killorder.io/critical": "true"})).To(Succeed())
+		Expect(pods.Items).To(HaveLen(1))
+		pod := &pods.Items[0]
+		fix := func(o *v1alpha1.NodeKillOrder) string {
+			for _, f := range o.Status.Findings {
+				if f.Rule == "CriticalNotGuaranteed" && f.Pod == pod.Name {
+					return f.Fix
+				}
+			}
+			return ""
+		}
+		Eventually(order(ctx, "small")).Should(WithTransform(fix, HavePrefix("requests.memory 512Mi, limits equal, cpu too (Guaranteed): eviction rank ")))
+		GinkgoWriter.Println(fix(order(ctx, "small")()))
+		Eventually(eventsAbout(ctx, pod.UID)).Should(HaveKeyWithValue("CriticalPodAtRisk", BeNumerically(">=", 1)))
+		before := eventsAbout(ctx, pod.UID)()
+
+		fixed := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name, Labels: pod.Labels}, Spec: pod.Spec}
+		amounts := corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi"), corev1.ResourceCPU: resource.MustParse("100m")}
+		fixed.Spec.Containers[0].Resources = corev1.ResourceRequirements{Requests: amounts, Limits: amounts}
+		status := pod.Status.DeepCopy()
+		Expect(k8s.Delete(ctx, pod, client.GracePeriodSeconds(0))).To(Succeed())
+		Eventually(func() error { return k8s.Create(ctx, fixed.DeepCopy()) }).Should(Succeed())
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(fixed), fixed)).To(Succeed())
+		status.QOSClass = fixed.Status.QOSClass
+		status.ContainerStatuses[0].State.Running.StartedAt = metav1.Now()
+		fixed.Status = *status
+		Expect(k8s.Status().Update(ctx, fixed)).To(Succeed())
+
+		Eventually(order(ctx, "small"), 90*time.Second).Should(And(
+			HaveField("Status.Findings", Not(ContainElement(HaveField("Pod", pod.Name)))),
+			HaveField("Status.OOMOrder", ContainElement(And(HaveField("Pod", pod.Name), HaveField("OOMScoreAdj", BeEquivalentTo(-997))))),
+		))
+		Eventually(eventsAbout(ctx, pod.UID)).Should(HaveKeyWithValue("CriticalPodSafe", before["CriticalPodAtRisk"]))
+		Expect(eventsAbout(ctx, pod.UID)()).To(HaveKeyWithValue("CriticalPodAtRisk", before["CriticalPodAtRisk"]), "each only once")
+	}, SpecTimeout(5*time.Minute))
 
 	It("says when readings are stale, and when they are fresh again", func(ctx SpecContext) {
 		cluster.MetricsServer(ctx, "stop")

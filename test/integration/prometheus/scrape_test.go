@@ -1,0 +1,168 @@
+package prometheus
+
+import (
+	"context"
+	"crypto/tls"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+// status that the operator answers with to somebody who shows a token, "" for none.
+func status(ctx context.Context, bearer string) int {
+	GinkgoHelper()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+"/metrics", http.NoBody)
+	Expect(err).NotTo(HaveOccurred())
+	if bearer != "" {
+		request.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // its certificate is its own
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport}).Do(request)
+	Expect(err).NotTo(HaveOccurred())
+	defer response.Body.Close()
+	return response.StatusCode
+}
+
+func querying(ctx context.Context, expr string) func() ([]sample, error) {
+	return func() ([]sample, error) { return server.query(ctx, expr) }
+}
+
+func value(v float64) OmegaMatcher { return HaveField("Value", v) }
+
+func on(node string, v OmegaMatcher) OmegaMatcher {
+	return And(HaveField("Labels", HaveKeyWithValue("node", node)), HaveField("Value", v))
+}
+
+var _ = Describe("A real Prometheus", Ordered, func() {
+	It("scrapes with the scraper's token", func(ctx SpecContext) {
+		Eventually(querying(ctx, `up{job="killorder-metrics"}`)).Should(ConsistOf(value(1)))
+	})
+
+	It("is refused without a token, and with that of an account that may not", func(ctx SpecContext) {
+		Eventually(func() (map[string]scraped, error) { return server.targets(ctx) }).Should(And(
+			HaveKeyWithValue("killorder-metrics", And(HaveField("Health", "up"), HaveField("LastError", ""))),
+			HaveKeyWithValue("anonymous", And(HaveField("Health", "down"), HaveField("LastError", ContainSubstring("401 Unauthorized")))),
+			HaveKeyWithValue("outsider", And(HaveField("Health", "down"), HaveField("LastError", ContainSubstring("403 Forbidden")))),
+		))
+		Expect(server.query(ctx, `up{job=~"anonymous|outsider"}`)).To(And(HaveLen(2), HaveEach(value(0))))
+		Expect(status(ctx, "")).To(Equal(http.StatusUnauthorized))
+		Expect(status(ctx, "no.such.token")).To(Equal(http.StatusInternalServerError), "as controller-runtime answers where the review fails")
+		Expect(status(ctx, token(ctx, "outsider"))).To(Equal(http.StatusForbidden))
+		Expect(status(ctx, token(ctx, "killorder-metrics-scraper"))).To(Equal(http.StatusOK))
+	})
+
+	It("has each node's gauges", func(ctx SpecContext) {
+		Eventually(querying(ctx, "killorder_node_capacity_bytes")).Should(ConsistOf(
+			on("worker-1", Equal(float64(16<<30))), on("worker-2", Equal(float64(16<<30)))))
+		Eventually(querying(ctx, "killorder_node_headroom_bytes")).Should(ConsistOf(
+			on("worker-1", And(BeNumerically(">", 0), BeNumerically("<", 2<<30))), on("worker-2", BeNumerically(">", 10<<30))))
+		Eventually(querying(ctx, `killorder_node_condition{condition="Ready"}`)).Should(ConsistOf(
+			on("worker-1", Equal(1.0)), on("worker-2", Equal(1.0))))
+		Expect(server.query(ctx, `killorder_node_critical_at_risk`)).To(ConsistOf(
+			on("worker-1", Equal(1.0)), on("worker-2", Equal(0.0))))
+		Expect(server.query(ctx, `time() - killorder_node_usage_timestamp_seconds`)).To(And(
+			HaveLen(2), HaveEach(HaveField("Value", BeNumerically("<", 120)))))
+	})
+
+	It("names the ranked pod by its own labels, not by those of the operator's pod", func(ctx SpecContext) {
+		Expect(server.query(ctx, `killorder_critical_pod_rank{killer="Eviction"}`)).To(ConsistOf(And(
+			on("worker-1", Equal(1.0)),
+			HaveField("Labels", HaveKeyWithValue("namespace", "shop")),
+			HaveField("Labels", HaveKeyWithValue("pod", HavePrefix("payments-api"))))))
+	})
+
+	It("raises the alert that names the pod, and no other about a healthy operator", func(ctx SpecContext) {
+		Eventually(func() (map[string]ruleState, error) { return server.rules(ctx) }, 4*time.Minute).Should(
+			HaveKeyWithValue("KillorderCriticalPodAtRisk", HaveField("State", "firing")))
+		rules, err := server.rules(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		want, err := alerts()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(rules).To(HaveLen(len(want)))
+		Expect(rules).To(HaveEach(And(HaveField("Health", "ok"), HaveField("LastError", ""))))
+		raised := rules["KillorderCriticalPodAtRisk"].Alerts
+		Expect(raised).To(HaveLen(1))
+		GinkgoWriter.Println(raised[0].Annotations["description"])
+		Expect(raised[0].Annotations["description"]).To(MatchRegexp(
+			`1 critical pod\(s\) are among the first to die on worker-1 \(16GiB\)\. ` +
+				`Left before the kubelet evicts: [0-9.]+[MG]iB; before the kernel's OOM killer: [0-9.]+[MG]iB\. ` +
+				`In front: .*shop/payments-api[-a-z0-9]* \(rank 1 of Eviction\)`))
+		for name, rule := range rules {
+			if slices.Contains([]string{
+				"KillorderDown", "KillorderUsageStale", "KillorderWritesFailing", "KillorderWritesHeldBack",
+				"KillorderMemoryPressure", "KillorderEvictions", "KillorderOOMKills",
+			}, name) {
+				Expect(rule.State).To(Equal("inactive"), name)
+			}
+		}
+	}, SpecTimeout(5*time.Minute))
+
+	It("answers every query of the dashboard", func(ctx SpecContext) {
+		board, err := dashboardFile()
+		Expect(err).NotTo(HaveOccurred())
+		empty := []string{}
+		for _, q := range board.queries() {
+			samples, err := server.query(ctx, q.expr)
+			Expect(err).NotTo(HaveOccurred(), q.panel)
+			if len(samples) == 0 {
+				empty = append(empty, q.panel+": "+q.expr)
+			}
+		}
+		GinkgoWriter.Printf("%d queries, without data here: %s\n", len(board.queries()), strings.Join(empty, "\n  "))
+		// A single process needs no leader election.
+		Expect(empty).To(HaveEach(Or(ContainSubstring("killorder_node_findings"), ContainSubstring("leader_election"))))
+	})
+
+	It("answers the queries of the runbooks", func(ctx SpecContext) {
+		queries := runbookLines("promql")
+		Expect(queries).NotTo(BeEmpty())
+		for _, q := range queries {
+			Expect(server.query(ctx, q)).NotTo(BeEmpty(), q)
+		}
+	})
+
+	It("is no condition for the runbooks' commands, which run as they stand", func(ctx SpecContext) {
+		ran := 0
+		for _, line := range runbookLines("sh") {
+			if command, _, _ := strings.Cut(line, " | "); strings.HasPrefix(command, "kubectl ") && !elsewhere.MatchString(command) {
+				GinkgoWriter.Println("+ " + command + "\n" + pasted(ctx, command))
+				ran++
+			}
+		}
+		Expect(ran).To(BeNumerically(">", 15))
+	}, SpecTimeout(5*time.Minute))
+
+	It("says so when the operator is gone", func(ctx SpecContext) {
+		Expect(server.query(ctx, "absent(killorder_usage_last_pass_timestamp_seconds)")).To(BeEmpty())
+		operator.Stop()
+		Eventually(querying(ctx, "absent(killorder_usage_last_pass_timestamp_seconds)")).Should(ConsistOf(value(1)))
+		Eventually(func() (map[string]ruleState, error) { return server.rules(ctx) }).Should(
+			HaveKeyWithValue("KillorderDown", HaveField("State", "pending")))
+	})
+})
+
+var _ = Describe("The ServiceMonitor", func() {
+	It("selects the Service that config/default makes, and a port of it", func(ctx SpecContext) {
+		var monitor serviceMonitor
+		Expect(read(configFile("prometheus", "service_monitor.yaml"), &monitor)).To(Succeed())
+		var selected []string
+		for _, o := range rendered(ctx, "config/default") {
+			labels := o.GetLabels()
+			if o.GetKind() != "Service" || slices.ContainsFunc(slices.Collect(maps.Keys(monitor.Spec.Selector.MatchLabels)), func(k string) bool {
+				return labels[k] != monitor.Spec.Selector.MatchLabels[k]
+			}) {
+				continue
+			}
+			selected = append(selected, o.GetName())
+			Expect(o.GetNamespace()).To(Equal(namespace))
+			Expect(o.Object["spec"]).To(HaveKeyWithValue("ports", ContainElement(HaveKeyWithValue("name", monitor.Spec.Endpoints[0].Port))))
+		}
+		Expect(selected).To(ConsistOf("killorder-metrics"))
+	})
+})
