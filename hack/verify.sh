@@ -20,7 +20,7 @@ done < <(git ls-files '*go.mod')
 unformatted=$(gofmt -s -l $(git ls-files '*.go' | while read -r f; do [[ -f $f ]] && echo "$f"; done))
 [[ -z $unformatted ]] || complain "not formatted: run 'make fmt'" "$unformatted"
 
-for dir in config/default config/samples; do
+for dir in config/{default,samples,prometheus,grafana}; do
   bin/tools/kustomize build "$dir" >/dev/null || complain "manifests do not build" "$dir"
 done
 
