@@ -61,6 +61,24 @@ func apiObject(p *Pod, a *wire.Admitted[corev1.Pod]) *corev1.Pod {
 	return o
 }
 
+// beforeResize is what apiObject was before the pod was resized. Containers that do not run since then were others.
+func beforeResize(p *Pod, a *wire.Admitted[corev1.Pod]) *corev1.Pod {
+	o := apiObject(p, &wire.Admitted[corev1.Pod]{Created: a.Created, Static: a.Static})
+	if !p.ResizeAllocated || p.RunningSince {
+		return o
+	}
+	earlier := metav1.NewTime(now.Add(-2 * time.Hour))
+	s := &o.Status
+	for _, list := range [][]corev1.ContainerStatus{s.InitContainerStatuses, s.ContainerStatuses, s.EphemeralContainerStatuses} {
+		for i := range list {
+			if r := list[i].State.Running; r != nil {
+				r.StartedAt = earlier
+			}
+		}
+	}
+	return o
+}
+
 // statuses of the containers as allocated. The kubelet reports resources of those it has created
 // (pkg/kubelet/kubelet_pods.go convertToAPIContainerStatuses).
 func statuses(p *Pod, allocated []corev1.Container) (all []corev1.ContainerStatus) {
@@ -105,6 +123,9 @@ func question(n *Node, admitted []wire.Admitted[corev1.Pod], objects []*corev1.P
 		k := wire.KubeletPod[corev1.Pod]{Pod: *held(p, &admitted[i], objects[i])}
 		if admitted[i].Resized != nil {
 			k.Allocated = &kubeletPod(p, &admitted[i]).Pod
+		}
+		if p.RunningSince {
+			k.Started = &admitted[i].Created.Pod
 		}
 		if p.HasStats(n.CRIO) {
 			k.WorkingSet = &p.WorkingSet

@@ -60,6 +60,7 @@ func Compare(n *Node, j *Judge) (*Result, error) {
 		return nil, err
 	}
 	r := &Result{Node: nodeObject(n, j.Kubernetes), Adjs: map[Container]int{}}
+	var before []*corev1.Pod
 	for i := range admitted {
 		if admitted[i].Rejected != "" {
 			return nil, fmt.Errorf("pod %s is refused: %s", n.Pods[i].Manifest.Name, admitted[i].Rejected)
@@ -68,6 +69,7 @@ func Compare(n *Node, j *Judge) (*Result, error) {
 			return nil, fmt.Errorf("pod %s is not told by its object", n.Pods[i].Manifest.Name)
 		}
 		r.Pod = append(r.Pod, apiObject(&n.Pods[i], &admitted[i]))
+		before = append(before, beforeResize(&n.Pods[i], &admitted[i]))
 		if !n.Pods[i].Finished() {
 			r.Pods++
 		}
@@ -76,7 +78,13 @@ func Compare(n *Node, j *Judge) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	status := predict(r.Node, r.Pod, usage)
+	pods := candidates(r.Pod)
+	if n.Watched {
+		if pods, err = watched(before, r.Pod); err != nil {
+			return nil, err
+		}
+	}
+	status := predict(r.Node, pods, usage)
 	return r, r.judge(question(n, admitted, r.Pod), &status, j)
 }
 

@@ -154,8 +154,23 @@ func (c *court) count(n *Node, r *Result, version string) {
 	}
 }
 
-// report prints the figures. A run that left out what it is meant to try proves nothing, so it fails.
+// expected are the traits that must come up in a run of some size: one that tried nothing proves nothing.
+var expected = []string{
+	"annotated as if static", "created one minor ago", "ephemeral container", "finished", "initializing",
+	"no container up but sidecars", "nothing created", "overhead", "pod-level cpu limit only", "pod-level cpu only",
+	"pod-level guaranteed", "pod-level hugepages only", "pod-level memory limit only", "pod-level memory request",
+	"pod-level memory request and limit", "pods Failed", "pods Pending", "pods Running", "pods Succeeded", "replica",
+	"resize pending", "resized", "resized while running", "sidecar runs", "some containers down", "static",
+	clusterCritical, nodeCritical, "terminating",
+}
+
+// report prints the figures.
 func (c *court) report() {
+	for _, trait := range expected {
+		if c.nodes >= 100 && c.traits[trait] == 0 {
+			c.t.Errorf("no pod with the trait %q came up", trait)
+		}
+	}
 	covered := make([]string, 0, len(c.traits))
 	for _, trait := range slices.Sorted(maps.Keys(c.traits)) {
 		covered = append(covered, fmt.Sprintf("%s %d", trait, c.traits[trait]))

@@ -12,6 +12,13 @@
 // and the API server's differ (static pods, resources asked for and not yet allocated, stats), both are made
 // from one description, and killorder is given only the API server's.
 //
+// Some pods are read once, as the plugin does; others are followed through the operator's own cache, from a watch on
+// which they are resized: only who watches knows what a container was started with.
+//
 // What the API server would refuse is not put before the kubelet: every pod is first defaulted, validated and
-// given its QoS class by the API server's own code of that version.
+// given its QoS class by the API server's own code of that version, or, for some, by what it was one minor before:
+// clusters are upgraded with pods in them.
+//
+// A minor is added by a modfile judge/go.MINOR.mod, with k8s.io/kubernetes and its staging modules at that version,
+// and a file judge/kubernetes_MINOR.go where the shape of calls differs.
 package kubelet

@@ -15,7 +15,7 @@ func Generate(seed uint64, number int, j *Judge) (*Node, error) {
 	d := newDice(seed, number)
 	n := &Node{
 		Name: fmt.Sprintf("node-%d", number), Capacity: d.capacity(), CRIO: d.percent(20),
-		AllocatableSignal: d.percent(50),
+		AllocatableSignal: d.percent(50), Watched: d.percent(40),
 	}
 	// metrics.k8s.io knows nothing of a sandbox without containers.
 	n.MetricsAPI = !n.CRIO && d.percent(50)
@@ -23,6 +23,9 @@ func Generate(seed uint64, number int, j *Judge) (*Node, error) {
 	pods := make([]Pod, 5+d.IntN(55))
 	for i := range pods {
 		pods[i].Manifest, pods[i].Traits = d.manifest(n, i)
+		if pods[i].Aged = d.percent(25); pods[i].Aged {
+			pods[i].Traits = append(pods[i].Traits, "created one minor ago")
+		}
 		if pods[i].Static = d.percent(6); pods[i].Static {
 			pods[i].Traits = append(pods[i].Traits, "static")
 		} else if d.percent(20) {
@@ -54,7 +57,7 @@ func Generate(seed uint64, number int, j *Judge) (*Node, error) {
 func manifests(pods []Pod) []wire.Manifest[corev1.Pod] {
 	m := make([]wire.Manifest[corev1.Pod], len(pods))
 	for i := range pods {
-		m[i] = wire.Manifest[corev1.Pod]{Pod: pods[i].Manifest, Resize: pods[i].Resize, Static: pods[i].Static}
+		m[i] = wire.Manifest[corev1.Pod]{Pod: pods[i].Manifest, Resize: pods[i].Resize, Aged: pods[i].Aged, Static: pods[i].Static}
 	}
 	return m
 }

@@ -1,6 +1,9 @@
 package kubelet
 
 import (
+	"slices"
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 
@@ -10,12 +13,18 @@ import (
 // live gives an admitted pod a moment of its life: what runs, and how much memory it uses.
 func (d dice) live(p *Pod, a *wire.Admitted[corev1.Pod], n *Node) {
 	p.Phase, p.Containers, p.Sandbox = corev1.PodRunning, map[string]State{}, true
+	if a.Created.Pod.Spec.Resources == nil { // one minor before 1.34 they are dropped
+		p.Traits = slices.DeleteFunc(p.Traits, func(t string) bool { return strings.HasPrefix(t, "pod-level") })
+	}
 	d.moment(p)
 	if a.Resized != nil && !equality.Semantic.DeepEqual(a.Resized.Pod.Spec, a.Created.Pod.Spec) {
 		p.ResizeAllocated = d.percent(40)
 		trait := "resize pending"
 		if p.ResizeAllocated {
 			trait = "resized"
+			if p.RunningSince = n.Watched && d.percent(50); p.RunningSince {
+				trait = "resized while running"
+			}
 		}
 		p.Traits = append(p.Traits, trait)
 		if a.Created.Pod.Spec.Resources == nil && a.Resized.Pod.Spec.Resources != nil {

@@ -15,7 +15,9 @@ type Node struct {
 	MetricsAPI bool
 	// AllocatableSignal: the kubelet evicts for allocatableMemory.available in place of memory.available.
 	AllocatableSignal bool
-	Pods              []Pod
+	// Watched: killorder has followed the pods through the operator's cache, in place of reading them once.
+	Watched bool
+	Pods    []Pod
 	// LeftOut counts pods of which the API server does not say what the kubelet goes by; see unknowable.
 	LeftOut int
 }
@@ -26,8 +28,11 @@ type Pod struct {
 	Manifest corev1.Pod
 	// Resize is the Manifest with the resources that its owner asked for later, nil if it was not resized.
 	Resize *corev1.Pod
-	// ResizeAllocated: the kubelet has granted the resize, and the containers have started since.
-	ResizeAllocated bool
+	// ResizeAllocated: the kubelet has granted the resize, and the containers have started since, unless they are
+	// RunningSince before. Only who watched can tell then what they were started with.
+	ResizeAllocated, RunningSince bool
+	// Aged pods were created when the cluster was one minor older.
+	Aged bool
 	// Static pods come from a file on the node.
 	Static bool
 	// Phase in the status.

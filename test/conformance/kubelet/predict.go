@@ -17,18 +17,22 @@ import (
 )
 
 // predict is killorder's own path, from objects and readings to the status of a NodeKillOrder, uncut.
-func predict(node *corev1.Node, pods []*corev1.Pod, r facts.Readings) v1alpha1.NodeKillOrderStatus {
+func predict(node *corev1.Node, candidates []*facts.Pod, r facts.Readings) v1alpha1.NodeKillOrderStatus {
 	n := extract.Node(node)
-	var candidates []*facts.Pod
-	for _, p := range pods {
-		if extract.Candidate(p) {
-			candidates = append(candidates, extract.Pod(p))
-		}
-	}
 	policy := extract.DefaultPolicy()
 	extract.Attach(&n, candidates, r, policy, func(string) labels.Labels { return nil })
 	verdict := engine.Evaluate(&n, &policy.Policy, now)
 	return publish.Status(&verdict, &policy.Policy, nil, 0, 1, now)
+}
+
+// candidates reads pods once, as the plugin does.
+func candidates(pods []*corev1.Pod) (all []*facts.Pod) {
+	for _, p := range pods {
+		if extract.Candidate(p) {
+			all = append(all, extract.Pod(p))
+		}
+	}
+	return all
 }
 
 // readings are a node's, read from the answers that metrics.k8s.io or the kubelet would give.

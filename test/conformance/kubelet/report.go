@@ -26,6 +26,9 @@ func (r *Result) Report(n *Node, header string) (string, error) {
 	}
 	documents := []any{r.Node}
 	for i := range r.Pod {
+		if n.Pods[i].RunningSince {
+			comment("%s was resized while its containers ran: who did not watch cannot know their oom_score_adj", r.Pod[i].Name)
+		}
 		documents = append(documents, brief(r.Pod[i]))
 		if len(n.Pods[i].Running()) > 0 {
 			documents = append(documents, podMetrics(&n.Pods[i]))

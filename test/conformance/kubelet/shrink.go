@@ -87,7 +87,9 @@ func clone(p *Pod) Pod {
 // simplifications change a pod in the way of that number, or return false if there is no such way (any more).
 var simplifications = []func(p *Pod, way int) bool{
 	once(func(p *Pod) bool { return set(&p.Resize, nil) }),
+	once(func(p *Pod) bool { return set(&p.RunningSince, false) }),
 	once(func(p *Pod) bool { return set(&p.Static, false) }),
+	once(func(p *Pod) bool { return set(&p.Aged, false) }),
 	once(func(p *Pod) bool { return set(&p.Terminating, false) }),
 	once(func(p *Pod) bool { return set(&p.Manifest.Spec.Priority, nil) }),
 	once(func(p *Pod) bool { return set(&p.Manifest.Spec.PriorityClassName, "") }),

@@ -38,8 +38,7 @@ func waiting(p *Pod, a *wire.Admitted[corev1.Pod]) bool {
 }
 
 // switching reports whether a resize that has not been granted would change whether pod-level resources without a
-// memory request switch the containers' requests off. The sum in the status has the containers' either way. The
-// registry of 1.37 leaves no such pods to resize.
+// memory request switch the containers' requests off. The sum in the status has the containers' either way.
 func switching(a *wire.Admitted[corev1.Pod]) bool {
 	given := resourcehelper.AggregateContainerRequests(&a.Created.Pod, resourcehelper.PodResourcesOptions{})
 	return switchedOff(&a.Created.Pod) != switchedOff(&a.Resized.Pod) && !given.Memory().IsZero()

@@ -7,8 +7,8 @@ import (
 	"k8s.io/kubernetes/pkg/kubelet/qos"
 )
 
-// adjs is the oom_score_adj that the kubelet asks the runtime for, by container, for a pod as allocated on a
-// node with that memory capacity in bytes.
+// adjs is the oom_score_adj that the kubelet asks the runtime for, by container, when it starts the containers of a
+// pod allocated like that on a node with that memory capacity in bytes.
 func adjs(p *corev1.Pod, running []string, capacity int64) (map[string]int, error) {
 	byName := make(map[string]int, len(running))
 	for _, name := range running {

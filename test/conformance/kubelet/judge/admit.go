@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,41 +22,97 @@ import (
 	"github.com/killorder/killorder/test/conformance/kubelet/wire"
 )
 
-func admitAll(manifests []wire.Manifest[corev1.Pod]) ([]wire.Admitted[corev1.Pod], error) {
-	all := make([]wire.Admitted[corev1.Pod], len(manifests))
-	for i := range manifests {
-		if err := admit(&manifests[i], &all[i]); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
+// admission of one manifest.
+type admission struct {
+	*wire.Manifest[corev1.Pod]
+	*wire.Admitted[corev1.Pod]
+	// posted is what the API server is given, created what it made of it; nil if that was refused.
+	posted, created *corev1.Pod
 }
 
-// admit does what becomes of a manifest before the kubelet acts on it. What the API server refuses is no error:
+// admitAll does what becomes of manifests before the kubelet acts on them. What the API server refuses is no error:
 // the test makes its pods at random.
-func admit(m *wire.Manifest[corev1.Pod], a *wire.Admitted[corev1.Pod]) error {
-	manifest := &m.Pod
-	if m.Static {
-		static, rejected, err := readStatic(manifest)
-		if err != nil || rejected != "" {
-			a.Rejected = rejected
+func admitAll(manifests []wire.Manifest[corev1.Pod]) ([]wire.Admitted[corev1.Pod], error) {
+	answers := make([]wire.Admitted[corev1.Pod], len(manifests))
+	all := make([]admission, len(manifests))
+	for i := range manifests {
+		all[i] = admission{Manifest: &manifests[i], Admitted: &answers[i], posted: &manifests[i].Pod}
+	}
+	if err := each(all, (*admission).read); err != nil {
+		return nil, err
+	}
+	if err := beforeUpgrade(func() error { return createAll(all, true) }); err != nil {
+		return nil, err
+	}
+	if err := createAll(all, false); err != nil {
+		return nil, err
+	}
+	return answers, each(all, (*admission).resize)
+}
+
+func each(all []admission, do func(*admission) error) error {
+	for i := range all {
+		if err := do(&all[i]); err != nil {
 			return err
 		}
-		a.Static = stored(static)
-		manifest = mirrorOf(static)
 	}
-	created, rejected, err := create(manifest)
-	if err != nil || rejected != "" {
-		a.Rejected = rejected
+	return nil
+}
+
+func createAll(all []admission, aged bool) error {
+	return each(all, func(a *admission) error {
+		if a.Aged != aged {
+			return nil
+		}
+		return a.create()
+	})
+}
+
+// beforeUpgrade does something as the minor before this one would, as far as feature gates tell: what the API
+// server stored then is still there now.
+func beforeUpgrade(do func() error) error {
+	gates := utilfeature.DefaultMutableFeatureGate
+	now := gates.EmulationVersion()
+	if err := gates.SetEmulationVersion(now.SubtractMinor(1)); err != nil {
 		return err
 	}
-	a.Created = *stored(created)
-	if m.Resize == nil {
+	return errors.Join(do(), gates.SetEmulationVersion(now))
+}
+
+// read is the kubelet's part: a static pod is read from a file, and the API server is given its mirror.
+func (a *admission) read() (err error) {
+	if !a.Manifest.Static {
 		return nil
 	}
-	resized, rejected, err := resize(created, m.Resize)
-	a.ResizeRefused = rejected
-	if err == nil && rejected == "" {
+	var static *corev1.Pod
+	if static, a.Rejected, err = readStatic(a.posted); static == nil {
+		a.posted = nil
+		return err
+	}
+	a.Admitted.Static = stored(static)
+	a.posted = mirrorOf(static)
+	return nil
+}
+
+func (a *admission) create() (err error) {
+	if a.posted == nil {
+		return nil
+	}
+	a.created, a.Rejected, err = create(a.posted)
+	return err
+}
+
+// resize is done now, and completes the answer.
+func (a *admission) resize() (err error) {
+	if a.created == nil {
+		return nil
+	}
+	a.Created = *stored(a.created)
+	if a.Resize == nil {
+		return nil
+	}
+	var resized *corev1.Pod
+	if resized, a.ResizeRefused, err = resize(a.created, a.Resize); resized != nil {
 		a.Resized = stored(resized)
 	}
 	return err

@@ -82,7 +82,12 @@ func judge(n *wire.Node[corev1.Pod]) (*wire.Verdict, error) {
 	}
 	v := &wire.Verdict{Evicted: evictionOrder(s), Adjs: map[string]map[string]int{}}
 	for i := range n.Pods {
-		if v.Adjs[string(pods[i].UID)], err = adjs(pods[i], n.Pods[i].Running, n.Capacity); err != nil {
+		started := pods[i]
+		if n.Pods[i].Started != nil {
+			started = n.Pods[i].Started
+			started.Spec.EphemeralContainers = pods[i].Spec.EphemeralContainers // they come later
+		}
+		if v.Adjs[string(pods[i].UID)], err = adjs(started, n.Pods[i].Running, n.Capacity); err != nil {
 			return nil, err
 		}
 	}

@@ -21,6 +21,8 @@ type Question[P any] struct {
 type Manifest[P any] struct {
 	Pod    P  `json:"pod"`
 	Resize *P `json:"resize,omitempty"`
+	// Aged: the pod was created before the cluster was upgraded to this minor.
+	Aged bool `json:"aged,omitempty"`
 	// Static: the kubelet reads it from a file, and the API server gets a mirror of it.
 	Static bool `json:"static,omitempty"`
 }
@@ -41,6 +43,8 @@ type KubeletPod[P any] struct {
 	Pod P `json:"pod"`
 	// Allocated is the pod as the kubelet last admitted it, absent if that is as Pod says.
 	Allocated *P `json:"allocated,omitempty"`
+	// Started is the pod as it was allocated when its running containers started, absent if it still is.
+	Started *P `json:"started,omitempty"`
 	// WorkingSet in bytes, absent if the kubelet has no stats for the pod.
 	WorkingSet *int64 `json:"workingSet,omitempty"`
 	// Running names the containers to compute oom_score_adj for.
