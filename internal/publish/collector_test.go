@@ -63,7 +63,7 @@ func TestCollectorShowsWhatWasJudged(t *testing.T) {
 	want := []string{
 		fmt.Sprintf("critical_pod_rank{killer=Eviction,namespace=shop,node=%s,pod=critical} 1", node),
 		fmt.Sprintf("critical_pod_rank{killer=OOM,namespace=shop,node=%s,pod=critical} 1", node),
-		fmt.Sprintf("node_capacity_bytes{node=%s} %d", node, int64(16*giB)),
+		fmt.Sprintf("node_capacity_bytes{node=%s} %d", node, 16*giB),
 		fmt.Sprintf("node_condition{condition=CriticalAtRisk,node=%s} 1", node),
 		fmt.Sprintf("node_condition{condition=MemoryPressure,node=%s} 0", node),
 		fmt.Sprintf("node_condition{condition=Ready,node=%s} 1", node),

@@ -9,7 +9,7 @@ import (
 const (
 	// maxStatus keeps a stored object under 10 kB: etcd and the API server's caches hold one per node. What is left
 	// over is for metadata and managedFields.
-	maxStatus = 8_700
+	maxStatus = 8_300
 	// keepFindings and keepLimits are what is kept of each list as long as the other can give way.
 	keepFindings, keepLimits = 4, 2
 )

@@ -37,11 +37,11 @@ func Status(
 		AtRisk:        atRisk(v, prev.AtRisk, now),
 	}
 	s.Findings = findings(v.Findings)
+	s.Conditions = conditions(v, p, prev.Conditions, generation, now)
 	if !exact {
 		markTies(s.EvictionOrder)
 		fit(&s)
 	}
-	s.Conditions = conditions(v, p, prev.Conditions, generation, now)
 	return s
 }
 

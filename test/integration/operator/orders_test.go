@@ -135,6 +135,19 @@ var _ = Describe("Orders", Ordered, ContinueOnFailure, func() {
 			HaveField("Message", ContainSubstring("spec.critical.podSelector")))))
 	})
 
+	It("says which disabled rules do not exist, and honours the others", func(ctx SpecContext) {
+		policy := &v1alpha1.KillOrderPolicy{}
+		Eventually(func() error { return k8s.Get(ctx, client.ObjectKey{Name: "default"}, policy) }).Should(Succeed())
+		policy.Spec.DisabledFindings = []string{"BestEffortPod", "NoSuchRule"}
+		Expect(k8s.Update(ctx, policy)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(k8s.Delete(ctx, policy)).To(Succeed()) })
+		Eventually(func() []metav1.Condition {
+			_ = k8s.Get(ctx, client.ObjectKey{Name: "default"}, policy)
+			return policy.Status.Conditions
+		}).Should(ContainElement(And(HaveField("Type", "Accepted"), HaveField("Reason", v1alpha1.ReasonUnknownFindings),
+			HaveField("Message", HaveSuffix("do not exist: NoSuchRule")))))
+	})
+
 	It("looks at in-place resized pods as the kubelet does", func(ctx SpecContext) {
 		createNode(ctx, "worker-1")
 		pod := createPod(ctx, "worker-1", "a", "1Gi")

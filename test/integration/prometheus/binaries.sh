@@ -16,7 +16,7 @@ if [[ ! -x $unpacked/promtool || ! -x $unpacked/prometheus ]]; then
     fail "put them on the PATH; without apt-get they cannot be fetched here"
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
-  [[ $EUID -ne 0 ]] || chmod 755 "$work" # apt's own user writes there
+  [[ $EUID -ne 0 ]] || chown _apt "$work" # apt downloads as its own user
   fetch() (cd "$work" && apt-get download -qq prometheus >&2)
   if ! fetch; then # the package lists are missing or old
     [[ $EUID -eq 0 ]] || fail "apt-get download failed, see above; 'sudo apt-get update' may help, or put them on the PATH"

@@ -13,7 +13,7 @@ var (
 	literal  = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'")
 	grouping = regexp.MustCompile(`\b(by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)`)
 	// Ranges, offsets and numbers: no names, but letters.
-	nameless  = regexp.MustCompile(`\[[^\]]*\]|\boffset\s+\S+|\b[0-9][0-9a-zA-Z_.]*`)
+	nameless  = regexp.MustCompile(`\[[^\]]*\]|\boffset\s+\S+|\b\d[0-9a-zA-Z_.]*`)
 	name      = regexp.MustCompile(`([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(\(|\{[^}]*\})?`)
 	matcher   = regexp.MustCompile(`([a-zA-Z_]\w*)\s*[=!~]+`)
 	label     = regexp.MustCompile(`[a-zA-Z_]\w*`)
