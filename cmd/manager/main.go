@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
@@ -22,7 +23,9 @@ func main() {
 	logs.BindFlags(flag.CommandLine)
 	flag.Usage = usage
 	flag.Parse()
-	ctrl.SetLogger(zap.New(zap.UseFlagOptions(logs)))
+	logger := zap.New(zap.UseFlagOptions(logs))
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger) // client-go's own
 	log := ctrl.Log.WithName("setup")
 	if err := o.Validate(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

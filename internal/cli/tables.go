@@ -94,6 +94,7 @@ func (t *nodeTables) print(p *printer) {
 	t.section(p, "OOM ORDER", t.oomTitle(), t.oom(), len(t.verdict.OOM), t.noOOM())
 	t.section(p, "LIMIT ORDER", "the kernel, at a limit of their own: largest part of the limit first",
 		t.limits(), len(t.verdict.Limits), "no container with a memory limit and a reading")
+	t.findings(p)
 }
 
 // section prints a grid under its title, or why it is empty.
