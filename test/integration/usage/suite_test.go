@@ -67,9 +67,9 @@ func eventsAbout(ctx context.Context, uid types.UID) func() map[string]int {
 		if err := k8s.List(ctx, events); err != nil {
 			return counts
 		}
-		for _, e := range events.Items {
-			if e.Regarding.UID == uid {
-				counts[e.Reason]++
+		for i := range events.Items {
+			if events.Items[i].Regarding.UID == uid {
+				counts[events.Items[i].Reason]++
 			}
 		}
 		return counts
