@@ -22,8 +22,13 @@ type builder struct {
 	bin string
 }
 
-func (b *builder) path(p program) string  { return filepath.Join(b.bin, p.name) }
-func (b *builder) stamp(p program) string { return filepath.Join(b.bin, "."+p.name+".stamp") }
+func (b *builder) path(p program) string { return filepath.Join(b.bin, p.name) }
+
+// stamp is the file beside the program that says what it was built from.
+func (b *builder) stamp(p program) string {
+	dir, name := filepath.Split(b.path(p))
+	return filepath.Join(dir, "."+name+".stamp")
+}
 
 func (b *builder) moduleDir(p program) string {
 	return filepath.Join(b.Root, "test", "cluster", "builds", p.module)

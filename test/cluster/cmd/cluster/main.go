@@ -17,7 +17,8 @@ import (
 const usage = `cluster runs a Kubernetes control plane with simulated nodes.
 
   cluster binaries              find or build the programs; print the folder of
-                                kube-apiserver, etcd and kubectl
+                                kube-apiserver, etcd and kubectl (--node: those
+                                of a real node too)
   cluster up [flags]            run a cluster until Ctrl-C; print the path of its
                                 kubeconfig once it is ready
   cluster kubelets [flags]      load a scenario into a cluster that is there and
@@ -92,10 +93,20 @@ func parse(flags *flag.FlagSet, args []string) error {
 func runBinaries(ctx context.Context, args []string) error {
 	flags := newFlags("binaries")
 	root := rootFlag(flags)
+	node := flags.Bool("node", false, "build kubelet, containerd and what else a real node needs, too")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	set, err := find(ctx, *root)
+	options, err := options(*root)
+	if err != nil {
+		return err
+	}
+	var set binaries.NodeSet
+	if *node {
+		set, err = binaries.FindNode(ctx, options)
+	} else {
+		set.Set, err = binaries.Find(ctx, options)
+	}
 	if err == nil {
 		fmt.Println(set.Assets)
 	}
@@ -106,13 +117,21 @@ func rootFlag(flags *flag.FlagSet) *string {
 	return flags.String("root", "", "the repository, whose bin/k8s takes the programs (default: the one this folder is in)")
 }
 
-func find(ctx context.Context, root string) (binaries.Set, error) {
+func options(root string) (binaries.Options, error) {
 	if root == "" {
 		found, err := binaries.Root(".")
 		if err != nil {
-			return binaries.Set{}, err
+			return binaries.Options{}, err
 		}
 		root = found
 	}
-	return binaries.Find(ctx, binaries.Options{Root: root, Progress: os.Stderr})
+	return binaries.Options{Root: root, Progress: os.Stderr}, nil
+}
+
+func find(ctx context.Context, root string) (binaries.Set, error) {
+	options, err := options(root)
+	if err != nil {
+		return binaries.Set{}, err
+	}
+	return binaries.Find(ctx, options)
 }
