@@ -11,7 +11,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/killorder/killorder/api/v1alpha1"
 	_ "github.com/killorder/killorder/internal/app" // with all that registers itself in the process
+	"github.com/killorder/killorder/internal/engine/audit"
 	"github.com/killorder/killorder/internal/publish"
 	"github.com/killorder/killorder/internal/usage"
 )
@@ -55,6 +57,19 @@ func own(t *testing.T) map[string][]string {
 	}
 	return names
 }
+
+// values that labels of the operator's own metrics can have.
+var values = map[string][]string{
+	"rule":     audit.Names(),
+	"severity": {string(v1alpha1.SeverityCritical), string(v1alpha1.SeverityWarning), string(v1alpha1.SeverityInfo)},
+	"killer":   {string(v1alpha1.KillerEviction), string(v1alpha1.KillerOOM)},
+	"result":   {"written", "failed"},
+	"condition": {
+		v1alpha1.ConditionReady, v1alpha1.ConditionCriticalAtRisk, v1alpha1.ConditionWrongVictim, v1alpha1.ConditionMemoryPressure,
+	},
+}
+
+var equals = regexp.MustCompile(`(\w+)="([^"]*)"`)
 
 // use is an expression and where it stands.
 type use struct{ where, expr string }
@@ -116,6 +131,11 @@ func (u use) unknown(known map[string][]string) (problems []string) {
 			}
 		}
 	}
+	for _, m := range equals.FindAllStringSubmatch(u.expr, -1) {
+		if possible, ok := values[m[1]]; ok && !slices.Contains(possible, m[2]) {
+			problems = append(problems, fmt.Sprintf("%s: %s is never %s", u.where, m[1], m[2]))
+		}
+	}
 	for _, l := range n.groups {
 		if !slices.Contains(labels, l) {
 			problems = append(problems, fmt.Sprintf("%s: groups by %s, a label of none of its metrics", u.where, l))
@@ -158,8 +178,10 @@ func TestUnknownNamesAreFound(t *testing.T) {
 		`killorder_node_headrooms_bytes`:                "no such metric: killorder_node_headrooms_bytes",
 		`killorder_node_condition{type="Ready"}`:        "killorder_node_condition has no label type",
 		`sum by (rule) (killorder_node_headroom_bytes)`: "groups by rule",
+		`killorder_node_condition{condition="Raedy"}`:   "condition is never Raedy",
+		`killorder_node_findings{rule="NearLimit"}`:     "rule is never NearLimit",
 		`vector(1)`: "names no metric",
-		`killorder_writes_total{result="x"} / by_mistakes`: "no such metric: by_mistakes",
+		`killorder_writes_total{result="failed"} / by_mistakes`: "no such metric: by_mistakes",
 	}
 	for expr, want := range tests {
 		if got := (use{"here", expr}).unknown(known); len(got) != 1 || !strings.Contains(got[0], want) {

@@ -142,7 +142,7 @@ var _ = Describe("Usage from metrics-server", Ordered, func() {
 		Expect(k8s.Status().Update(ctx, fixed)).To(Succeed())
 
 		Eventually(order(ctx, "small"), 90*time.Second).Should(And(
-			HaveField("Status.Findings", Not(ContainElement(HaveField("Pod", pod.Name)))),
+			HaveField("Status.Findings", Not(ContainElement(HaveField("Rule", BeElementOf("CriticalNotGuaranteed", "BestEffortPod"))))),
 			HaveField("Status.OOMOrder", ContainElement(And(HaveField("Pod", pod.Name), HaveField("OOMScoreAdj", BeEquivalentTo(-997))))),
 		))
 		Eventually(eventsAbout(ctx, pod.UID)).Should(HaveKeyWithValue("CriticalPodSafe", before["CriticalPodAtRisk"]))
