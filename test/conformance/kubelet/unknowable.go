@@ -34,7 +34,7 @@ func waiting(p *Pod, a *wire.Admitted[corev1.Pod]) bool {
 	if !regular && !unbornResize(p, before.InitContainers, after.InitContainers) {
 		return false
 	}
-	return a.Created.AllocatedResources == nil || before.Resources != nil || (regular && sidecarRuns(p))
+	return a.Created.AllocatedResources == nil || after.Resources != nil || (regular && sidecarRuns(p))
 }
 
 // switching reports whether a resize that has not been granted would change whether pod-level resources without a
