@@ -41,7 +41,7 @@ docker-push: ## Push it (IMG=...)
 	$(CONTAINER_TOOL) push $(IMG)
 
 ##@ Check
-.PHONY: test test-unit test-race test-integration test-alerts conformance conformance-kubelet conformance-kernel fuzz bench verify lint fmt
+.PHONY: test test-unit test-race test-integration test-alerts e2e conformance conformance-kubelet conformance-kernel fuzz bench verify lint fmt
 test: test-unit test-race test-integration ## Unit tests, the same with the race detector, integration tests
 test-unit: ## Unit tests
 	packages="$(UNIT_PACKAGES)"; go test $(TESTFLAGS) $$packages
@@ -54,6 +54,8 @@ test-integration: ## The local cluster's own tests, then Ginkgo suites on a real
 	go test -count=1 -v -p 1 -timeout 30m $(TESTFLAGS) ./test/integration/...
 test-alerts: ## Alerts and dashboard only: promtool's tests, and that every metric named exists (part of test-integration)
 	go test ./test/integration/prometheus -count=1 -v -skip '^TestPrometheus$$' $(TESTFLAGS)
+e2e: ## A real kubelet, containerd and kernel as judges, as root (TESTFLAGS="-rounds 2 -seed 7")
+	go test -C test/e2e -count=1 -v -timeout 90m . $(TESTFLAGS)
 conformance: conformance-kubelet conformance-kernel ## The kubelet's own code and the real kernel as judges
 conformance-kubelet: ## 2,000 random nodes against the newest kubelet (TESTFLAGS="-minors 1.34,1.35,1.36,1.37")
 	go test -C test/conformance/kubelet -count=1 -v -timeout 60m $(TESTFLAGS) .

@@ -1,0 +1,91 @@
+package e2e
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/engine/oom"
+)
+
+// margin is how much worse, in bytes, the first victim must be than the next for a test to insist on it: what was
+// published is within 16Mi or 5% of a working set, and a working set is not quite what the kernel weighs.
+const margin = 40 * mebibyte
+
+// kubepods runs out long before the node does, and the kernel weighs oom_score_adj by the limit that ran out. Where
+// the operator does not know of that limit it publishes the node's scale: that is counted, and the same readings are
+// weighed on the scale of kubepods by the engine, which has to be right.
+var _ = ginkgo.Describe("the kernel in an overcommitted kubepods", ginkgo.Ordered, func() {
+	published, scaled := tally{}, tally{}
+	ginkgo.BeforeAll(func(ctx ginkgo.SpecContext) { configure(ctx, killing) }, ginkgo.NodeTimeout(3*time.Minute))
+	ginkgo.AfterEach(remove, ginkgo.NodeTimeout(3*time.Minute))
+	ginkgo.AfterAll(func() {
+		published.say("kernel kill, as published")
+		scaled.say("kernel kill, the same readings on the scale of kubepods")
+	})
+
+	for round := range *rounds {
+		ginkgo.It(fmt.Sprintf("takes the predicted first victim, round %d", round), func(ctx ginkgo.SpecContext) {
+			hogs := drawForKernel(round, order(ctx).Status.Memory.Capacity.Value())
+			triggerName := fmt.Sprintf("k%d-trigger", round)
+			create(ctx, append(slices.Clone(hogs), trigger(triggerName))...)
+			o := awaitOrder(ctx, hogs...)
+			log := openKernelLog()
+			defer log.close()
+			kill := log.first(ctx, triggerName)
+			victim := podOf(ctx, kill)
+			first, lead := firstOn(weights(o.Status.OOMOrder), kubepods)
+			say("kernel kill %d: killed %s; published first: %s (scope %s); on the scale of kubepods: %s, by %d MiB",
+				round, victim, o.Status.OOMOrder[0].Pod, o.Status.Memory.OOMScope, first, lead/mebibyte)
+			published.count(o.Status.OOMOrder[0].Pod == victim)
+			scaled.count(first == victim)
+			gomega.Expect(kill.scope).To(gomega.Equal("/kubepods"), "the limit that was hit")
+			gomega.Expect(lead).To(gomega.BeNumerically(">=", margin), "pods were drawn to be further apart")
+			gomega.Expect(victim).To(gomega.Equal(first), "%+v", o.Status.OOMOrder)
+			if o.Status.Memory.OOMScope == v1alpha1.OOMScopePods {
+				gomega.Expect(victim).To(gomega.Equal(o.Status.OOMOrder[0].Pod), "%+v", o.Status.OOMOrder)
+			}
+		}, ginkgo.SpecTimeout(8*time.Minute))
+	}
+})
+
+// weight is what the kernel puts on its scale: memory in bytes, and oom_score_adj.
+type weight struct {
+	pod   string
+	bytes int64
+	adj   int32
+}
+
+// weights are those of the published order.
+func weights(order []v1alpha1.OOMVictim) (all []weight) {
+	for _, v := range order {
+		if v.Usage != nil {
+			all = append(all, weight{v.Pod, v.Usage.Value(), v.OOMScoreAdj})
+		}
+	}
+	return all
+}
+
+// firstOn is the first victim where a limit of that many bytes is the scale, and how far ahead it is, in bytes.
+func firstOn(all []weight, limit int64) (pod string, lead int64) {
+	badness := func(w weight) int64 { return oom.Badness(w.bytes, w.adj, limit) }
+	slices.SortFunc(all, func(a, b weight) int { return cmp.Compare(badness(b), badness(a)) })
+	return all[0].pod, badness(all[0]) - badness(all[1])
+}
+
+// podOf names the pod whose process was killed.
+func podOf(ctx ginkgo.SpecContext, kill oomKill) string {
+	ginkgo.GinkgoHelper()
+	var pods corev1.PodList
+	gomega.Expect(api.List(ctx, &pods, client.InNamespace(scenes))).To(gomega.Succeed())
+	i := slices.IndexFunc(pods.Items, func(p corev1.Pod) bool { return string(p.UID) == kill.podUID() })
+	gomega.Expect(i).To(gomega.BeNumerically(">=", 0), "the victim is none of the scene's pods: %+v", kill)
+	return pods.Items[i].Name
+}

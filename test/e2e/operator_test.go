@@ -1,0 +1,98 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/test/e2e/isolate"
+	"github.com/killorder/killorder/test/e2e/node"
+	"github.com/killorder/killorder/test/integration/harness"
+)
+
+const (
+	// system is where config/default puts the operator, scenes where all other pods are.
+	system = "killorder-system"
+	scenes = "scenes"
+	// usageInterval is shorter than the default, since the suite waits for it some dozen times.
+	usageInterval = 5 * time.Second
+)
+
+// overlay is config/default with one flag more. Image, rights, security and resources are its own.
+const overlay = `apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [%s]
+patches:
+- target: {kind: Deployment, name: killorder-manager}
+  patch: '[{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": "--usage-interval=%s"}]'
+`
+
+// priorities of the random pods.
+var priorities = map[string]int32{"low": -100, "high": 100_000}
+
+func prepare(ctx ginkgo.SpecContext) {
+	ginkgo.GinkgoHelper()
+	gomega.Expect(api.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: scenes}})).To(gomega.Succeed())
+	never := corev1.PreemptNever
+	for name, value := range priorities {
+		gomega.Expect(api.Create(ctx, &schedulingv1.PriorityClass{
+			ObjectMeta: metav1.ObjectMeta{Name: name}, Value: value, PreemptionPolicy: &never,
+		})).To(gomega.Succeed())
+	}
+	gomega.Eventually(func() error {
+		return api.Get(ctx, client.ObjectKey{Namespace: scenes, Name: "default"}, &corev1.ServiceAccount{})
+	}).WithTimeout(time.Minute).Should(gomega.Succeed())
+}
+
+// deploy installs the operator as README.md says, and waits until all of it is available.
+func deploy(ctx ginkgo.SpecContext) {
+	ginkgo.GinkgoHelper()
+	dir := filepath.Join(isolate.Dir(), "overlay")
+	gomega.Expect(os.MkdirAll(dir, 0o755)).To(gomega.Succeed())
+	base, err := filepath.Rel(dir, filepath.Join(harness.Root(), "config", "default"))
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	text := fmt.Sprintf(overlay, base, usageInterval)
+	gomega.Expect(os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o644)).To(gomega.Succeed())
+	apply := exec.CommandContext(ctx, machine.Programs.Kubectl, "--kubeconfig="+machine.Kubeconfig(), "apply", "--server-side", "-k", dir)
+	output, err := apply.CombinedOutput()
+	gomega.Expect(err).NotTo(gomega.HaveOccurred(), string(output))
+	began := time.Now()
+	gomega.Eventually(func(g gomega.Gomega) {
+		var d appsv1.Deployment
+		g.Expect(api.Get(ctx, client.ObjectKey{Namespace: system, Name: "killorder-manager"}, &d)).To(gomega.Succeed())
+		g.Expect(d.Status.AvailableReplicas).To(gomega.Equal(*d.Spec.Replicas), "available replicas")
+		g.Expect(order(ctx).Status.EvictionOrder).NotTo(gomega.BeEmpty(), "an order of the node")
+	}).WithTimeout(3 * time.Minute).WithPolling(time.Second).Should(gomega.Succeed())
+	say("operator: all replicas available, and an order published, %.1f s after kubectl apply -k config/default", time.Since(began).Seconds())
+	showAll(ctx)
+}
+
+// showAll makes the orders longer than they are by default: a cut order cannot be compared.
+func showAll(ctx ginkgo.SpecContext) {
+	ginkgo.GinkgoHelper()
+	var policy v1alpha1.KillOrderPolicy
+	gomega.Expect(api.Get(ctx, client.ObjectKey{Name: "default"}, &policy)).To(gomega.Succeed())
+	before := policy.DeepCopy()
+	policy.Spec.TopN = 20
+	gomega.Expect(api.Patch(ctx, &policy, client.MergeFrom(before))).To(gomega.Succeed())
+}
+
+// order is the node's, empty if there is none yet.
+func order(ctx ginkgo.SpecContext) *v1alpha1.NodeKillOrder {
+	ginkgo.GinkgoHelper()
+	var o v1alpha1.NodeKillOrder
+	err := api.Get(ctx, client.ObjectKey{Name: node.Name}, &o)
+	gomega.Expect(client.IgnoreNotFound(err)).To(gomega.Succeed())
+	return &o
+}

@@ -1,0 +1,92 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/killorder/killorder/test/cluster/binaries"
+	"github.com/killorder/killorder/test/e2e/image"
+	"github.com/killorder/killorder/test/e2e/isolate"
+	"github.com/killorder/killorder/test/e2e/node"
+	"github.com/killorder/killorder/test/integration/harness"
+)
+
+const (
+	mebibyte = 1 << 20
+	// hogImage is the image of all pods but the operator's.
+	hogImage = "localhost/killorder-e2e/memhog:1"
+	// operatorImage is the one that config/default names.
+	operatorImage = "ghcr.io/killorder/killorder:latest"
+	// kubepods is the limit of all pods together: what they take of this machine is bounded by it.
+	kubepods = 4096 * mebibyte
+)
+
+// evicting lets the kubelet evict long before the kernel kills, and killing never.
+var (
+	evicting = node.Memory{Limit: kubepods, Threshold: "700Mi"}
+	killing  = node.Memory{Limit: kubepods, Threshold: "0%"}
+)
+
+var (
+	// machine is the node, and told what its kubelet was told last of its memory.
+	machine *node.Node
+	told    = evicting
+	api     client.Client
+)
+
+func TestE2E(t *testing.T) {
+	if *seed == 0 {
+		*seed = rand.Uint64()
+	}
+	gomega.RegisterFailHandler(ginkgo.Fail)
+	ginkgo.RunSpecs(t, "e2e")
+}
+
+var _ = ginkgo.BeforeSuite(func(ctx ginkgo.SpecContext) {
+	say("random pods: -seed=%d", *seed)
+	log.SetLogger(ginkgo.GinkgoLogr)
+	programs, err := binaries.FindNode(ctx, binaries.Options{Root: harness.Root(), Progress: ginkgo.GinkgoWriter, Offline: true})
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	images := filepath.Join(isolate.Dir(), "images.tar")
+	gomega.Expect(image.Write(images,
+		image.Image{Name: node.PauseImage, Program: memhogProgram(), Entrypoint: "/pause"},
+		image.Image{Name: hogImage, Program: memhogProgram(), Entrypoint: "/memhog"},
+		image.Image{Name: operatorImage, Program: operatorProgram(), Entrypoint: "/manager", User: "65532:65532"},
+	)).To(gomega.Succeed())
+	logs := artifact("logs")
+	gomega.Expect(os.RemoveAll(logs)).To(gomega.Succeed())
+	machine, err = node.Start(ctx, node.Options{
+		Dir: isolate.Dir(), Logs: logs, Programs: programs, Images: images, Memory: told, Progress: progress{},
+	})
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	ginkgo.DeferCleanup(machine.Stop)
+	api = harness.Client(machine.Config)
+	prepare(ctx)
+	deploy(ctx)
+}, ginkgo.NodeTimeout(10*time.Minute))
+
+// configure gives the kubelet other figures, if it has not these already.
+func configure(ctx ginkgo.SpecContext, m node.Memory) {
+	ginkgo.GinkgoHelper()
+	if told == m {
+		return
+	}
+	gomega.Expect(machine.StartKubelet(ctx, m)).To(gomega.Succeed())
+	told = m
+}
+
+// progress shows what takes time as it happens: Ginkgo's own writer waits for the end of a spec.
+type progress struct{}
+
+func (progress) Write(p []byte) (int, error) { return os.Stdout.Write(p) }
+
+func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
