@@ -64,7 +64,7 @@ var _ = ginkgo.BeforeSuite(func(ctx ginkgo.SpecContext) {
 	)).To(gomega.Succeed())
 	logs := artifact("logs")
 	gomega.Expect(os.RemoveAll(logs)).To(gomega.Succeed())
-	machine, err = node.Start(ctx, node.Options{
+	machine, err = node.Start(ctx, &node.Options{
 		Dir: isolate.Dir(), Logs: logs, Programs: programs, Images: images, Memory: told, Progress: progress{},
 	})
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())

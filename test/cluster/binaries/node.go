@@ -25,17 +25,18 @@ var (
 	nodePrograms = []program{
 		{
 			name: "kubelet", module: "kubernetes", from: "k8s.io/kubernetes", pkg: "k8s.io/kubernetes/cmd/kubelet",
-			version: []string{componentVersion + "gitVersion"}, effort: "about 2 minutes on 2 cores",
+			version: []string{componentVersion + "gitVersion"}, effort: "about 5 minutes on 2 cores",
 		},
 		{
-			name: "kube-controller-manager", module: "kubernetes", from: "k8s.io/kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-controller-manager",
-			version: []string{componentVersion + "gitVersion"}, effort: "about 2 minutes on 2 cores",
+			name: "kube-controller-manager", module: "kubernetes", from: "k8s.io/kubernetes",
+			pkg:     "k8s.io/kubernetes/cmd/kube-controller-manager",
+			version: []string{componentVersion + "gitVersion"}, effort: "about a minute on 2 cores",
 		},
 		{
 			name: "kube-scheduler", module: "kubernetes", from: "k8s.io/kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-scheduler",
 			version: []string{componentVersion + "gitVersion"}, effort: "about a minute on 2 cores",
 		},
-		containerdProgram("containerd", "about 2 minutes on 2 cores"),
+		containerdProgram("containerd", "about a minute on 2 cores"),
 		containerdProgram("containerd-shim-runc-v2", "about 20 seconds"), containerdProgram("ctr", "about 20 seconds"),
 		cniPlugin("main/bridge"), cniPlugin("main/loopback"), cniPlugin("ipam/host-local"),
 	}

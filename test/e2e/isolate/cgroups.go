@@ -88,7 +88,7 @@ func delegate(groups ...string) error {
 		if err != nil {
 			return err
 		}
-		for _, controller := range strings.Fields(string(data)) {
+		for controller := range strings.FieldsSeq(string(data)) {
 			file := filepath.Join(group, "cgroup.subtree_control")
 			if err := os.WriteFile(file, []byte("+"+controller), 0o644); err != nil {
 				return fmt.Errorf("%s: %w", controller, err)

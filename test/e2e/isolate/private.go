@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 )
@@ -53,7 +52,7 @@ func Furnish() error {
 // standIns puts a copy of each setting in its place.
 func standIns() error {
 	for _, name := range tunables {
-		setting := filepath.Join("/proc/sys", name)
+		setting := "/proc/sys/" + name
 		value, err := os.ReadFile(setting)
 		if os.IsNotExist(err) {
 			continue
@@ -61,7 +60,7 @@ func standIns() error {
 		if err != nil {
 			return err
 		}
-		file := filepath.Join("/run", strings.ReplaceAll(name, "/", "-"))
+		file := "/run/" + strings.ReplaceAll(name, "/", "-")
 		if err := os.WriteFile(file, value, 0o644); err != nil {
 			return err
 		}

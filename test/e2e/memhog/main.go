@@ -31,7 +31,10 @@ func main() {
 			}
 		}()
 	}
-	for <-stop; ignoreTerm; <-stop {
+	for range stop {
+		if !ignoreTerm {
+			return
+		}
 	}
 }
 

@@ -24,7 +24,8 @@ func (n *Node) startMetricsServer(ctx context.Context) error {
 		"--kubeconfig="+kubeconfig, "--authentication-kubeconfig="+kubeconfig, "--authorization-kubeconfig="+kubeconfig,
 		"--bind-address=127.0.0.1", "--secure-port=4443", "--metric-resolution="+resolution.String(), "--kubelet-request-timeout=8s",
 		"--tls-cert-file="+n.path("metrics-server.crt"), "--tls-private-key-file="+n.path("metrics-server.key"),
-		"--kubelet-certificate-authority="+n.path("ca.crt"), "--kubelet-preferred-address-types=InternalIP", "--kubelet-use-node-status-port")
+		"--kubelet-certificate-authority="+n.path("ca.crt"), "--kubelet-preferred-address-types=InternalIP",
+		"--kubelet-use-node-status-port")
 	if err != nil {
 		return err
 	}

@@ -51,8 +51,8 @@ type Node struct {
 }
 
 // Start returns when the node is Ready and metrics are served. When it fails, what was started is stopped.
-func Start(ctx context.Context, options Options) (*Node, error) {
-	n := &Node{Options: options}
+func Start(ctx context.Context, options *Options) (*Node, error) {
+	n := &Node{Options: *options}
 	began := time.Now()
 	for _, dir := range []string{n.Dir, n.Logs} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {

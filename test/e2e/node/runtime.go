@@ -18,7 +18,7 @@ type Runtime struct {
 
 // Container is a running container as the runtime knows it.
 type Container struct {
-	ID, Namespace, Pod, PodUID, Name string
+	Namespace, Pod, Name string
 	// PID of its first process.
 	PID int
 	// OOMScoreAdj is what the kubelet asked for.
@@ -85,8 +85,7 @@ func (r *Runtime) inspect(ctx context.Context, c *runtimeapi.Container) (Contain
 		return Container{}, fmt.Errorf("container %s: %w", c.Id, err)
 	}
 	return Container{
-		ID: c.Id, Name: c.Metadata.Name,
-		Namespace: c.Labels["io.kubernetes.pod.namespace"], Pod: c.Labels["io.kubernetes.pod.name"], PodUID: c.Labels["io.kubernetes.pod.uid"],
+		Name: c.Metadata.Name, Pod: c.Labels["io.kubernetes.pod.name"], Namespace: c.Labels["io.kubernetes.pod.namespace"],
 		PID: info.PID, OOMScoreAdj: info.Config.Linux.Resources.OOMScoreAdj,
 	}, nil
 }
