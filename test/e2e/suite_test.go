@@ -32,7 +32,7 @@ const (
 
 // evicting lets the kubelet evict long before the kernel kills, and killing never.
 var (
-	evicting = node.Memory{Limit: kubepods, Threshold: "700Mi"}
+	evicting = node.Memory{Limit: kubepods, Threshold: "1400Mi"}
 	killing  = node.Memory{Limit: kubepods, Threshold: "0%"}
 )
 
