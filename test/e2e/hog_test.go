@@ -111,6 +111,7 @@ func remove(ctx ginkgo.SpecContext) {
 		var pods corev1.PodList
 		g.Expect(api.List(ctx, &pods, client.InNamespace(scenes))).To(gomega.Succeed())
 		g.Expect(pods.Items).To(gomega.BeEmpty())
+		operatorAvailable(ctx, g)
 		var n corev1.Node
 		g.Expect(api.Get(ctx, client.ObjectKey{Name: node.Name}, &n)).To(gomega.Succeed())
 		g.Expect(n.Spec.Taints).To(gomega.BeEmpty())

@@ -69,13 +69,25 @@ func deploy(ctx ginkgo.SpecContext) {
 	gomega.Expect(err).NotTo(gomega.HaveOccurred(), string(output))
 	began := time.Now()
 	gomega.Eventually(func(g gomega.Gomega) {
-		var d appsv1.Deployment
-		g.Expect(api.Get(ctx, client.ObjectKey{Namespace: system, Name: "killorder-manager"}, &d)).To(gomega.Succeed())
-		g.Expect(d.Status.AvailableReplicas).To(gomega.Equal(*d.Spec.Replicas), "available replicas")
+		operatorAvailable(ctx, g)
 		g.Expect(order(ctx).Status.EvictionOrder).NotTo(gomega.BeEmpty(), "an order of the node")
 	}).WithTimeout(3 * time.Minute).WithPolling(time.Second).Should(gomega.Succeed())
 	say("operator: all replicas available, and an order published, %.1f s after kubectl apply -k config/default", time.Since(began).Seconds())
 	showAll(ctx)
+}
+
+// operatorAvailable expects that all replicas run and never had to be started again.
+func operatorAvailable(ctx ginkgo.SpecContext, g gomega.Gomega) {
+	var d appsv1.Deployment
+	g.Expect(api.Get(ctx, client.ObjectKey{Namespace: system, Name: "killorder-manager"}, &d)).To(gomega.Succeed())
+	g.Expect(d.Status.AvailableReplicas).To(gomega.Equal(*d.Spec.Replicas), "available replicas of the operator")
+	var pods corev1.PodList
+	g.Expect(api.List(ctx, &pods, client.InNamespace(system))).To(gomega.Succeed())
+	for i := range pods.Items {
+		for _, s := range pods.Items[i].Status.ContainerStatuses {
+			g.Expect(s.RestartCount).To(gomega.BeZero(), "restarts of %s, last: %+v", pods.Items[i].Name, s.LastTerminationState.Terminated)
+		}
+	}
 }
 
 // showAll makes the orders longer than they are by default: a cut order cannot be compared.

@@ -74,7 +74,9 @@ func standIns() error {
 func network() error {
 	for _, args := range []string{
 		"link set lo up",
-		"link add " + Bridge + " type bridge",
+		// A bridge without a hardware address of its own takes the lowest of its ports', and changes it as pods come and
+		// go: other pods would send to the old one for a while.
+		"link add " + Bridge + " address 02:00:0a:58:00:01 type bridge",
 		"addr add " + NodeAddress + "/16 dev " + Bridge,
 		"addr add " + ServiceAddress + "/32 dev " + Bridge,
 		"link set " + Bridge + " up",
