@@ -1,8 +1,6 @@
 package audit
 
 import (
-	"fmt"
-	"math/rand/v2"
 	"os"
 	"regexp"
 	"slices"
@@ -12,8 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/killorder/killorder/internal/engine"
-	"github.com/killorder/killorder/internal/engine/evict"
-	"github.com/killorder/killorder/internal/engine/oom"
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/facts/factstest"
 )
@@ -102,7 +98,21 @@ func TestRules(t *testing.T) {
 			node(calm(), limited("a", giB, 4*giB, 1100*miB)), []string{"UsageAboveRequest a"},
 		},
 		"usage above a request by noise": {node(calm(), limited("a", giB, 4*giB, 1030*miB)), nil},
-		"no reading, no guess":           {node(calm(), limited("a", giB, 4*giB, facts.Unknown)), nil},
+		"usage above a request by a byte more than noise": {
+			node(calm(), limited("a", giB, 4*giB, giB+facts.Band(giB)+1)), []string{"UsageAboveRequest a"},
+		},
+		"no reading, no guess": {node(calm(), limited("a", giB, 4*giB, facts.Unknown)), nil},
+		"a negligible request, twice in use, but of little": {
+			node(calm(), limited("a", 10*miB, giB, 64*miB)), []string{"UsageAboveRequest a"},
+		},
+		"only the cpu of resources of the pod's own": {
+			node(calm(), limited("a", giB, giB, 100*miB).Edit(func(p *facts.Pod) { p.Limit, p.Request = 4*giB, 2*giB })), nil,
+		},
+		"a critical pod near its limit": {
+			node(calm(), guaranteedPod("c", giB, 960*miB).Critical().Priority(200000)), []string{"NearMemoryLimit c app"},
+		},
+		"a priority, Guaranteed, and first all the same": {node(guaranteedPod("c", giB, 100*miB).Priority(200000)), nil},
+		"just under near a limit":                        {node(calm(), limited("a", 900*miB, 1000*miB, 849*miB)), nil},
 		"no memory limit, of a sidecar too": {
 			node(calm(), factstest.Pod("a").QOS(facts.Burstable).
 				Container(container("proxy", facts.Sidecar, 100*miB, 0), 50*miB).
@@ -127,7 +137,9 @@ func TestRules(t *testing.T) {
 				"ShieldedCulprit pipeline", "CriticalNotGuaranteed payments", "CriticalWithoutPriority payments", "BestEffortPod payments",
 			},
 		},
-		"limits overcommitted": {node(calm(), limited("a", giB, 30*giB, 100*miB)), []string{"LimitsOvercommitted node"}},
+		"limits overcommitted":               {node(calm(), limited("a", giB, 30*giB, 100*miB)), []string{"LimitsOvercommitted node"}},
+		"limits just not overcommitted":      {node(calm(), limited("a", giB, 21*giB+512*miB, 100*miB)), nil},
+		"requests just not near allocatable": {node(guaranteedPod("a", 15*giB-15*giB/20, 100*miB)), nil},
 		"requests near allocatable": {
 			node(guaranteedPod("a", 14*giB+512*miB, 100*miB)), []string{"RequestsNearAllocatable node"},
 		},
@@ -164,6 +176,9 @@ func TestNodeRules(t *testing.T) {
 		"nothing for the system":             {config: config(func(c *facts.KubeletConfig) { c.SystemReserved = 0 }), want: []string{"NoSystemReserved node"}},
 		"no soft threshold":                  {config: config(func(c *facts.KubeletConfig) { c.EvictionSoft = facts.Threshold{} }), want: []string{"NoSoftEviction node"}},
 		"a threshold too small for the node": {capacity: 64 * giB, config: config(func(*facts.KubeletConfig) {}), want: []string{"TinyEvictionThreshold node"}},
+		"a threshold just large enough":      {capacity: 40 * giB, allocatable: 39 * giB, config: config(func(c *facts.KubeletConfig) { c.EvictionHard.Bytes = 40 * giB / 200 })},
+		"a threshold that is only assumed":   {capacity: 64 * giB, allocatable: 60 * giB},
+		"a small default, inferred":          {capacity: 64 * giB, allocatable: 64*giB - 100*miB, want: []string{"NoKubeReserved node", "NoSystemReserved node", "TinyEvictionThreshold node"}},
 		"swap nobody asked about":            {swap: giB, want: []string{"SwapSurprise node"}},
 		"swap the kubelet does not use":      {swap: giB, config: config(func(*facts.KubeletConfig) {})},
 		"defaults dropped": {config: config(func(c *facts.KubeletConfig) {
@@ -181,52 +196,6 @@ func TestNodeRules(t *testing.T) {
 	}
 }
 
-// What a fix promises comes true when the pod is as it says.
-func TestFixesMoveTheRanksAsTheySay(t *testing.T) {
-	n := node(
-		factstest.Pod("payments").Running(0, 200*miB).Critical(),
-		limited("pipeline", 8*giB, 12*giB, 8*giB).Growth(6*giB),
-		limited("a", 100*miB, giB, 300*miB), limited("b", giB, 2*giB, 900*miB), guaranteedPod("c", giB, 300*miB))
-	findings := find(n, factstest.Policy(), &Memory{})
-	fixes := map[string]func(*facts.Pod){
-		"CriticalNotGuaranteed payments":   guaranteed(256 * miB),
-		"CriticalWithoutPriority payments": prioritized(100000),
-		"BestEffortPod payments":           requesting(256 * miB),
-		"UsageAboveRequest a":              requesting(384 * miB),
-	}
-	move := regexp.MustCompile(`(eviction|OOM) rank (\d+) -> (\d+|last)`)
-	for _, f := range findings {
-		change := fixes[f.Rule+" "+nameOf(f)]
-		if change == nil {
-			continue
-		}
-		delete(fixes, f.Rule+" "+nameOf(f))
-		moves := move.FindAllStringSubmatch(f.Fix, -1)
-		if len(moves) == 0 {
-			t.Errorf("%s %s: %q moves nothing", f.Rule, f.Pod.Name, f.Fix)
-		}
-		changed := *n
-		changed.Pods = slices.Clone(n.Pods)
-		for i := range changed.Pods {
-			if changed.Pods[i].UID == f.Pod.UID {
-				pod := *changed.Pods[i].Pod
-				pod.Containers = slices.Clone(pod.Containers)
-				change(&pod)
-				changed.Pods[i].Pod = &pod
-			}
-		}
-		v := engine.Evaluate(&changed, factstest.Policy(), factstest.Now)
-		for _, m := range moves {
-			if got := rankIn(&v, m[1], f.Pod.UID); m[3] != "last" && fmt.Sprint(got) != m[3] {
-				t.Errorf("%s %s: %q, but the rank is %d", f.Rule, f.Pod.Name, f.Fix, got)
-			}
-		}
-	}
-	for left := range fixes {
-		t.Errorf("%s was not found", left)
-	}
-}
-
 func nameOf(f engine.Finding) string {
 	if f.Pod == nil {
 		return ""
@@ -234,31 +203,49 @@ func nameOf(f engine.Finding) string {
 	return f.Pod.Name
 }
 
-func rankIn(v *engine.Verdict, order, uid string) int {
-	if order == "OOM" {
-		return slices.IndexFunc(v.OOM, func(k oom.Victim) bool { return k.PodState.UID == uid }) + 1
+// What is worse than its rule's severity says so, and comes first.
+func TestSeverities(t *testing.T) {
+	calm := guaranteedPod("calm", giB, 100*miB)
+	for name, tc := range map[string]struct {
+		node *facts.Node
+		rule string
+		want engine.Severity
+	}{
+		"near a limit":                   {node(calm, limited("a", giB, giB+100*miB, 960*miB)), "NearMemoryLimit", engine.Warning},
+		"critical and near a limit":      {node(calm, guaranteedPod("c", giB, 960*miB).Critical().Priority(200000)), "NearMemoryLimit", engine.Critical},
+		"limits three times allocatable": {node(calm, limited("a", giB, 44*giB, 100*miB)), "LimitsOvercommitted", engine.Info},
+		"limits above that":              {node(calm, limited("a", giB, 44*giB+1, 100*miB)), "LimitsOvercommitted", engine.Warning},
+	} {
+		t.Run(name, func(t *testing.T) {
+			findings := find(tc.node, factstest.Policy(), &Memory{})
+			if findings[0].Rule != tc.rule || findings[0].Severity != tc.want {
+				t.Errorf("%+v", findings)
+			}
+		})
 	}
-	return slices.IndexFunc(v.Eviction, func(k evict.Victim) bool { return k.PodState.UID == uid }) + 1
 }
 
-// The culprit of the story, with the request that its fix names, is whom the kernel takes first.
-func TestShieldedCulpritsFixMakesItFirst(t *testing.T) {
-	n := node(factstest.Pod("payments").Running(0, 200*miB).Critical(), limited("pipeline", 8*giB, 12*giB, 8*giB).Growth(6*giB))
-	findings := find(n, factstest.Policy(), &Memory{})
-	if findings[0].Rule != "ShieldedCulprit" || findings[0].Fix != "requests.memory 7936Mi: eviction rank 2 -> 1, OOM rank 2 -> 1." {
-		t.Errorf("%+v", findings[0])
-	}
-}
-
-func TestTenReplicasAreOneFinding(t *testing.T) {
-	var pods []*factstest.PodBuilder
-	for i := range 10 {
-		pods = append(pods, factstest.Pod(fmt.Sprintf("web-%d", i)).Running(0, 200*miB).
-			Edit(func(p *facts.Pod) { p.Workload = facts.Workload{Kind: "Deployment", Name: "web"} }))
-	}
-	findings := find(node(pods...), factstest.Policy(), &Memory{})
-	if len(findings) != 1 || findings[0].Count != 10 || !strings.HasPrefix(findings[0].Message, "10 pods here. BestEffort") {
+// Where nothing is known of the threshold, what the policy assumes is not the node's fault.
+func TestAnAssumedThresholdIsNoFinding(t *testing.T) {
+	p := factstest.Policy()
+	p.AssumedEvictionHard = facts.Threshold{}
+	if findings := find(node(guaranteedPod("calm", giB, 100*miB)), p, &Memory{}); len(findings) != 0 {
 		t.Errorf("%+v", findings)
+	}
+}
+
+// Of a node without the Linux kernel's rules, nothing is said about the kernel, nor inferred about its kubelet.
+func TestNodesThatAreNotLinux(t *testing.T) {
+	n := node(factstest.Pod("be").Running(0, 200*miB), limited("web", 32*miB, giB, 400*miB))
+	n.Linux, n.NotLinux, n.Allocatable = false, "the operating system is windows", n.Capacity
+	want := []string{"UsageAboveRequest web", "BestEffortPod be"}
+	if d := cmp.Diff(want, found(n)); d != "" {
+		t.Errorf("findings (-want +got):\n%s", d)
+	}
+	for _, f := range find(n, factstest.Policy(), &Memory{}) {
+		if text := f.Message + f.Fix; strings.Contains(text, "kernel") || strings.Contains(strings.ToLower(text), "oom") {
+			t.Errorf("%s: %s %s", f.Rule, f.Message, f.Fix)
+		}
 	}
 }
 
@@ -268,32 +255,6 @@ func TestDisabledFindingsAreNot(t *testing.T) {
 	if findings := find(node(factstest.Pod("be").Running(0, 200*miB)), p, &Memory{}); len(findings) != 0 {
 		t.Errorf("%+v", findings)
 	}
-}
-
-func TestNoiseChangesNoFinding(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 4))
-	noisy := func() *facts.Node {
-		noise := func(level int64) int64 { return level + r.Int64N(facts.Band(level)*4/5) - facts.Band(level)*2/5 }
-		return node(
-			factstest.Pod("payments").Running(0, noise(200*miB)).Critical(),
-			limited("pipeline", 8*giB, 12*giB, noise(8*giB)).Growth(6*giB),
-			limited("edge", 300*miB, giB, noise(300*miB+8*miB)), limited("full", giB, giB, noise(875*miB)))
-	}
-	memory := &Memory{}
-	first := find(noisy(), factstest.Policy(), memory)
-	for i := range 1000 {
-		now := find(noisy(), factstest.Policy(), memory)
-		if d := cmp.Diff(texts(first), texts(now)); d != "" {
-			t.Fatalf("tick %d:\n%s", i, d)
-		}
-	}
-}
-
-func texts(findings []engine.Finding) (list []string) {
-	for _, f := range findings {
-		list = append(list, f.Rule+" "+nameOf(f)+": "+f.Message+" "+f.Fix)
-	}
-	return list
 }
 
 // Whatever a node is like, texts keep their bound, findings come worst first, and nothing panics.

@@ -8,17 +8,21 @@ import (
 
 // bestEffortPod: a production pod without any request or limit has oom_score_adj 1000 and exceeds its request with
 // the first byte.
-func bestEffortPod(c *audit, p *facts.PodState) []hit {
-	if p.QOS != facts.BestEffort || !p.Production || p.Exempt {
-		return nil
+func bestEffortPod(c *audit, p *facts.PodState) {
+	if p.QOS == facts.BestEffort && p.Production && !p.Exempt {
+		c.foundIn(p, max(p.WorkingSet, 0))
 	}
-	used, known := usage(p)
-	return c.one(hit{pod: p, figures: [2]int64{max(used, 0)}, text: func() (string, string) {
-		message := "BestEffort: nothing is requested, so oom_score_adj is 1000 and any usage exceeds the request."
-		if !known {
-			return message, "Set requests.memory to what it uses."
-		}
-		request := suggest(used)
-		return message, c.fixed(p, fmt.Sprintf("requests.memory %s (it uses %s)", amount(request), amount(used)), requesting(request))
-	}})
+}
+
+func bestEffortPodText(c *audit, h *hit) text {
+	message := "BestEffort: nothing is requested, so oom_score_adj is 1000 and any usage exceeds the request."
+	if c.v.NoOOM != "" {
+		message = "BestEffort: nothing is requested, so any usage exceeds the request."
+	}
+	used, known := usage(h.pod)
+	if !known {
+		return text{message: message, fix: "Set requests.memory to what it uses."}
+	}
+	fix, ch := requestFor(h.pod, suggest(used))
+	return c.fixed(h.pod, message, fmt.Sprintf("%s (it uses %s)", fix, amount(used)), ch)
 }

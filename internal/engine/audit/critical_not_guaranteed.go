@@ -7,19 +7,21 @@ import (
 )
 
 // criticalNotGuaranteed: a critical workload that is not Guaranteed is a candidate like any other.
-func criticalNotGuaranteed(c *audit, p *facts.PodState) []hit {
-	if !p.Critical || p.QOS == facts.Guaranteed || p.NodeCritical {
-		return nil
+func criticalNotGuaranteed(c *audit, p *facts.PodState) {
+	if p.Critical && p.QOS != facts.Guaranteed && !p.NodeCritical {
+		c.foundIn(p, max(p.WorkingSet, 0))
 	}
+}
+
+func criticalNotGuaranteedText(c *audit, h *hit) text {
+	p := h.pod
 	used, known := usage(p)
-	return c.one(hit{pod: p, figures: [2]int64{max(used, 0)}, text: func() (string, string) {
-		message := fmt.Sprintf("Critical, but %s: it requests %s.", p.QOS, amount(p.Request))
-		if !known {
-			return message, "Set requests equal to limits, memory and cpu, in every container."
+	if !known {
+		return text{
+			message: fmt.Sprintf("Critical, but %s: it requests %s.", p.QOS, amount(p.Request)),
+			fix:     "Set requests equal to limits, memory and cpu, in every container.",
 		}
-		message = fmt.Sprintf("Critical, but %s: it requests %s and uses %s.", p.QOS, amount(p.Request), amount(used))
-		request := max(suggest(used), p.Request)
-		fix := fmt.Sprintf("requests.memory %s, limits equal, cpu too (Guaranteed)", amount(request))
-		return message, c.fixed(p, fix, guaranteed(request))
-	}})
+	}
+	message := fmt.Sprintf("Critical, but %s: it requests %s and uses %s.", p.QOS, amount(p.Request), amount(used))
+	return c.guaranteedWith(p, message, max(suggest(used), p.Request))
 }

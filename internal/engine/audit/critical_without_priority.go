@@ -7,13 +7,14 @@ import (
 )
 
 // criticalWithoutPriority: the kubelet takes lower priorities first, and nothing tells it that this pod matters.
-func criticalWithoutPriority(c *audit, p *facts.PodState) []hit {
-	if !p.Critical || p.Priority >= c.p.MinPriority || p.Exempt {
-		return nil
+func criticalWithoutPriority(c *audit, p *facts.PodState) {
+	if p.Critical && p.Priority < c.p.MinPriority && !p.Exempt {
+		c.found(&hit{pod: p, container: none, settings: [2]int64{int64(c.p.MinPriority)}})
 	}
-	return c.one(hit{pod: p, text: func() (string, string) {
-		message := fmt.Sprintf("Critical, but its priority is %d: the kubelet evicts it among ordinary pods.", p.Priority)
-		fix := fmt.Sprintf("A PriorityClass of value %d or more", c.p.MinPriority)
-		return message, c.fixed(p, fix, prioritized(c.p.MinPriority))
-	}})
+}
+
+func criticalWithoutPriorityText(c *audit, h *hit) text {
+	return c.fixed(h.pod,
+		fmt.Sprintf("Critical, but its priority is %d: the kubelet evicts it among ordinary pods.", h.pod.Priority),
+		fmt.Sprintf("A PriorityClass of value %d or more", c.p.MinPriority), prioritized(c.p.MinPriority))
 }

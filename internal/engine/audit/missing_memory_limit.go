@@ -7,27 +7,27 @@ import (
 )
 
 // missingMemoryLimit: without a limit, a leak is the node's problem. BestEffort pods have a finding of their own.
-func missingMemoryLimit(_ *audit, p *facts.PodState) (hits []hit) {
+func missingMemoryLimit(c *audit, p *facts.PodState) {
 	if p.QOS == facts.BestEffort || !p.Production || p.Exempt || p.Limit > 0 {
-		return nil
+		return
 	}
 	for i := range p.Containers {
 		k := &p.Containers[i]
-		if k.Limit > 0 || k.Kind == facts.Init || k.Kind == facts.Ephemeral {
-			continue
+		if k.Limit == 0 && (k.Kind == facts.Regular || k.Kind == facts.Sidecar) {
+			c.found(&hit{pod: p, container: i, readings: [2]int64{max(containerUsage(p, i), 0)}})
 		}
-		used := facts.Unknown
-		if p.Usage != nil {
-			used = p.Usage[i].WorkingSet
-		}
-		hits = append(hits, hit{pod: p, container: k.Name, figures: [2]int64{max(used, 0)}, text: func() (string, string) {
-			message := fmt.Sprintf("%s has no memory limit: what it leaks is taken from the node.", k.Name)
-			if used == facts.Unknown {
-				return message, "Set limits.memory above its peak."
-			}
-			limit := suggest(max(2*used, k.Request))
-			return message, fmt.Sprintf("limits.memory %s, twice what it uses, or above its known peak.", amount(limit))
-		}})
 	}
-	return hits
+}
+
+func missingMemoryLimitText(_ *audit, h *hit) text {
+	k, used := &h.pod.Containers[h.container], containerUsage(h.pod, h.container)
+	message := fmt.Sprintf("%s has no memory limit: what it leaks is taken from the node.", short(k.Name))
+	if used == facts.Unknown {
+		return text{message: message, fix: "Set limits.memory above its peak."}
+	}
+	limit := suggest(max(2*used, k.Request))
+	return text{
+		message: message,
+		fix:     fmt.Sprintf("limits.memory %s, twice what it uses, or above its known peak.", amount(limit)),
+	}
 }

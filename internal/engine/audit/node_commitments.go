@@ -8,19 +8,25 @@ import (
 )
 
 // limitsOvercommitted: if everybody used what the limits allow, the node could not give it.
-func limitsOvercommitted(c *audit) []hit {
+func limitsOvercommitted(c *audit) {
 	limits, base := sumOfLimits(c.v.Node), c.v.Node.Allocatable
-	if base <= 0 || limits < base/2*3 {
-		return nil
+	if base <= 0 || limits <= base+base/2 {
+		return
 	}
-	h := hit{text: func() (string, string) {
-		return fmt.Sprintf("Memory limits add up to %s, %d%% of allocatable.", amount(limits), int64(float64(limits)/float64(base)*100)),
-			"Bring limits nearer to requests, those of pods that grow first."
-	}}
+	h := hit{container: none, settings: [2]int64{limits}}
 	if limits > 3*base {
-		h.severity = new(engine.Warning)
+		c.foundAs(engine.Warning, &h)
+	} else {
+		c.found(&h)
 	}
-	return []hit{h}
+}
+
+func limitsOvercommittedText(c *audit, h *hit) text {
+	limits, base := h.settings[0], c.v.Node.Allocatable
+	return text{
+		message: fmt.Sprintf("Memory limits add up to %s, %d%% of allocatable.", amount(limits), int64(float64(limits)/float64(base)*100)),
+		fix:     "Bring limits nearer to requests, those of pods that grow first.",
+	}
 }
 
 func sumOfLimits(n *facts.Node) (sum int64) {
@@ -40,25 +46,32 @@ func sumOfLimits(n *facts.Node) (sum int64) {
 }
 
 // requestsNearAllocatable: what is requested is all there is, so any usage above a request is a neighbour's loss.
-func requestsNearAllocatable(c *audit) []hit {
+func requestsNearAllocatable(c *audit) {
 	requested, base := c.v.Memory.Requested, c.v.Node.Allocatable
-	if base <= 0 || requested < base/20*19 {
-		return nil
+	if base > 0 && requested > base-base/20 {
+		c.foundInNode(requested)
 	}
-	return c.one(hit{text: func() (string, string) {
-		return fmt.Sprintf("Pods request %s of %s allocatable: usage above a request has nowhere to go.", amount(requested), amount(base)),
-			"Spread the pods, or lower requests that are far above usage."
-	}})
+}
+
+func requestsNearAllocatableText(c *audit, h *hit) text {
+	return text{
+		message: fmt.Sprintf("Pods request %s of %s allocatable: usage above a request has nowhere to go.",
+			amount(h.settings[0]), amount(c.v.Node.Allocatable)),
+		fix: "Spread the pods, or lower requests that are far above usage.",
+	}
 }
 
 // swapSurprise: eviction does not see swap, and the kernel counts it.
-func swapSurprise(c *audit) []hit {
+func swapSurprise(c *audit) {
 	n := c.v.Node
-	if n.Usage.SwapCapacity == 0 || (n.Config != nil && !n.Config.LimitedSwap) {
-		return nil
+	if n.Usage.SwapCapacity > 0 && (n.Config == nil || n.Config.LimitedSwap) {
+		c.foundInNode(n.Usage.SwapCapacity)
 	}
-	return c.one(hit{text: func() (string, string) {
-		return fmt.Sprintf("The node has %s of swap: the kubelet ranks without it, the kernel with it.", amount(n.Usage.SwapCapacity)),
-			"Know that only Burstable pods swap (LimitedSwap), and watch their latency."
-	}})
+}
+
+func swapSurpriseText(_ *audit, h *hit) text {
+	return text{
+		message: fmt.Sprintf("The node has %s of swap: the kubelet ranks without it, the kernel with it.", amount(h.settings[0])),
+		fix:     "Know that only Burstable pods swap (LimitedSwap), and watch their latency.",
+	}
 }

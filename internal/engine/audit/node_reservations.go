@@ -3,41 +3,55 @@ package audit
 import "fmt"
 
 // defaultThreshold is what allocatable leaves out where nothing is reserved: the kubelet's default hard threshold.
-const defaultThreshold = 100 << 20
+const defaultThreshold = 100 * mi
 
-// nothingReserved reports whether it is known that nothing is set aside, and says so where it is inferred.
-func nothingReserved(c *audit, exact func() int64) (nothing bool, how string) {
+// inferable reports whether the Node object says something about a kubelet's configuration that is not known, and what
+// allocatable leaves out of the node's memory, in bytes.
+func (c *audit) inferable() (leftOut int64, ok bool) {
 	n := c.v.Node
-	if n.Config != nil {
-		return exact() == 0, ""
+	return n.Capacity - n.Hugepages - n.Allocatable, n.Config == nil && n.Capacity > 0 && n.Allocatable > 0
+}
+
+// nothingReserved reports whether nothing is set aside where allocatable leaves out the default threshold only.
+func (c *audit) nothingReserved() bool {
+	leftOut, ok := c.inferable()
+	return ok && leftOut == defaultThreshold
+}
+
+// inferredReservation says where a reservation is not read, but inferred.
+func (c *audit) inferredReservation() string {
+	if c.v.Node.Config != nil {
+		return ""
 	}
-	known := n.Capacity > 0 && n.Allocatable > 0
-	return known && n.Capacity-n.Hugepages-n.Allocatable == defaultThreshold,
-		" (inferred: allocatable leaves out the default threshold only)"
+	return " (inferred: allocatable leaves out the default threshold only)"
 }
 
 // noKubeReserved: nothing is kept for kubelet and runtime, so pods may be given memory that these need.
-func noKubeReserved(c *audit) []hit {
-	nothing, how := nothingReserved(c, func() int64 { return c.v.Node.Config.KubeReserved })
-	if !nothing {
-		return nil
+func noKubeReserved(c *audit) {
+	if k := c.v.Node.Config; (k != nil && k.KubeReserved == 0) || c.nothingReserved() {
+		c.foundInNode()
 	}
-	return c.one(hit{text: func() (string, string) {
-		return "No memory is reserved for kubelet and container runtime" + how + ".",
-			fmt.Sprintf("kubeReserved.memory %s in the kubelet's configuration.", amount(c.reservation()))
-	}})
+}
+
+func noKubeReservedText(c *audit, _ *hit) text {
+	return text{
+		message: "No memory is reserved for kubelet and container runtime" + c.inferredReservation() + ".",
+		fix:     fmt.Sprintf("kubeReserved.memory %s in the kubelet's configuration.", amount(c.reservation())),
+	}
 }
 
 // noSystemReserved: nothing is kept for the operating system.
-func noSystemReserved(c *audit) []hit {
-	nothing, how := nothingReserved(c, func() int64 { return c.v.Node.Config.SystemReserved })
-	if !nothing {
-		return nil
+func noSystemReserved(c *audit) {
+	if k := c.v.Node.Config; (k != nil && k.SystemReserved == 0) || c.nothingReserved() {
+		c.foundInNode()
 	}
-	return c.one(hit{text: func() (string, string) {
-		return "No memory is reserved for the operating system" + how + ".",
-			fmt.Sprintf("systemReserved.memory %s in the kubelet's configuration.", amount(c.reservation()))
-	}})
+}
+
+func noSystemReservedText(c *audit, _ *hit) text {
+	return text{
+		message: "No memory is reserved for the operating system" + c.inferredReservation() + ".",
+		fix:     fmt.Sprintf("systemReserved.memory %s in the kubelet's configuration.", amount(c.reservation())),
+	}
 }
 
 // reservation to suggest: 2% of the node, at least 256Mi, in round numbers.

@@ -6,54 +6,77 @@ import (
 	"github.com/killorder/killorder/internal/engine"
 )
 
-// noMemoryEvictionThreshold: the kubelet never evicts for memory, and the kernel is the only killer left.
-func noMemoryEvictionThreshold(c *audit) []hit {
-	if c.v.Memory.ThresholdSource != engine.NoThreshold {
-		return nil
+// noMemoryEvictionThreshold: the kubelet never evicts for memory, and the kernel is the only killer left. What the
+// policy assumes where nothing is known is no finding. On nodes that are not Linux nothing is inferred from all being
+// allocatable: virtual kubelets have no threshold to set.
+func noMemoryEvictionThreshold(c *audit) {
+	leftOut, inferable := c.inferable()
+	known := c.v.Node.Config != nil || (inferable && c.v.Node.Linux && leftOut == 0)
+	if c.v.Memory.ThresholdSource == engine.NoThreshold && known {
+		c.foundInNode()
 	}
-	return c.one(hit{text: func() (string, string) {
-		how := " (inferred: all capacity is allocatable)"
-		if c.v.Node.Config != nil {
-			how = ""
-		}
-		return "There is no hard eviction threshold for memory" + how + ": only the kernel acts, at the very end.",
-			fmt.Sprintf("evictionHard memory.available %s in the kubelet's configuration.", amount(c.threshold()))
-	}})
+}
+
+func noMemoryEvictionThresholdText(c *audit, _ *hit) text {
+	how := " (inferred: all capacity is allocatable)"
+	if c.v.Node.Config != nil {
+		how = ""
+	}
+	return text{
+		message: "There is no hard eviction threshold for memory" + how + ": only the kernel acts, at the very end.",
+		fix:     fmt.Sprintf("evictionHard memory.available %s in the kubelet's configuration.", amount(c.threshold())),
+	}
 }
 
 // evictionDefaultsDropped: setting any hard threshold drops the defaults of those not named, memory's too.
-func evictionDefaultsDropped(c *audit) []hit {
-	if c.v.Node.Config == nil || !c.v.Node.Config.DefaultsDropped {
-		return nil
+func evictionDefaultsDropped(c *audit) {
+	if k := c.v.Node.Config; k != nil && k.DefaultsDropped {
+		c.foundInNode()
 	}
-	return c.one(hit{text: func() (string, string) {
-		return "evictionHard is set without memory.available: that drops the default of 100Mi.",
-			fmt.Sprintf("Add memory.available: %s to evictionHard, or set mergeDefaultEvictionSettings: true.", amount(c.threshold()))
-	}})
 }
 
-// tinyEvictionThreshold: with so little left, the kernel is likely to act before the kubelet's next look.
-func tinyEvictionThreshold(c *audit) []hit {
-	m := &c.v.Memory
-	if m.ThresholdSource == engine.NoThreshold || m.Threshold*200 >= c.v.Node.Capacity {
-		return nil
+func evictionDefaultsDroppedText(c *audit, _ *hit) text {
+	return text{
+		message: "evictionHard is set without memory.available: that drops the default of 100Mi.",
+		fix:     fmt.Sprintf("Add memory.available: %s to evictionHard, or set mergeDefaultEvictionSettings: true.", amount(c.threshold())),
 	}
-	return c.one(hit{text: func() (string, string) {
-		return fmt.Sprintf("The eviction threshold of %s is under 0.5%% of %s: the kernel may act before the kubelet looks.",
-				amount(m.Threshold), amount(c.v.Node.Capacity)),
-			fmt.Sprintf("evictionHard memory.available %s.", amount(c.threshold()))
-	}})
+}
+
+// tinyEvictionThreshold: with so little left, the kernel is likely to act before the kubelet's next look. A threshold
+// that is only assumed is not judged.
+func tinyEvictionThreshold(c *audit) {
+	m := &c.v.Memory
+	known := m.ThresholdSource == engine.KubeletThreshold || m.ThresholdSource == engine.InferredThreshold
+	if known && m.Threshold < c.v.Node.Capacity/200 {
+		c.foundInNode(int64(m.ThresholdSource))
+	}
+}
+
+func tinyEvictionThresholdText(c *audit, _ *hit) text {
+	how := ""
+	if c.v.Memory.ThresholdSource == engine.InferredThreshold {
+		how = " (inferred)"
+	}
+	return text{
+		message: fmt.Sprintf("The eviction threshold of %s%s is under 0.5%% of %s: the kernel may act before the kubelet looks.",
+			amount(c.v.Memory.Threshold), how, amount(c.v.Node.Capacity)),
+		fix: fmt.Sprintf("evictionHard memory.available %s.", amount(c.threshold())),
+	}
 }
 
 // noSoftEviction: pods are evicted with a second's grace only, never in good order.
-func noSoftEviction(c *audit) []hit {
-	if c.v.Node.Config == nil || c.v.Node.Config.EvictionSoft.Set || c.v.Memory.ThresholdSource == engine.NoThreshold {
-		return nil
+func noSoftEviction(c *audit) {
+	if k := c.v.Node.Config; k != nil && !k.EvictionSoft.Set && c.v.Memory.ThresholdSource != engine.NoThreshold {
+		c.foundInNode()
 	}
-	return c.one(hit{text: func() (string, string) {
-		return "There is no soft eviction threshold: every eviction is a hard one, with one second of grace.",
-			fmt.Sprintf("evictionSoft memory.available %s with evictionSoftGracePeriod 1m30s.", amount(2*c.threshold()))
-	}})
+}
+
+func noSoftEvictionText(c *audit, _ *hit) text {
+	soft := max(2*c.threshold(), round(c.v.Memory.Threshold+c.threshold())) // above the hard one, whatever that is
+	return text{
+		message: "There is no soft eviction threshold: every eviction is a hard one, with one second of grace.",
+		fix:     fmt.Sprintf("evictionSoft memory.available %s with evictionSoftGracePeriod 1m30s.", amount(soft)),
+	}
 }
 
 // threshold to suggest: 1% of the node, at least 100Mi, in round numbers.

@@ -14,25 +14,28 @@ type ranks struct {
 	lastOOM       bool
 }
 
-// ranksIf are the ranks of a pod if its workload's pods on the node were changed so.
-func (c *audit) ranksIf(p *facts.PodState, change func(*facts.Pod)) ranks {
-	workload := func(q *facts.PodState) bool {
-		return q.UID == p.UID || (p.Workload != (facts.Workload{}) && q.Namespace == p.Namespace && q.Workload == p.Workload)
+// ranksIf are the ranks of a pod if its workload's pods on the node were changed so; nil changes nothing.
+func (c *audit) ranksIf(p *facts.PodState, ch change) ranks {
+	changed := func(q *facts.PodState) *facts.PodState { return changedLike(p, q, ch) }
+	r := ranks{eviction: c.evictionRank(p, changed)}
+	r.oom, r.lastOOM = c.oomRank(p, changed)
+	return r
+}
+
+// changedLike is q as it would be if p's workload were changed so.
+func changedLike(p, q *facts.PodState, ch change) *facts.PodState {
+	same := q.Pod == p.Pod || (p.Workload != (facts.Workload{}) && q.Namespace == p.Namespace && q.Workload == p.Workload)
+	if ch == nil || !same {
+		return q
 	}
-	changed := func(q *facts.PodState) *facts.PodState {
-		if change == nil || !workload(q) {
-			return q
-		}
-		pod, state := *q.Pod, *q
-		pod.Containers = slices.Clone(pod.Containers)
-		for i := range pod.Containers {
-			pod.Containers[i].AtStart = nil // a changed pod is a new one
-		}
-		change(&pod)
-		state.Pod = &pod
-		return &state
+	pod, state := *q.Pod, *q
+	pod.Containers = slices.Clone(pod.Containers)
+	for i := range pod.Containers {
+		pod.Containers[i].AtStart = nil // a changed pod is a new one
 	}
-	return ranks{eviction: c.evictionRank(p, changed)}.withOOM(c, p, changed)
+	ch(&pod)
+	state.Pod = &pod
+	return &state
 }
 
 func (c *audit) evictionRank(p *facts.PodState, changed func(*facts.PodState) *facts.PodState) int {
@@ -42,7 +45,7 @@ func (c *audit) evictionRank(p *facts.PodState, changed func(*facts.PodState) *f
 	self, rank := evict.Of(changed(p), c.v.Node.SandboxStats), 1
 	for i := range c.v.Eviction {
 		if q := c.v.Eviction[i].PodState; q != p {
-			if other := evict.Of(changed(q), c.v.Node.SandboxStats); evict.Compare(&other, &self) < 0 {
+			if other := evict.Of(changed(q), c.v.Node.SandboxStats); evictedBefore(&other, &self) {
 				rank++
 			}
 		}
@@ -50,33 +53,43 @@ func (c *audit) evictionRank(p *facts.PodState, changed func(*facts.PodState) *f
 	return rank
 }
 
-// withOOM adds the rank of the pod's likeliest container.
-func (r ranks) withOOM(c *audit, p *facts.PodState, changed func(*facts.PodState) *facts.PodState) ranks {
-	best, found := int64(0), false
-	limit := c.v.Memory.OOMLimit
-	mine := changed(p)
-	for i := range mine.Containers {
-		if k, err := oom.Of(mine, i, c.v.Node.Capacity, limit); err == nil && mine.Containers[i].Running && (!found || k.Badness > best) {
-			best, found = k.Badness, true
-		}
+// evictedBefore reports whether the kubelet puts a before b; ties share a rank.
+func evictedBefore(a, b *evict.Victim) bool { return evict.Compare(a, b) < 0 }
+
+// oomRank is the rank of the pod's likeliest container, and whether it comes after those of all other pods.
+func (c *audit) oomRank(p *facts.PodState, changed func(*facts.PodState) *facts.PodState) (rank int, last bool) {
+	best := c.likeliest(changed(p), func(*facts.Container) bool { return true })
+	if best == nil || len(c.v.OOM) == 0 {
+		return 0, false
 	}
-	if !found || len(c.v.OOM) == 0 {
-		return r
-	}
-	r.oom, r.lastOOM = 1, true
+	rank, last = 1, true
 	for i := range c.v.OOM {
 		k := &c.v.OOM[i]
 		if k.PodState == p {
 			continue
 		}
-		other, err := oom.Of(changed(k.PodState), k.Container, c.v.Node.Capacity, limit)
+		other, err := oom.Of(changed(k.PodState), k.Container, c.v.Node.Capacity, c.v.Memory.OOMLimit)
 		switch {
 		case err != nil:
-		case other.Badness > best:
-			r.oom++
+		case other.Badness > best.Badness:
+			rank++
 		default:
-			r.lastOOM = false
+			last = false
 		}
 	}
-	return r
+	return rank, last
+}
+
+// likeliest is the pod's running container that the kernel would take first of those that count, nil if there is none.
+func (c *audit) likeliest(p *facts.PodState, counts func(*facts.Container) bool) (best *oom.Victim) {
+	for i := range p.Containers {
+		if k := &p.Containers[i]; !k.Running || !counts(k) {
+			continue
+		}
+		v, err := oom.Of(p, i, c.v.Node.Capacity, c.v.Memory.OOMLimit)
+		if err == nil && (best == nil || oom.Compare(&v, best) < 0) {
+			best = &v
+		}
+	}
+	return best
 }

@@ -8,40 +8,40 @@ import (
 )
 
 // shieldedCulprit: the pod that grows requests so much that the kernel takes a smaller one in its place.
-func shieldedCulprit(c *audit, p *facts.PodState) []hit {
-	culprit := &c.v.Culprit
-	if culprit.PodState == nil || culprit.UID != p.UID || culprit.Name != p.Name || !culprit.Grew || len(c.v.OOM) == 0 {
-		return nil
+func shieldedCulprit(c *audit, p *facts.PodState) {
+	if c.v.Culprit.PodState != p || !c.v.Culprit.Grew || len(c.v.OOM) == 0 {
+		return
 	}
-	first := &c.v.OOM[0]
-	if first.PodState.UID == p.UID {
-		return nil
+	first, own := &c.v.OOM[0], c.firstOf(p)
+	if own == nil || first.PodState == p || own.Adj >= first.Adj || !c.over(p, none, own.Usage, first.Usage) {
+		return
 	}
-	for i := range c.v.OOM {
-		k := &c.v.OOM[i]
-		if k.PodState.UID != p.UID {
-			continue
-		}
-		if k.Adj >= first.Adj || !c.over("ShieldedCulprit", p, "", k.Usage, first.Usage) {
-			return nil
-		}
-		return c.one(hit{pod: p, figures: [2]int64{k.Usage, first.Usage}, text: func() (string, string) {
-			return fmt.Sprintf("It grows (%s), but its request of %s shields it (oom_score_adj %d): %s with %s dies first.",
-				amount(k.Usage), amount(p.Request), k.Adj, first.Name, amount(first.Usage)), c.unshield(p, k.Usage)
-		}})
-	}
-	return nil
+	c.foundIn(p, own.Usage, first.Usage)
 }
 
-// unshield is the largest request, in steps, with which the kernel takes the culprit first.
-func (c *audit) unshield(p *facts.PodState, used int64) string {
-	const step = 256 * mi
-	steps := int(min(p.Request, c.v.Node.Capacity) / step)
-	shielded := sort.Search(steps, func(n int) bool { // the more it requests, the later it goes
-		return c.ranksIf(p, requesting(int64(n+1)*step)).oom != 1
-	})
-	if request := int64(shielded) * step; request > 0 {
-		return c.fixed(p, "requests.memory "+amount(request), requesting(request))
+func shieldedCulpritText(c *audit, h *hit) text {
+	p, first, own := h.pod, &c.v.OOM[0], c.firstOf(h.pod)
+	message := fmt.Sprintf("It grows (%s), but its request of %s shields it (oom_score_adj %d): %s with %s dies first.",
+		amount(own.Usage), amount(p.Request), own.Adj, short(first.Name), amount(first.Usage))
+	request, ch := c.unshielded(p, own.Container)
+	if request == 0 {
+		return text{message: message, fix: fmt.Sprintf("A limits.memory under what the node can give; it uses %s.", amount(own.Usage))}
 	}
-	return fmt.Sprintf("A limits.memory under what the node can give; it uses %s.", amount(used))
+	return c.fixed(p, message, "requests.memory "+amount(request), ch)
+}
+
+// unshielded is the largest request, in steps, of container i or of the pod with which the kernel takes the culprit
+// first; 0 if there is none.
+func (c *audit) unshielded(p *facts.PodState, i int) (request int64, ch change) {
+	const step = 256 * mi
+	requests, from := func(bytes int64) change { return requesting(p.Containers[i].Name, bytes) }, p.Containers[i].Request
+	if podLevel(p.Pod) {
+		requests, from = requestingInAll, p.Request
+	}
+	steps := int(min(from, c.v.Node.Capacity) / step)
+	shielding := sort.Search(steps, func(n int) bool { // the more it requests, the later it goes
+		return c.ranksIf(p, requests(int64(n+1)*step)).oom != 1
+	})
+	request = int64(shielding) * step
+	return request, requests(request)
 }

@@ -8,51 +8,71 @@ import (
 )
 
 // sidecarOutweighsMain: of this pod the kernel would take the sidecar, and the rest goes on without it.
-func sidecarOutweighsMain(c *audit, p *facts.PodState) []hit {
+func sidecarOutweighsMain(c *audit, p *facts.PodState) {
 	if !p.Production || p.Exempt || p.Usage == nil || len(c.v.OOM) == 0 {
-		return nil
+		return
 	}
-	sidecar, main := c.heaviest(p, facts.Sidecar), c.heaviest(p, facts.Regular)
+	sidecar, main := c.heaviest(p)
 	if sidecar == nil || main == nil {
-		return nil
+		return
 	}
 	// Only usage is noisy in badness, so its difference is judged on the scale of usage.
-	used, name := max(sidecar.Usage, main.Usage), sidecar.ContainerName()
-	if !c.over("SidecarOutweighsMain", p, name, used+sidecar.Badness-main.Badness, used) {
-		return nil
+	used := max(sidecar.Usage, main.Usage)
+	if c.over(p, sidecar.Container, used+sidecar.Badness-main.Badness, used) {
+		c.found(&hit{pod: p, container: sidecar.Container, readings: [2]int64{sidecar.Usage, main.Usage}})
 	}
-	return c.one(hit{pod: p, container: name, figures: [2]int64{sidecar.Usage, main.Usage}, text: func() (string, string) {
-		return fmt.Sprintf("Sidecar %s uses %s, %s %s: of this pod the kernel kills the sidecar first.",
-			name, amount(sidecar.Usage), main.ContainerName(), amount(main.Usage)), c.lighterSidecar(p, sidecar, main)
-	}})
 }
 
-// heaviest is the pod's running container of a kind with the largest badness, nil if there is none with a reading.
-func (c *audit) heaviest(p *facts.PodState, kind facts.ContainerKind) (heaviest *oom.Victim) {
+// heaviest are the sidecar and the regular container that the kernel would take first, nil without a reading.
+func (c *audit) heaviest(p *facts.PodState) (sidecar, main *oom.Victim) {
+	if !anyOf(p.Pod, facts.Sidecar) {
+		return nil, nil
+	}
+	of := func(kind facts.ContainerKind) *oom.Victim {
+		v := c.likeliest(p, func(k *facts.Container) bool { return k.Kind == kind })
+		if v == nil || !v.UsageKnown {
+			return nil
+		}
+		return v
+	}
+	return of(facts.Sidecar), of(facts.Regular)
+}
+
+func anyOf(p *facts.Pod, kind facts.ContainerKind) bool {
 	for i := range p.Containers {
-		if k := &p.Containers[i]; !k.Running || k.Kind != kind {
-			continue
-		}
-		v, err := oom.Of(p, i, c.v.Node.Capacity, c.v.Memory.OOMLimit)
-		if err == nil && v.UsageKnown && (heaviest == nil || v.Badness > heaviest.Badness) {
-			heaviest = &v
+		if p.Containers[i].Kind == kind {
+			return true
 		}
 	}
-	return heaviest
+	return false
 }
 
-// lighterSidecar is the request with which the sidecar weighs less than the main container.
-func (c *audit) lighterSidecar(p *facts.PodState, sidecar, main *oom.Victim) string {
-	request := suggest(p.Containers[sidecar.Container].Request + sidecar.Badness - main.Badness)
-	pod := *p.Pod
-	pod.Containers = append([]facts.Container(nil), p.Containers...)
-	pod.Containers[sidecar.Container].Request, pod.Containers[sidecar.Container].AtStart = request, nil
-	state := *p
-	state.Pod = &pod
-	v, err := oom.Of(&state, sidecar.Container, c.v.Node.Capacity, c.v.Memory.OOMLimit)
-	if err != nil || v.Badness >= main.Badness {
-		return fmt.Sprintf("Give %s a limits.memory of its own, so that it is not the node's to pay for.", sidecar.ContainerName())
+func sidecarOutweighsMainText(c *audit, h *hit) text {
+	sidecar, main := c.heaviest(h.pod)
+	t := text{message: fmt.Sprintf("Sidecar %s uses %s, %s %s: of this pod the kernel kills the sidecar first.",
+		short(sidecar.ContainerName()), amount(sidecar.Usage), short(main.ContainerName()), amount(main.Usage))}
+	t.fix, t.change = c.lighterSidecar(h.pod, sidecar, main)
+	return t
+}
+
+// lighterSidecar is the request with which the sidecar weighs less than the main container. Its oom_score_adj is that of
+// what it serves, if not lower, so the request may have to be larger than is sensible: then it should use less.
+func (c *audit) lighterSidecar(p *facts.PodState, sidecar, main *oom.Victim) (fix string, ch change) {
+	i, name, capacity := sidecar.Container, sidecar.ContainerName(), c.v.Node.Capacity
+	counts := int64(1000-sidecar.Adj) * (capacity / 1000) // what it is taken to request
+	request := round(max(p.Containers[i].Request, counts) + max(sidecar.Badness-main.Badness, 0) + capacity/500)
+	ch = requesting(name, request)
+	after, then := c.heaviest(changedLike(p, p, ch))
+	lighter := !podLevel(p.Pod) && after != nil && then != nil && after.Badness < then.Badness
+	switch {
+	case lighter && request <= 2*suggest(sidecar.Usage):
+		return fmt.Sprintf("%s: requests.memory %s: oom_score_adj %d -> %d, under %s's.",
+			short(name), amount(request), sidecar.Adj, after.Adj, short(main.ContainerName())), ch
+	case p.Containers[i].Limit == 0:
+		return fmt.Sprintf("Give %s a limits.memory of its own, so that it is not the node's to pay for.", short(name)), nil
+	case lighter:
+		return fmt.Sprintf("Reduce what %s uses: it would have to request %s to weigh less than %s.",
+			short(name), amount(request), short(main.ContainerName())), ch
 	}
-	return fmt.Sprintf("%s: requests.memory %s: oom_score_adj %d -> %d, under %s's.",
-		sidecar.ContainerName(), amount(request), sidecar.Adj, v.Adj, main.ContainerName())
+	return fmt.Sprintf("Reduce what %s uses: no request makes it weigh less than %s.", short(name), short(main.ContainerName())), nil
 }

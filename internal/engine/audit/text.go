@@ -32,16 +32,32 @@ func amount(bytes int64) string {
 }
 
 // suggest is a request with room to breathe for that usage: a quarter more, in round numbers.
-func suggest(usage int64) int64 {
-	want := usage + usage/4
-	step := 32 * mi
+func suggest(usage int64) int64 { return max(round(usage+usage/4), 32*mi) }
+
+// round an amount up, the larger the coarser.
+func round(bytes int64) int64 {
 	switch {
-	case want > 8*gi:
-		step = 256 * mi
-	case want > gi:
-		step = 64 * mi
+	case bytes > 8*gi:
+		return roundUp(bytes, 256*mi)
+	case bytes > gi:
+		return roundUp(bytes, 64*mi)
 	}
-	return max((want+step-1)/step, 1) * step
+	return roundUp(bytes, 32*mi)
+}
+
+func roundUp(bytes, step int64) int64 { return (bytes + step - 1) / step * step }
+
+// maxName is how much of a name fits a text with two of them.
+const maxName = 26
+
+// short keeps beginning and end of a long name.
+func short(name string) string {
+	r := []rune(name)
+	if len(r) <= maxName {
+		return name
+	}
+	const half = (maxName - 3) / 2
+	return string(r[:half+1]) + "..." + string(r[len(r)-half:])
 }
 
 func plural(count int) string { return strconv.Itoa(count) + " pods here. " }
@@ -55,7 +71,7 @@ func cut(text string) string {
 	if i := strings.LastIndexByte(head, ' '); i > 0 {
 		head = head[:i]
 	}
-	return strings.TrimRight(head, " ,;:") + "..."
+	return strings.TrimRight(strings.ToValidUTF8(head, ""), " ,;:") + "..."
 }
 
 // moves says how ranks change: "eviction rank 1 -> 9, OOM rank 1 -> last", "" if they do not.
@@ -72,14 +88,6 @@ func moves(from, to ranks) string {
 		parts = append(parts, fmt.Sprintf("OOM rank %d -> %d", from.oom, to.oom))
 	}
 	return strings.Join(parts, ", ")
-}
-
-// fixed is a fix and what it does to the pod's ranks.
-func (c *audit) fixed(p *facts.PodState, fix string, change func(*facts.Pod)) string {
-	if m := moves(c.ranksIf(p, nil), c.ranksIf(p, change)); m != "" {
-		return fix + ": " + m + "."
-	}
-	return fix + "."
 }
 
 // usage of the pod in bytes, and whether it is known.

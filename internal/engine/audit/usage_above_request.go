@@ -7,14 +7,16 @@ import (
 )
 
 // usageAboveRequest: the kubelet evicts those first that use more than they request, whatever their class.
-func usageAboveRequest(c *audit, p *facts.PodState) []hit {
+func usageAboveRequest(c *audit, p *facts.PodState) {
 	used, known := usage(p)
-	if !known || p.Request == 0 || !p.Production || p.Exempt || !c.over("UsageAboveRequest", p, "", used, p.Request) {
-		return nil
+	if known && p.Request > 0 && p.Production && !p.Exempt && c.over(p, none, used, p.Request) {
+		c.foundIn(p, used)
 	}
-	return c.one(hit{pod: p, figures: [2]int64{used}, text: func() (string, string) {
-		request := suggest(used)
-		return fmt.Sprintf("Uses %s, requests %s: among the first group that the kubelet evicts.", amount(used), amount(p.Request)),
-			c.fixed(p, "requests.memory "+amount(request), requesting(request))
-	}})
+}
+
+func usageAboveRequestText(c *audit, h *hit) text {
+	p, used := h.pod, h.pod.WorkingSet
+	fix, ch := requestFor(p, suggest(used))
+	return c.fixed(p, fmt.Sprintf("Uses %s, requests %s: among the first group that the kubelet evicts.",
+		amount(used), amount(p.Request)), fix, ch)
 }

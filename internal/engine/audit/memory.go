@@ -1,0 +1,139 @@
+package audit
+
+import "github.com/killorder/killorder/internal/facts"
+
+// Memory is what the last audit of a node found, so that noise changes neither what is found nor what is said. It
+// may be lost: then texts are written anew. The zero value is none.
+type Memory struct {
+	// audits so far, and one more: what is missing in a map was found by none.
+	audits int
+	groups map[key]*group
+	// over are the audits that last found a pod's reading over a line.
+	over map[line]int
+}
+
+// key of a finding: a rule, and the workload on this node or the pod without one.
+type key struct {
+	rule                             int
+	namespace, kind, name, container string
+}
+
+// line is a rule's, in one pod or container.
+type line struct {
+	rule, container int
+	pod             string
+}
+
+// group is the hits of a rule in the pods of one workload.
+type group struct {
+	key key
+	// rule's index in rules.
+	rule int
+	// hit stands for the others.
+	hit   hit
+	count int
+	// last audit that found it.
+	last int
+	said said
+}
+
+// said is a text, what it is about, and the readings it names.
+type said struct {
+	about        about
+	readings     [2]int64
+	message, fix string
+}
+
+// about is what a text says of pod and node: a change of any of it makes the text wrong.
+type about struct {
+	pod                              string
+	count                            int
+	capacity, allocatable, threshold int64
+	configured                       bool
+	qos                              facts.QOS
+	priority                         int32
+	// requests and limits are sums over the pod, in bytes, cpu in thousandths of a core.
+	requests, limits, cpu int64
+	settings              [2]int64
+}
+
+func (m *Memory) begin() {
+	if m.groups == nil {
+		m.groups, m.over, m.audits = map[key]*group{}, map[line]int{}, 1
+	}
+	m.audits++
+}
+
+// end forgets what this audit did not find.
+func (m *Memory) end() {
+	for k, g := range m.groups {
+		if g.last != m.audits {
+			delete(m.groups, k)
+		}
+	}
+	for l, last := range m.over {
+		if last != m.audits {
+			delete(m.over, l)
+		}
+	}
+}
+
+// add puts a hit into its group, and reports whether it is the first of this audit.
+func (m *Memory) add(rule int, h *hit) (g *group, first bool) {
+	k := keyOf(rule, h)
+	g = m.groups[k]
+	if g == nil {
+		g = &group{key: k, rule: rule}
+		m.groups[k] = g
+	}
+	if g.last != m.audits {
+		g.last, g.hit, g.count = m.audits, *h, 1
+		return g, true
+	}
+	g.count++
+	if g.standsBehind(h) {
+		g.hit = *h
+	}
+	return g, false
+}
+
+// standsBehind reports whether another hit stands for the group: the pod that the text is about already, else the
+// one with the larger reading (among replicas the first to be killed), else the first by name.
+func (g *group) standsBehind(h *hit) bool {
+	if g.said.message != "" && g.hit.pod.UID != h.pod.UID {
+		switch g.said.about.pod {
+		case g.hit.pod.UID:
+			return false
+		case h.pod.UID:
+			return true
+		}
+	}
+	if h.readings[0] != g.hit.readings[0] {
+		return h.readings[0] > g.hit.readings[0]
+	}
+	return h.pod.Name < g.hit.pod.Name
+}
+
+// held reports whether a pod is over a rule's line: it clearly is, or it was in the last audit.
+func (m *Memory) held(rule int, p *facts.PodState, container int, clearly bool) bool {
+	l := line{rule, container, p.UID}
+	if !clearly && m.over[l] != m.audits-1 {
+		return false
+	}
+	m.over[l] = m.audits
+	return true
+}
+
+func keyOf(rule int, h *hit) key {
+	if h.pod == nil {
+		return key{rule: rule}
+	}
+	k := key{rule: rule, namespace: h.pod.Namespace, kind: h.pod.Workload.Kind, name: h.pod.Workload.Name}
+	if h.pod.Workload == (facts.Workload{}) {
+		k.kind, k.name = "Pod", h.pod.Name
+	}
+	if h.container != none {
+		k.container = h.pod.Containers[h.container].Name
+	}
+	return k
+}
