@@ -26,12 +26,24 @@ func (c *audit) fixed(p *facts.PodState, message, fix string, ch change) text {
 func requestFor(p *facts.PodState, total int64) (fix string, ch change) {
 	i := neediest(p)
 	if podLevel(p.Pod) || i == none {
-		return "requests.memory " + amount(total), requestingInAll(total)
+		return "requests.memory " + amount(total) + " for the pod", requestingInAll(total)
 	}
 	together, peak := together(p.Pod)
 	lacks := total - p.Request + max(peak-together, 0)
-	request := max(p.Containers[i].Request+lacks, 0)
-	return "requests.memory " + amount(total), requesting(p.Containers[i].Name, request)
+	request := roundUp(max(p.Containers[i].Request+lacks, 0), 32*mi)
+	return containerFix(p.Pod, i, request), requesting(p.Containers[i].Name, request)
+}
+
+// containerFix says which request container i gets, and its limit where that must rise too.
+func containerFix(p *facts.Pod, i int, request int64) string {
+	k, fix := &p.Containers[i], "requests.memory "+amount(request)
+	if k.Limit > 0 && k.Limit < request {
+		fix += ", limits.memory " + amount(request)
+	}
+	if lasting(p) > 1 {
+		return short(k.Name) + ": " + fix
+	}
+	return fix
 }
 
 // neediest is the container that is furthest over its request, the first regular one where nothing is known; none if
@@ -54,9 +66,23 @@ func neediest(p *facts.PodState) int {
 	return best
 }
 
+// lasting counts the containers that run together.
+func lasting(p *facts.Pod) (count int) {
+	for i := range p.Containers {
+		if k := p.Containers[i].Kind; k == facts.Regular || k == facts.Sidecar {
+			count++
+		}
+	}
+	return count
+}
+
 // guaranteedWith is the text of a pod that should be Guaranteed and request that much.
 func (c *audit) guaranteedWith(p *facts.PodState, message string, request int64) text {
 	request = roundUp(request, mi)
-	return c.fixed(p, message, fmt.Sprintf("requests.memory %s, limits equal, cpu too (Guaranteed)", amount(request)),
+	in := ""
+	if lasting(p.Pod) > 1 {
+		in = " in all"
+	}
+	return c.fixed(p, message, fmt.Sprintf("requests.memory %s%s, limits equal, cpu too (Guaranteed)", amount(request), in),
 		guaranteed(request))
 }

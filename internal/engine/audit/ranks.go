@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/killorder/killorder/internal/engine/evict"
@@ -53,8 +54,11 @@ func (c *audit) evictionRank(p *facts.PodState, changed func(*facts.PodState) *f
 	return rank
 }
 
-// evictedBefore reports whether the kubelet puts a before b; ties share a rank.
-func evictedBefore(a, b *evict.Victim) bool { return evict.Compare(a, b) < 0 }
+// evictedBefore is the order of evict.Sort: total, so that a rank here is the one that an order shows.
+func evictedBefore(a, b *evict.Victim) bool {
+	return cmp.Or(evict.Compare(a, b),
+		cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID)) < 0
+}
 
 // oomRank is the rank of the pod's likeliest container, and whether it comes after those of all other pods.
 func (c *audit) oomRank(p *facts.PodState, changed func(*facts.PodState) *facts.PodState) (rank int, last bool) {
@@ -71,7 +75,7 @@ func (c *audit) oomRank(p *facts.PodState, changed func(*facts.PodState) *facts.
 		other, err := oom.Of(changed(k.PodState), k.Container, c.v.Node.Capacity, c.v.Memory.OOMLimit)
 		switch {
 		case err != nil:
-		case other.Badness > best.Badness:
+		case oom.Compare(&other, best) < 0:
 			rank++
 		default:
 			last = false

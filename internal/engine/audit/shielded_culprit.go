@@ -27,7 +27,11 @@ func shieldedCulpritText(c *audit, h *hit) text {
 	if request == 0 {
 		return text{message: message, fix: fmt.Sprintf("A limits.memory under what the node can give; it uses %s.", amount(own.Usage))}
 	}
-	return c.fixed(p, message, "requests.memory "+amount(request), ch)
+	fix := "requests.memory " + amount(request) + " for the pod"
+	if !podLevel(p.Pod) {
+		fix = containerFix(p.Pod, own.Container, request)
+	}
+	return c.fixed(p, message, fix, ch)
 }
 
 // unshielded is the largest request, in steps, of container i or of the pod with which the kernel takes the culprit

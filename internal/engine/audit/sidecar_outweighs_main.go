@@ -66,8 +66,8 @@ func (c *audit) lighterSidecar(p *facts.PodState, sidecar, main *oom.Victim) (fi
 	lighter := !podLevel(p.Pod) && after != nil && then != nil && after.Badness < then.Badness
 	switch {
 	case lighter && request <= 2*suggest(sidecar.Usage):
-		return fmt.Sprintf("%s: requests.memory %s: oom_score_adj %d -> %d, under %s's.",
-			short(name), amount(request), sidecar.Adj, after.Adj, short(main.ContainerName())), ch
+		return fmt.Sprintf("%s: oom_score_adj %d -> %d, under %s's.",
+			containerFix(p.Pod, i, request), sidecar.Adj, after.Adj, short(main.ContainerName())), ch
 	case p.Containers[i].Limit == 0:
 		return fmt.Sprintf("Give %s a limits.memory of its own, so that it is not the node's to pay for.", short(name)), nil
 	case lighter:
