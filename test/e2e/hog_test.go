@@ -137,6 +137,7 @@ func push(ctx ginkgo.SpecContext, pod string, done func() bool) {
 	pid := container(ctx, pod).PID
 	for !done() {
 		if syscall.Kill(pid, syscall.SIGUSR1) != nil {
+			done() // it has just died: the caller wants to see that
 			return
 		}
 		select {

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"syscall"
@@ -11,24 +13,20 @@ import (
 	"github.com/onsi/gomega"
 
 	"github.com/killorder/killorder/test/e2e/isolate"
+	"github.com/killorder/killorder/test/e2e/node"
 )
 
-// oomKill is what the kernel logs of one kill in a control group: whose limit was hit, and whose process died.
+// oomKill is the death of a pod's process.
 type oomKill struct {
-	// scope and victim are control groups, below that of the suite.
-	scope, victim string
+	pod string
+	// scope is the control group, below that of the suite, whose limit was hit; empty if the log does not tell.
+	scope string
 }
 
 var oomLine = regexp.MustCompile(`^oom-kill:.*,oom_memcg=/` + isolate.Name + `(/[^,]*),task_memcg=/` + isolate.Name + `(/[^,]*),`)
 
-// podUID of the victim.
-func (k oomKill) podUID() string {
-	_, id, _ := strings.Cut(k.victim, "/pod")
-	id, _, _ = strings.Cut(id, "/")
-	return id
-}
-
-// kernelLog reads what the kernel logs from now on.
+// kernelLog reads what the kernel logs from now on. It tells which limit was hit. It cannot tell who died first: the
+// kernel drops messages when many come at once, and they may be of others on the machine.
 type kernelLog int
 
 func openKernelLog() kernelLog {
@@ -42,9 +40,9 @@ func openKernelLog() kernelLog {
 
 func (l kernelLog) close() { _ = syscall.Close(int(l)) }
 
-// kills are those of the suite's control groups since the last call. The log is the machine's: others' are left out.
-func (l kernelLog) kills() (found []oomKill) {
-	record := make([]byte, 8192)
+// scopes are the limits hit since the last call, by the control group of the victim.
+func (l kernelLog) scopes() map[string]string {
+	found, record := map[string]string{}, make([]byte, 8192)
 	for {
 		n, err := syscall.Read(int(l), record)
 		if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EINTR) {
@@ -55,22 +53,45 @@ func (l kernelLog) kills() (found []oomKill) {
 		}
 		_, text, _ := strings.Cut(string(record[:n]), ";")
 		if m := oomLine.FindStringSubmatch(text); m != nil {
-			found = append(found, oomKill{scope: m[1], victim: m[2]})
+			found[m[2]] = m[1]
 		}
 	}
 }
 
-// first waits for the first kill that push has brought about.
-func (l kernelLog) first(ctx ginkgo.SpecContext, pod string) oomKill {
+// firstKill makes a pod grow until the first process of the scenes dies.
+func firstKill(ctx ginkgo.SpecContext, grower string) oomKill {
 	ginkgo.GinkgoHelper()
-	var kills []oomKill
-	happened := func() bool {
-		if len(kills) == 0 {
-			kills = l.kills()
+	log := openKernelLog()
+	defer log.close()
+	all, err := machine.Runtime.Containers(ctx, scenes)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	var dead []node.Container
+	push(ctx, grower, func() bool {
+		for _, c := range all {
+			if ended(c.PID) {
+				dead = append(dead, c)
+			}
 		}
-		return len(kills) > 0
+		return len(dead) > 0
+	})
+	gomega.Expect(dead).To(gomega.HaveLen(1), "processes that died at the same step, so that nobody can tell which was first")
+	time.Sleep(100 * time.Millisecond) // for the log
+	kill := oomKill{pod: dead[0].Pod}
+	for group, scope := range log.scopes() {
+		if strings.Contains(group, dead[0].PodUID) {
+			kill.scope = scope
+		}
 	}
-	push(ctx, pod, happened)
-	gomega.Eventually(happened).WithTimeout(5*time.Second).Should(gomega.BeTrue(), "the kernel killed nobody")
-	return kills[0]
+	return kill
+}
+
+// ended reports whether a process was killed, be it waited for or not.
+func ended(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
+	// The state follows the name, which is in parentheses.
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(state, "Z") || strings.HasPrefix(state, "X")
 }

@@ -18,7 +18,7 @@ type Runtime struct {
 
 // Container is a running container as the runtime knows it.
 type Container struct {
-	Namespace, Pod, Name string
+	Namespace, Pod, PodUID, Name string
 	// PID of its first process.
 	PID int
 	// OOMScoreAdj is what the kubelet asked for.
@@ -86,6 +86,6 @@ func (r *Runtime) inspect(ctx context.Context, c *runtimeapi.Container) (Contain
 	}
 	return Container{
 		Name: c.Metadata.Name, Pod: c.Labels["io.kubernetes.pod.name"], Namespace: c.Labels["io.kubernetes.pod.namespace"],
-		PID: info.PID, OOMScoreAdj: info.Config.Linux.Resources.OOMScoreAdj,
+		PodUID: c.Labels["io.kubernetes.pod.uid"], PID: info.PID, OOMScoreAdj: info.Config.Linux.Resources.OOMScoreAdj,
 	}, nil
 }
