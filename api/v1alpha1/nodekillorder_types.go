@@ -220,8 +220,7 @@ type MemoryStatus struct {
 	// timeToThreshold is a bound on the time to the eviction threshold at the present growth, absent if not
 	// meaningful.
 	// +optional
-	// +kubebuilder:validation:Enum="<5m";"<15m";"<1h";"<6h"
-	TimeToThreshold string `json:"timeToThreshold,omitempty"`
+	TimeToThreshold TimeBound `json:"timeToThreshold,omitempty"`
 }
 
 // SummaryStatus counts everything and names the first victims as NAMESPACE/POD.

@@ -93,7 +93,23 @@ type LimitVictim struct {
 	Limit resource.Quantity `json:"limit"`
 	// percent of the limit in use.
 	Percent int32 `json:"percent"`
+	// timeToLimit is a bound on the time to the limit at the present growth, absent if not meaningful.
+	// +optional
+	TimeToLimit TimeBound `json:"timeToLimit,omitempty"`
 }
+
+// TimeBound says about how soon something happens if memory goes on growing as it does: an estimate, sooner than
+// the time it names.
+// +kubebuilder:validation:Enum="<5m";"<15m";"<1h";"<6h"
+type TimeBound string
+
+// How soon.
+const (
+	Within5Minutes  TimeBound = "<5m"
+	Within15Minutes TimeBound = "<15m"
+	WithinAnHour    TimeBound = "<1h"
+	Within6Hours    TimeBound = "<6h"
+)
 
 // CulpritReason says why a pod is named the culprit.
 // +kubebuilder:validation:Enum=Growth;OverRequest

@@ -325,6 +325,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: rank
       type:
         scalar: numeric
+    - name: timeToLimit
+      type:
+        namedType: com.github.killorder.killorder.api.v1alpha1.TimeBound
     - name: usage
       type:
         namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
@@ -369,7 +372,7 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.killorder.killorder.api.v1alpha1.ThresholdSource
     - name: timeToThreshold
       type:
-        scalar: string
+        namedType: com.github.killorder.killorder.api.v1alpha1.TimeBound
     elementRelationship: atomic
 - name: com.github.killorder.killorder.api.v1alpha1.NextKill
   map:
@@ -559,6 +562,8 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: numeric
     elementRelationship: atomic
 - name: com.github.killorder.killorder.api.v1alpha1.ThresholdSource
+  scalar: string
+- name: com.github.killorder.killorder.api.v1alpha1.TimeBound
   scalar: string
 - name: com.github.killorder.killorder.api.v1alpha1.UsagePolicy
   map:

@@ -19,6 +19,7 @@ limitations under the License.
 package v1alpha1
 
 import (
+	apiv1alpha1 "github.com/killorder/killorder/api/v1alpha1"
 	resource "k8s.io/apimachinery/pkg/api/resource"
 )
 
@@ -38,6 +39,8 @@ type LimitVictimApplyConfiguration struct {
 	Limit *resource.Quantity `json:"limit,omitempty"`
 	// percent of the limit in use.
 	Percent *int32 `json:"percent,omitempty"`
+	// timeToLimit is a bound on the time to the limit at the present growth, absent if not meaningful.
+	TimeToLimit *apiv1alpha1.TimeBound `json:"timeToLimit,omitempty"`
 }
 
 // LimitVictimApplyConfiguration constructs a declarative configuration of the LimitVictim type for use with
@@ -99,5 +102,13 @@ func (b *LimitVictimApplyConfiguration) WithLimit(value resource.Quantity) *Limi
 // If called multiple times, the Percent field is set to the value of the last call.
 func (b *LimitVictimApplyConfiguration) WithPercent(value int32) *LimitVictimApplyConfiguration {
 	b.Percent = &value
+	return b
+}
+
+// WithTimeToLimit sets the TimeToLimit field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TimeToLimit field is set to the value of the last call.
+func (b *LimitVictimApplyConfiguration) WithTimeToLimit(value apiv1alpha1.TimeBound) *LimitVictimApplyConfiguration {
+	b.TimeToLimit = &value
 	return b
 }

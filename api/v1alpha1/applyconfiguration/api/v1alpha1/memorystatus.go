@@ -54,7 +54,7 @@ type MemoryStatusApplyConfiguration struct {
 	OOMHeadroom *resource.Quantity `json:"oomHeadroom,omitempty"`
 	// timeToThreshold is a bound on the time to the eviction threshold at the present growth, absent if not
 	// meaningful.
-	TimeToThreshold *string `json:"timeToThreshold,omitempty"`
+	TimeToThreshold *apiv1alpha1.TimeBound `json:"timeToThreshold,omitempty"`
 }
 
 // MemoryStatusApplyConfiguration constructs a declarative configuration of the MemoryStatus type for use with
@@ -162,7 +162,7 @@ func (b *MemoryStatusApplyConfiguration) WithOOMHeadroom(value resource.Quantity
 // WithTimeToThreshold sets the TimeToThreshold field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the TimeToThreshold field is set to the value of the last call.
-func (b *MemoryStatusApplyConfiguration) WithTimeToThreshold(value string) *MemoryStatusApplyConfiguration {
+func (b *MemoryStatusApplyConfiguration) WithTimeToThreshold(value apiv1alpha1.TimeBound) *MemoryStatusApplyConfiguration {
 	b.TimeToThreshold = &value
 	return b
 }
