@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math/bits"
 	"slices"
+	"time"
 
 	"github.com/killorder/killorder/internal/facts"
 )
@@ -15,6 +16,8 @@ type AtLimit struct {
 	Container int
 	// Usage is the working set, Limit the limit, in bytes.
 	Usage, Limit int64
+	// TimeToLimit is package forecast's estimate; 0 if there is no meaningful one, and before.
+	TimeToLimit time.Duration
 }
 
 // PodLevel stands for the pod-level limit where a container index is expected.
@@ -41,11 +44,11 @@ func limitOrder(n *facts.Node) []AtLimit {
 	for i := range n.Pods {
 		p := &n.Pods[i]
 		if p.Limit > 0 && p.WorkingSet != facts.Unknown {
-			order = append(order, AtLimit{p, PodLevel, p.WorkingSet, p.Limit})
+			order = append(order, AtLimit{PodState: p, Container: PodLevel, Usage: p.WorkingSet, Limit: p.Limit})
 		}
 		for c := range p.Usage {
 			if ws := p.Usage[c].WorkingSet; ws != facts.Unknown && p.Containers[c].Running && p.Containers[c].Limit > 0 {
-				order = append(order, AtLimit{p, c, ws, p.Containers[c].Limit})
+				order = append(order, AtLimit{PodState: p, Container: c, Usage: ws, Limit: p.Containers[c].Limit})
 			}
 		}
 	}

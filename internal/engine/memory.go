@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/killorder/killorder/internal/facts"
+import (
+	"time"
+
+	"github.com/killorder/killorder/internal/facts"
+)
 
 // ThresholdSource says how the hard eviction threshold is known.
 type ThresholdSource uint8
@@ -44,6 +48,9 @@ type Memory struct {
 	// OOMLimit is the limit of that scope, OOMHeadroom what is left of it.
 	OOMLimit, OOMHeadroom int64
 	OOMHeadroomKnown      bool
+	// TimeToThreshold is package forecast's estimate of when the first eviction signal crosses its threshold; 0 if it
+	// has, if there is no meaningful estimate, and before.
+	TimeToThreshold time.Duration
 	// Total is RAM and swap of the node, the scale of /proc/PID/oom_score.
 	Total int64
 }
@@ -56,16 +63,31 @@ func (m Memory) WithAvailable(n *facts.Node, available int64) Memory {
 	m.EvictionLimit, m.OOMLimit = signalCapacity(n), m.Total
 	m.HeadroomKnown, m.OOMHeadroomKnown = known && m.ThresholdSource != NoThreshold, known
 	m.Headroom, m.OOMHeadroom = available-m.Threshold, usable(n, available)
-	if pods, left := podsLimit(n); pods != facts.Unknown {
-		threshold, _ := n.Config.EvictionHard.Of(pods) // a percentage is of the signal's own capacity
-		if m.HeadroomKnown && left-threshold < m.Headroom {
-			m.EvictionOfPods, m.EvictionLimit, m.Headroom = true, pods, left-threshold
+	if pods, ok := podsSignal(n); ok {
+		left := pods.Limit - pods.Used
+		if m.HeadroomKnown && left-pods.Threshold < m.Headroom {
+			m.EvictionOfPods, m.EvictionLimit, m.Headroom = true, pods.Limit, left-pods.Threshold
 		}
 		if known && left < m.OOMHeadroom {
-			m.OOMOfPods, m.OOMLimit, m.OOMHeadroom = true, pods, left
+			m.OOMOfPods, m.OOMLimit, m.OOMHeadroom = true, pods.Limit, left
 		}
 	}
 	return m
+}
+
+// Signal is one of the kubelet's eviction signals, in bytes: eviction begins when less than Threshold is left of
+// Limit. With a Limit of 0 it is not known, or evicts nobody.
+type Signal struct{ Used, Limit, Threshold int64 }
+
+// Signals returns memory.available and allocatableMemory.available.
+func (m *Memory) Signals(n *facts.Node) (node, pods Signal) {
+	if !m.HeadroomKnown {
+		return node, pods
+	}
+	node.Limit, node.Threshold = signalCapacity(n), m.Threshold
+	node.Used = max(node.Limit-m.Available, 0)
+	pods, _ = podsSignal(n)
+	return node, pods
 }
 
 // usable is what the kernel can still hand out of what the kubelet calls available: not huge pages, which
@@ -74,14 +96,16 @@ func usable(n *facts.Node, available int64) int64 {
 	return max(available-(signalCapacity(n)-pageable(n)), 0)
 }
 
-// podsLimit returns the kubepods cgroup's limit and what is left of it, in bytes; Unknown where either is.
-func podsLimit(n *facts.Node) (limit, left int64) {
+// podsSignal is allocatableMemory.available: of the kubepods cgroup's limit, and a percentage is one of that. It is
+// not there where the limit is not enforced or there is no reading.
+func podsSignal(n *facts.Node) (s Signal, ok bool) {
 	c := n.Config
 	if c == nil || !c.PodsEnforced || n.Usage.PodsWorkingSet == facts.Unknown {
-		return facts.Unknown, facts.Unknown
+		return Signal{}, false
 	}
-	limit = max(n.Capacity-c.KubeReserved-c.SystemReserved, 0)
-	return limit, limit - n.Usage.PodsWorkingSet
+	s.Used, s.Limit = n.Usage.PodsWorkingSet, max(n.Capacity-c.KubeReserved-c.SystemReserved, 0)
+	s.Threshold, _ = c.EvictionHard.Of(s.Limit)
+	return s, true
 }
 
 func memoryOf(n *facts.Node, assumed facts.Threshold) Memory {

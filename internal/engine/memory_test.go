@@ -277,3 +277,42 @@ func TestWithAvailable(t *testing.T) {
 		t.Errorf("unknown: %+v; want no headroom", none)
 	}
 }
+
+// Each signal comes with its own limit and threshold: a percentage is one of that limit.
+func TestSignals(t *testing.T) {
+	config := &facts.KubeletConfig{
+		EvictionHard: facts.Threshold{Set: true, Fraction: 0.25}, KubeReserved: 2 * GiB, SystemReserved: 2 * GiB, PodsEnforced: true,
+	}
+	cases := map[string]struct {
+		edit               func(*facts.Node)
+		wantNode, wantPods engine.Signal
+	}{
+		"both": {
+			edit:     func(*facts.Node) {},
+			wantNode: engine.Signal{Used: 10 * GiB, Limit: 16 * GiB, Threshold: 4 * GiB},
+			wantPods: engine.Signal{Used: 8 * GiB, Limit: 12 * GiB, Threshold: 3 * GiB},
+		},
+		"no reading of kubepods": {
+			edit:     func(n *facts.Node) { n.Usage.PodsWorkingSet = facts.Unknown },
+			wantNode: engine.Signal{Used: 10 * GiB, Limit: 16 * GiB, Threshold: 4 * GiB},
+		},
+		"more available than there is": {
+			edit:     func(n *facts.Node) { n.Usage.Available, n.Usage.PodsWorkingSet = 17*GiB, facts.Unknown },
+			wantNode: engine.Signal{Limit: 16 * GiB, Threshold: 4 * GiB},
+		},
+		"no reading of the node":  {edit: func(n *facts.Node) { n.Usage.WorkingSet = facts.Unknown }},
+		"nothing evicts":          {edit: func(n *facts.Node) { n.Config = &facts.KubeletConfig{PodsEnforced: true} }},
+		"a node without capacity": {edit: func(n *facts.Node) { n.Capacity = 0 }},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			n := Node(16 * GiB)
+			n.Config, n.Usage.WorkingSet, n.Usage.PodsWorkingSet = config, 10*GiB, 8*GiB
+			tc.edit(n)
+			v := evaluate(n)
+			node, pods := v.Memory.Signals(n)
+			same(t, "memory.available", tc.wantNode, node)
+			same(t, "allocatableMemory.available", tc.wantPods, pods)
+		})
+	}
+}
