@@ -115,7 +115,7 @@ func (c *cluster) readRest(ctx context.Context, nodes []string) error {
 // readUsage makes one pass over metrics.k8s.io. Without it, everything is ranked with usage unknown.
 func (c *cluster) readUsage(ctx context.Context) (notes []string) {
 	store := usage.NewStore(keepReadings, time.Now)
-	pass := store.Begin(c.metrics.Kind())
+	pass := store.Begin()
 	failures := c.metrics.Read(ctx, pass)
 	result := pass.Commit()
 	c.snapshot.Metrics = store

@@ -45,7 +45,9 @@ type Memory struct {
 	EvictionLimit int64
 	// OOMOfPods: the kubepods limit is hit before the node runs out.
 	OOMOfPods bool
-	// OOMLimit is the limit of that scope, OOMHeadroom what is left of it.
+	// OOMLimit is the kernel's totalpages in that scope: its limit and what it may swap, which is all of the node's
+	// swap for kubepods too (mem_cgroup_get_max in mm/memcontrol.c; the kubelet limits swap by container only).
+	// OOMHeadroom is what is left of the limit.
 	OOMLimit, OOMHeadroom int64
 	OOMHeadroomKnown      bool
 	// TimeToThreshold is package forecast's estimate of when the first eviction signal crosses its threshold; 0 if it
@@ -69,7 +71,7 @@ func (m Memory) WithAvailable(n *facts.Node, available int64) Memory {
 			m.EvictionOfPods, m.EvictionLimit, m.Headroom = true, pods.Limit, left-pods.Threshold
 		}
 		if known && left < m.OOMHeadroom {
-			m.OOMOfPods, m.OOMLimit, m.OOMHeadroom = true, pods.Limit, left
+			m.OOMOfPods, m.OOMLimit, m.OOMHeadroom = true, pods.Limit+n.Usage.SwapCapacity, left
 		}
 	}
 	return m

@@ -236,6 +236,17 @@ func TestFact9RealKubelet(t *testing.T) {
 	}
 }
 
+// TestFact21ScopeOfThePods: kubepods may swap as much as the node can.
+func TestFact21ScopeOfThePods(t *testing.T) {
+	n := node(func(n *facts.Node) {
+		n.Usage.SwapCapacity, n.Usage.PodsWorkingSet = 2*GiB, 7*GiB
+		n.Config = &facts.KubeletConfig{EvictionHard: bytesOf(500 * MiB), PodsEnforced: true, SystemReserved: 8 * GiB}
+	})
+	if m := memoryOf(n, Policy()); !m.OOMOfPods || m.OOMLimit != 10*GiB || m.OOMHeadroom != GiB {
+		t.Errorf("memory %+v; want a limit of 8 GiB and 2 GiB of swap, 1 GiB left", m)
+	}
+}
+
 // TestFact21ScopeOfTheNode: a global OOM is on the scale of RAM and swap.
 func TestFact21ScopeOfTheNode(t *testing.T) {
 	n := node(func(n *facts.Node) { n.Usage.SwapCapacity = 8 * GiB })

@@ -23,7 +23,6 @@ func Attach(n *facts.Node, pods []*facts.Pod, r facts.Readings, p *Policy, names
 		}
 	}
 	a := attachment{node: n, notBefore: newest.Add(-p.MaxAge)}
-	n.Usage.Source = r.Source()
 	a.nodeReading(&node)
 	n.Pods = make([]facts.PodState, len(pods))
 	for i, pod := range pods {
@@ -59,7 +58,7 @@ func (a *attachment) nodeReading(r *facts.NodeReading) {
 	u := &a.node.Usage
 	u.WorkingSet, u.PodsWorkingSet, u.Available = a.ram(r.WorkingSet), a.ram(r.PodsWorkingSet), a.ram(r.Available)
 	u.SwapCapacity = min(max(u.SwapCapacity, r.SwapCapacity), facts.MaxBytes)
-	u.ObservedAt = r.ObservedAt
+	u.Source, u.ObservedAt = r.Source, r.ObservedAt
 }
 
 // ram returns an amount of the node's memory, or Unknown if it cannot be true.
@@ -91,7 +90,11 @@ func (a *attachment) podReading(p *facts.PodState, r *facts.PodReading) {
 	if p.WorkingSet = a.ram(r.WorkingSet); p.WorkingSet == facts.Unknown {
 		return
 	}
-	if u := &a.node.Usage; u.ObservedAt.IsZero() || r.ObservedAt.Before(u.ObservedAt) {
+	u := &a.node.Usage
+	if u.ObservedAt.IsZero() {
+		u.Source = r.Source // of the node itself there is no reading
+	}
+	if u.ObservedAt.IsZero() || r.ObservedAt.Before(u.ObservedAt) {
 		u.ObservedAt = r.ObservedAt
 	}
 	p.Growth = growth(r, started)

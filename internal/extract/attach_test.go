@@ -17,12 +17,9 @@ import (
 
 // readings is a source of usage made of what it says.
 type readings struct {
-	source facts.Source
-	nodes  map[string]facts.NodeReading
-	pods   map[string]facts.PodReading
+	nodes map[string]facts.NodeReading
+	pods  map[string]facts.PodReading
 }
-
-func (r *readings) Source() facts.Source { return r.source }
 
 func (r *readings) Pod(namespace, name string) (facts.PodReading, bool) {
 	reading, ok := r.pods[namespace+"/"+name]
@@ -51,7 +48,7 @@ func usage(workingSet, rss, swap int64) facts.ContainerUsage {
 // read is a reading of web, 10 seconds old: 1 GiB of working set, 900 MiB of RSS.
 func read(change func(*facts.PodReading)) facts.PodReading {
 	r := facts.PodReading{
-		ObservedAt: ago(10), WorkingSet: GiB,
+		Source: facts.SourceMetricsAPI, ObservedAt: ago(10), WorkingSet: GiB,
 		Containers: []facts.ContainerReading{{Name: "app", ContainerUsage: usage(GiB, 900*MiB, 0)}},
 	}
 	change(&r)
@@ -62,9 +59,9 @@ func noLabels(string) labels.Labels { return facts.Labels(nil) }
 
 // attach attaches web, and the readings of it and of the node, to a node of 16 GiB.
 func attach(p *facts.Pod, n *facts.Node, node facts.NodeReading, reading facts.PodReading) (absurd int) {
+	node.Source = facts.SourceMetricsAPI
 	return extract.Attach(n, []*facts.Pod{p}, &readings{
-		source: facts.SourceMetricsAPI,
-		nodes:  map[string]facts.NodeReading{"worker-1": node}, pods: map[string]facts.PodReading{"shop/web": reading},
+		nodes: map[string]facts.NodeReading{"worker-1": node}, pods: map[string]facts.PodReading{"shop/web": reading},
 	}, extract.DefaultPolicy(), noLabels)
 }
 

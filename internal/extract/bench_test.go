@@ -13,7 +13,7 @@ import (
 
 // crowd is 110 pods of two containers each, as a Deployment makes them, and their readings.
 func crowd() (pods []*corev1.Pod, source *readings) {
-	source = &readings{source: facts.SourceMetricsAPI, pods: map[string]facts.PodReading{}, nodes: map[string]facts.NodeReading{
+	source = &readings{pods: map[string]facts.PodReading{}, nodes: map[string]facts.NodeReading{
 		"worker-1": {ObservedAt: ago(10), WorkingSet: 12 * GiB, PodsWorkingSet: facts.Unknown, Available: facts.Unknown},
 	}}
 	for i := range 110 {

@@ -24,6 +24,7 @@ type KubeletConfiguration struct {
 	EvictionHard                 map[string]string `json:"evictionHard,omitempty"`
 	EvictionSoft                 map[string]string `json:"evictionSoft,omitempty"`
 	EvictionSoftGracePeriod      map[string]string `json:"evictionSoftGracePeriod,omitempty"`
+	EvictionMinimumReclaim       map[string]string `json:"evictionMinimumReclaim,omitempty"`
 	MergeDefaultEvictionSettings bool              `json:"mergeDefaultEvictionSettings,omitempty"`
 	KubeReserved                 map[string]string `json:"kubeReserved,omitempty"`
 	SystemReserved               map[string]string `json:"systemReserved,omitempty"`
@@ -31,6 +32,7 @@ type KubeletConfiguration struct {
 	CgroupsPerQOS                *bool             `json:"cgroupsPerQOS,omitempty"`
 	MemorySwap                   MemorySwap        `json:"memorySwap,omitempty"`
 	SingleProcessOOMKill         *bool             `json:"singleProcessOOMKill,omitempty"`
+	FailCgroupV1                 *bool             `json:"failCgroupV1,omitempty"`
 	// ChangeDetection has a default that nobody changes: it tells whether defaults have been filled in.
 	ChangeDetection string `json:"configMapAndSecretChangeDetectionStrategy,omitempty"`
 }
@@ -69,15 +71,18 @@ func ParseConfigz(answer []byte) (*facts.KubeletConfig, error) {
 // KubeletConfig returns the facts of a kubelet's configuration. The error names the field.
 func KubeletConfig(c *KubeletConfiguration) (f *facts.KubeletConfig, err error) {
 	f = &facts.KubeletConfig{
-		PodsEnforced:         podsEnforced(c),
-		DefaultsDropped:      defaultsDropped(c),
-		LimitedSwap:          c.MemorySwap.SwapBehavior == limitedSwap,
-		SingleProcessOOMKill: c.SingleProcessOOMKill != nil && *c.SingleProcessOOMKill,
+		PodsEnforced:    podsEnforced(c),
+		DefaultsDropped: defaultsDropped(c),
+		LimitedSwap:     c.MemorySwap.SwapBehavior == limitedSwap,
+		OOMKills:        oomKills(c),
 	}
 	if f.EvictionHard, err = evictionHard(c); err != nil {
 		return nil, err
 	}
 	if f.EvictionSoft, f.SoftGrace, err = evictionSoft(c); err != nil {
+		return nil, err
+	}
+	if f.MinReclaim, err = minReclaim(c); err != nil {
 		return nil, err
 	}
 	if f.KubeReserved, err = reserved("kubeReserved", c.KubeReserved); err != nil {
@@ -130,6 +135,30 @@ func evictionSoft(c *KubeletConfiguration) (t facts.Threshold, grace time.Durati
 		return t, 0, inField(field, fmt.Errorf("%q is not a period such as 1m30s", period))
 	}
 	return t, grace, nil
+}
+
+func minReclaim(c *KubeletConfiguration) (facts.Threshold, error) {
+	value, ok := c.EvictionMinimumReclaim[signalMemoryAvailable]
+	if !ok {
+		return facts.Threshold{}, nil
+	}
+	t, err := Threshold(value)
+	return t, inField("evictionMinimumReclaim["+signalMemoryAvailable+"]", err)
+}
+
+// oomKills says what a kernel OOM kill takes (NewMainKubelet in kubernetes/pkg/kubelet/kubelet.go, v1.37.2): on cgroup
+// v2 the container, unless singleProcessOOMKill, on v1 always one process. Of the version a kubelet tells only that it
+// would not have started on v1.
+func oomKills(c *KubeletConfiguration) facts.OOMUnit {
+	switch {
+	case c.SingleProcessOOMKill != nil && *c.SingleProcessOOMKill:
+		return facts.OOMUnitProcess
+	case c.SingleProcessOOMKill != nil: // on v1 a kubelet does not start with it
+		return facts.OOMUnitContainer
+	case c.FailCgroupV1 != nil && *c.FailCgroupV1:
+		return facts.OOMUnitContainer
+	}
+	return facts.OOMUnitUnknown
 }
 
 func reserved(field string, reservations map[string]string) (int64, error) {

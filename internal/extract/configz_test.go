@@ -69,11 +69,33 @@ func TestParseConfigz(t *testing.T) {
 		},
 		"swap and single process kills": {
 			answer: `{"kubeletconfig":{"memorySwap":{"swapBehavior":"LimitedSwap"},"singleProcessOOMKill":true}}`,
-			want:   facts.KubeletConfig{EvictionHard: hundred, PodsEnforced: true, LimitedSwap: true, SingleProcessOOMKill: true},
+			want:   facts.KubeletConfig{EvictionHard: hundred, PodsEnforced: true, LimitedSwap: true, OOMKills: facts.OOMUnitProcess},
 		},
-		"no swap": {
-			answer: `{"kubeletconfig":{"memorySwap":{"swapBehavior":"NoSwap"},"singleProcessOOMKill":false}}`,
+		"kills of whole containers": {
+			answer: `{"kubeletconfig":{"failCgroupV1":true}}`,
+			want:   facts.KubeletConfig{EvictionHard: hundred, PodsEnforced: true, OOMKills: facts.OOMUnitContainer},
+		},
+		"kills of single processes, on cgroup v2 all the same": {
+			answer: `{"kubeletconfig":{"failCgroupV1":true,"singleProcessOOMKill":true}}`,
+			want:   facts.KubeletConfig{EvictionHard: hundred, PodsEnforced: true, OOMKills: facts.OOMUnitProcess},
+		},
+		"a cgroup version that it does not tell": {
+			answer: `{"kubeletconfig":{"failCgroupV1":false}}`,
 			want:   facts.KubeletConfig{EvictionHard: hundred, PodsEnforced: true},
+		},
+		"minimum reclaim": {
+			answer: `{"kubeletconfig":{"evictionMinimumReclaim":{"memory.available":"0.5Gi","nodefs.available":"1Gi"}}}`,
+			want: facts.KubeletConfig{
+				EvictionHard: hundred, PodsEnforced: true, MinReclaim: facts.Threshold{Set: true, Bytes: 512 << 20},
+			},
+		},
+		"a minimum reclaim that is no amount": {
+			answer:  `{"kubeletconfig":{"evictionMinimumReclaim":{"memory.available":"some"}}}`,
+			wantErr: `evictionMinimumReclaim[memory.available]: "some" is not an amount of memory of 0 or more`,
+		},
+		"no swap, and kills of whole containers": {
+			answer: `{"kubeletconfig":{"memorySwap":{"swapBehavior":"NoSwap"},"singleProcessOOMKill":false}}`,
+			want:   facts.KubeletConfig{EvictionHard: hundred, PodsEnforced: true, OOMKills: facts.OOMUnitContainer},
 		},
 		"soft without a grace period": {
 			answer:  `{"kubeletconfig":{"evictionSoft":{"memory.available":"1Gi"}}}`,

@@ -15,7 +15,10 @@ var errMissing = errors.New("missing")
 
 // PodMetrics returns the reading in a PodMetrics object. The error names the field that makes it unusable.
 func PodMetrics(m *metrics.PodMetrics) (facts.PodReading, error) {
-	r := facts.PodReading{ObservedAt: m.Timestamp.Time, Containers: make([]facts.ContainerReading, 0, len(m.Containers))}
+	r := facts.PodReading{
+		Source: facts.SourceMetricsAPI, ObservedAt: m.Timestamp.Time,
+		Containers: make([]facts.ContainerReading, 0, len(m.Containers)),
+	}
 	if m.Timestamp.IsZero() {
 		return r, inField("timestamp", errMissing)
 	}
@@ -38,7 +41,9 @@ func PodMetrics(m *metrics.PodMetrics) (facts.PodReading, error) {
 
 // NodeMetrics returns the reading in a NodeMetrics object. The error names the field that makes it unusable.
 func NodeMetrics(m *metrics.NodeMetrics) (facts.NodeReading, error) {
-	r := facts.NodeReading{ObservedAt: m.Timestamp.Time, PodsWorkingSet: facts.Unknown, Available: facts.Unknown}
+	r := facts.NodeReading{
+		Source: facts.SourceMetricsAPI, ObservedAt: m.Timestamp.Time, PodsWorkingSet: facts.Unknown, Available: facts.Unknown,
+	}
 	if m.Timestamp.IsZero() {
 		return r, inField("timestamp", errMissing)
 	}

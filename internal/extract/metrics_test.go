@@ -61,7 +61,7 @@ func TestNodeMetrics(t *testing.T) {
 		Timestamp: metav1.NewTime(six), Usage: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")},
 	}
 	got, err := NodeMetrics(&m)
-	want := facts.NodeReading{ObservedAt: six, WorkingSet: 1 << 30, PodsWorkingSet: facts.Unknown, Available: facts.Unknown}
+	want := facts.NodeReading{Source: facts.SourceMetricsAPI, ObservedAt: six, WorkingSet: 1 << 30, PodsWorkingSet: facts.Unknown, Available: facts.Unknown}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("error %v, -want +got:\n%s", err, diff)
 	}

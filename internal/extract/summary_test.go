@@ -35,19 +35,19 @@ func TestSummaryPod(t *testing.T) {
 	}{
 		"the pod's own figure": {
 			pod:  stats.PodStats{Memory: memoryStats(earlier, 150, 99), Containers: []stats.ContainerStats{app, sidecar}},
-			want: facts.PodReading{ObservedAt: earlier, WorkingSet: 150, Containers: containers},
+			want: facts.PodReading{Source: facts.SourceKubelet, ObservedAt: earlier, WorkingSet: 150, Containers: containers},
 		},
 		"the containers' sum, as old as the oldest": {
 			pod:  stats.PodStats{Containers: []stats.ContainerStats{app, sidecar}},
-			want: facts.PodReading{ObservedAt: earlier, WorkingSet: 110, Containers: containers},
+			want: facts.PodReading{Source: facts.SourceKubelet, ObservedAt: earlier, WorkingSet: 110, Containers: containers},
 		},
 		"nothing": {
 			pod:  stats.PodStats{Containers: []stats.ContainerStats{{Name: "app"}}},
-			want: facts.PodReading{WorkingSet: facts.Unknown, Containers: []facts.ContainerReading{{Name: "app", ContainerUsage: facts.NoContainerUsage}}},
+			want: facts.PodReading{Source: facts.SourceKubelet, WorkingSet: facts.Unknown, Containers: []facts.ContainerReading{{Name: "app", ContainerUsage: facts.NoContainerUsage}}},
 		},
 		"an absurd amount": {
 			pod:  stats.PodStats{Memory: memoryStats(six, math.MaxUint64, 0)},
-			want: facts.PodReading{ObservedAt: six, WorkingSet: facts.MaxBytes, Containers: []facts.ContainerReading{}},
+			want: facts.PodReading{Source: facts.SourceKubelet, ObservedAt: six, WorkingSet: facts.MaxBytes, Containers: []facts.ContainerReading{}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -74,10 +74,10 @@ func TestSummaryNode(t *testing.T) {
 					{Name: stats.SystemContainerPods, Memory: memoryStats(six, 500, 400)},
 				},
 			},
-			want: facts.NodeReading{ObservedAt: six, WorkingSet: 700, PodsWorkingSet: 500, Available: 300, SwapCapacity: 42},
+			want: facts.NodeReading{Source: facts.SourceKubelet, ObservedAt: six, WorkingSet: 700, PodsWorkingSet: 500, Available: 300, SwapCapacity: 42},
 		},
 		"nothing": {
-			want: facts.NodeReading{WorkingSet: facts.Unknown, PodsWorkingSet: facts.Unknown, Available: facts.Unknown},
+			want: facts.NodeReading{Source: facts.SourceKubelet, WorkingSet: facts.Unknown, PodsWorkingSet: facts.Unknown, Available: facts.Unknown},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

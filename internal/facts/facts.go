@@ -138,6 +138,8 @@ type Node struct {
 	MemoryPressure Tristate
 	// Config is the kubelet's configuration, nil where it cannot be read.
 	Config *KubeletConfig
+	// KubeletUnread says in a sentence why the kubelet could not be read; "" if it could, or was not asked.
+	KubeletUnread string
 	// Usage of the node as a whole.
 	Usage NodeUsage
 	// Pods bound to the node that are not finished.
@@ -202,6 +204,7 @@ var NoContainerUsage = ContainerUsage{WorkingSet: Unknown, RSS: Unknown, Swap: U
 
 // PodReading is what a source of usage says about one pod.
 type PodReading struct {
+	Source     Source
 	ObservedAt time.Time
 	// WorkingSet of the pod in bytes, where the source knows it; else the sum of the containers'.
 	WorkingSet int64
@@ -224,6 +227,7 @@ type ContainerReading struct {
 
 // NodeReading is what a source of usage says about one node; amounts are Unknown where it does not know them.
 type NodeReading struct {
+	Source     Source
 	ObservedAt time.Time
 	// WorkingSet of the root cgroup, PodsWorkingSet of the kubepods cgroup.
 	WorkingSet, PodsWorkingSet int64
@@ -233,9 +237,8 @@ type NodeReading struct {
 	SwapCapacity int64
 }
 
-// Readings is a source of usage, as the latest pass left it.
+// Readings are the latest of every pod and node, as the last pass over their sources left them.
 type Readings interface {
-	Source() Source
 	Pod(namespace, name string) (PodReading, bool)
 	Node(name string) (NodeReading, bool)
 }
@@ -255,9 +258,21 @@ type KubeletConfig struct {
 	LimitedSwap bool
 	// DefaultsDropped: eviction thresholds are set, that of memory is not among them, and defaults are not merged.
 	DefaultsDropped bool
-	// SingleProcessOOMKill: the kernel kills one process, not the container.
-	SingleProcessOOMKill bool
+	// MinReclaim is what eviction frees beyond the hard threshold, once that was crossed.
+	MinReclaim Threshold
+	// OOMKills: a kernel OOM kill takes one process or, with memory.oom.group, its whole container.
+	OOMKills OOMUnit
 }
+
+// OOMUnit is what dies with the process that the kernel chose.
+type OOMUnit uint8
+
+// What dies: it depends on the cgroup version too, which a kubelet does not always tell.
+const (
+	OOMUnitUnknown OOMUnit = iota
+	OOMUnitProcess
+	OOMUnitContainer
+)
 
 // Threshold is an amount of bytes or a fraction of capacity; the zero value means none is set.
 type Threshold struct {
@@ -278,6 +293,8 @@ func (t Threshold) Of(capacity int64) (int64, bool) {
 
 // Policy is what the KillOrderPolicy says, as numbers.
 type Policy struct {
+	// Source of readings; SourceNone is the kubelet where it answers, else metrics.k8s.io, node by node.
+	Source Source
 	// TopN is how much of each order is published, RiskRank how far from the front critical pods should be.
 	TopN, RiskRank int
 	// RiskHeadroomPercent of a killer's limit: with less left, a critical pod near the front is at risk.

@@ -45,7 +45,7 @@ func newCollector(report func(objects int)) *collector {
 			Policy:     extract.DefaultPolicy(),
 			Kubelets:   map[string]*Readings{},
 		},
-		metrics: NewReadings(facts.SourceMetricsAPI),
+		metrics: NewReadings(),
 		listed:  map[Key]bool{},
 		classes: map[string]int32{"system-cluster-critical": 2000000000, "system-node-critical": 2000001000},
 		configs: map[string]*facts.KubeletConfig{},

@@ -65,7 +65,7 @@ func (c *collector) summary(node string, d document) error {
 	if known, err := c.known(fileSummary+" of node "+node, d.location, &s); known || err != nil {
 		return err
 	}
-	r := NewReadings(facts.SourceKubelet)
+	r := NewReadings()
 	if n := extract.SummaryNode(&s.Node); !n.ObservedAt.IsZero() {
 		r.Nodes[node] = n
 	}

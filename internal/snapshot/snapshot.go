@@ -34,24 +34,15 @@ type Key struct{ Namespace, Name string }
 
 func (k Key) String() string { return k.Namespace + "/" + k.Name }
 
-// Readings of one source at one moment. It is a facts.Readings.
+// Readings of one moment. It is a facts.Readings.
 type Readings struct {
-	From  facts.Source
 	Pods  map[Key]facts.PodReading
 	Nodes map[string]facts.NodeReading
 }
 
-// NewReadings returns Readings of a source, without any yet.
-func NewReadings(from facts.Source) *Readings {
-	return &Readings{From: from, Pods: map[Key]facts.PodReading{}, Nodes: map[string]facts.NodeReading{}}
-}
-
-// Source of the readings; none if there are no readings.
-func (r *Readings) Source() facts.Source {
-	if len(r.Pods) == 0 && len(r.Nodes) == 0 {
-		return facts.SourceNone
-	}
-	return r.From
+// NewReadings returns Readings without any yet.
+func NewReadings() *Readings {
+	return &Readings{Pods: map[Key]facts.PodReading{}, Nodes: map[string]facts.NodeReading{}}
 }
 
 // Pod returns the reading of a pod.

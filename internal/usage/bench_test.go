@@ -42,7 +42,7 @@ func BenchmarkStoreMemory(b *testing.B) {
 	store := usage.NewStore(keep, clock.Now)
 	pass := func() {
 		clock.now = clock.now.Add(30 * time.Second)
-		p := store.Begin(facts.SourceMetricsAPI)
+		p := store.Begin()
 		readings.fill(p, clock.now)
 		p.Commit()
 	}
@@ -65,7 +65,7 @@ func BenchmarkPod(b *testing.B) {
 	store := usage.NewStore(keep, clock.Now)
 	for range 10 {
 		clock.now = clock.now.Add(75 * time.Second)
-		p := store.Begin(facts.SourceMetricsAPI)
+		p := store.Begin()
 		newBenchReadings().fill(p, clock.now)
 		p.Commit()
 	}

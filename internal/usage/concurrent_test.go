@@ -40,7 +40,7 @@ func TestReadersSeeWholePasses(t *testing.T) {
 		})
 	}
 	for n := range int64(50) {
-		pass := store.Begin(facts.SourceMetricsAPI)
+		pass := store.Begin()
 		for i := range pods {
 			if (int64(i)+n)%7 != 0 { // some are missing in each pass
 				pass.Pod(reading(fmt.Sprintf("pod-%d", i), at.Add(time.Duration(n)*time.Second), n*mib, 2*n*mib))

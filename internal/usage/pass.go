@@ -35,11 +35,10 @@ type Result struct {
 
 var _ Sink = (*Pass)(nil)
 
-// Begin starts a pass over a source of the given kind.
-func (s *Store) Begin(source facts.Source) *Pass {
+// Begin starts a pass over the sources.
+func (s *Store) Begin() *Pass {
 	last := s.current.Load()
 	next := newSnapshot(s.seed, last)
-	next.source = source
 	return &Pass{store: s, last: last, next: next, now: s.now(), names: make(map[string]uint32, len(last.names))}
 }
 
@@ -97,7 +96,7 @@ func (p *Pass) Pod(r *Pod) {
 		p.carry(old, slot)
 		return
 	}
-	p.addRow(slot, p.key, row{workingSet: workingSet, observed: at})
+	p.addRow(slot, p.key, row{workingSet: workingSet, observed: at}, r.Source)
 	for i := range r.Containers {
 		c := &r.Containers[i]
 		u := c.ContainerUsage
@@ -148,11 +147,12 @@ func (p *Pass) judgeTime(observed time.Time) DropCause {
 	return ""
 }
 
-func (p *Pass) addRow(slot uint64, key []byte, r row) {
+func (p *Pass) addRow(slot uint64, key []byte, r row, source facts.Source) {
 	s := p.next
 	r.key, r.container, r.history = uint32(len(s.keys)), uint32(len(s.containerNames)), uint32(len(s.sampleAges))
 	s.index[slot] = uint32(len(s.rows))
 	s.rows = append(s.rows, r)
+	s.sources = append(s.sources, source)
 	s.keys = append(s.keys, key...)
 }
 
@@ -177,7 +177,7 @@ func (p *Pass) addHistory(old int, at uint32) {
 	for i := from; i < to; i++ {
 		newest = uint32(p.last.sampleAges[i])
 		if age := newest + elapsed; age <= keep {
-			p.next.addSample(age, int64(p.last.samplePages[i])*samplePage)
+			p.next.addSample(age, p.last.samplePages[i].bytes())
 		}
 	}
 	if elapsed > 0 && elapsed <= keep && newest >= sampleSpacing {
@@ -187,7 +187,7 @@ func (p *Pass) addHistory(old int, at uint32) {
 
 // carry takes a pod over from the last pass as it was.
 func (p *Pass) carry(old int, slot uint64) {
-	p.addRow(slot, p.last.key(old), p.last.rows[old])
+	p.addRow(slot, p.last.key(old), p.last.rows[old], p.last.sources[old])
 	from, to := p.last.containers(old)
 	for c := from; c < to; c++ {
 		name := p.last.names[p.last.containerNames[c]]

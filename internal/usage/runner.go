@@ -77,7 +77,7 @@ func beatAfter(beat time.Time, interval time.Duration, now time.Time) time.Time 
 }
 
 func (r *Runner) pass(ctx context.Context) {
-	pass := r.Store.Begin(r.Source.Kind())
+	pass := r.Store.Begin()
 	failures := r.Source.Read(ctx, pass)
 	if ctx.Err() != nil {
 		return // an interrupted pass says nothing about the source

@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/usage"
 )
 
@@ -37,8 +36,6 @@ type answer struct {
 	pods     []*usage.Pod
 	failures []usage.Failure
 }
-
-func (*scripted) Kind() facts.Source { return facts.SourceMetricsAPI }
 
 func (s *scripted) Read(ctx context.Context, into usage.Sink) []usage.Failure {
 	s.passes = append(s.passes, time.Now())

@@ -13,12 +13,13 @@ import (
 // without pointers, a third of what a record and a map entry per pod would take, and nothing for the garbage
 // collector to walk.
 type snapshot struct {
-	source facts.Source
-	seed   maphash.Seed
+	seed maphash.Seed
 	// index finds a pod's row by the hash of its key, or the next free number above where hashes collide.
 	index map[uint64]uint32
 	// rows may hold pods that a later row of the same key has replaced; only the index says which count.
 	rows []row
+	// sources of the rows.
+	sources []facts.Source
 	// keys is all pods' "namespace/name", one after another.
 	keys []byte
 	// containers of all pods, one after another: index into names, and working set in bytes.
@@ -28,7 +29,7 @@ type snapshot struct {
 	others []otherUsage
 	// samples of all pods' history, one after another: age at the pod's reading in seconds, and working set.
 	sampleAges  []uint16
-	samplePages []uint32
+	samplePages []pages
 	// names of containers, each once.
 	names []string
 	nodes map[string]facts.NodeReading
@@ -41,11 +42,31 @@ type row struct {
 	key, container, history uint32
 }
 
-// otherUsage is what not every source knows of a container, in bytes or Unknown.
-type otherUsage struct{ rss, swap int64 }
+// otherUsage is what not every source knows of a container.
+type otherUsage struct{ rss, swap pages }
 
-// samplePage is the unit of working sets in the history. The kernel counts in pages of at least this size.
-const samplePage = 4096
+// pageSize is the unit of RSS, of swap, and of working sets in the history: the kernel counts, and compares, in pages
+// of at least this size. The present working set stays in bytes, since the kubelet compares it so.
+const pageSize = 4096
+
+// pages is an amount of memory up to 16 TiB.
+type pages uint32
+
+const unknownPages = math.MaxUint32
+
+func pagesOf(bytes int64) pages {
+	if bytes == facts.Unknown {
+		return unknownPages
+	}
+	return pages(min(bytes/pageSize, unknownPages-1))
+}
+
+func (p pages) bytes() int64 {
+	if p == unknownPages {
+		return facts.Unknown
+	}
+	return int64(p) * pageSize
+}
 
 // newSnapshot makes an empty snapshot with room for as much as the last one held.
 func newSnapshot(seed maphash.Seed, last *snapshot) *snapshot {
@@ -53,11 +74,13 @@ func newSnapshot(seed maphash.Seed, last *snapshot) *snapshot {
 		seed:           seed,
 		index:          make(map[uint64]uint32, len(last.index)),
 		rows:           make([]row, 0, room(len(last.rows))),
+		sources:        make([]facts.Source, 0, room(len(last.sources))),
 		keys:           make([]byte, 0, room(len(last.keys))),
 		containerNames: make([]uint32, 0, room(len(last.containerNames))),
 		workingSets:    make([]int64, 0, room(len(last.workingSets))),
+		others:         make([]otherUsage, 0, room(len(last.others))),
 		sampleAges:     make([]uint16, 0, room(len(last.sampleAges))),
-		samplePages:    make([]uint32, 0, room(len(last.samplePages))),
+		samplePages:    make([]pages, 0, room(len(last.samplePages))),
 		nodes:          make(map[string]facts.NodeReading, len(last.nodes)),
 	}
 }
@@ -109,7 +132,7 @@ func (s *snapshot) history(i int) (from, to int) {
 
 func (s *snapshot) reading(i int) facts.PodReading {
 	pod := &s.rows[i]
-	r := facts.PodReading{ObservedAt: time.Unix(int64(pod.observed), 0), WorkingSet: pod.workingSet}
+	r := facts.PodReading{Source: s.sources[i], ObservedAt: time.Unix(int64(pod.observed), 0), WorkingSet: pod.workingSet}
 	from, to := s.containers(i)
 	r.Containers = make([]facts.ContainerReading, 0, to-from)
 	for c := from; c < to; c++ {
@@ -121,7 +144,7 @@ func (s *snapshot) reading(i int) facts.PodReading {
 	r.History = make([]facts.Sample, 0, to-from+1)
 	for h := from; h < to; h++ {
 		r.History = append(r.History, facts.Sample{
-			At: int64(pod.observed) - int64(s.sampleAges[h]), WorkingSet: int64(s.samplePages[h]) * samplePage,
+			At: int64(pod.observed) - int64(s.sampleAges[h]), WorkingSet: s.samplePages[h].bytes(),
 		})
 	}
 	r.History = append(r.History, facts.Sample{At: int64(pod.observed), WorkingSet: pod.workingSet})
@@ -132,7 +155,7 @@ func (s *snapshot) containerUsage(c int) facts.ContainerUsage {
 	u := facts.NoContainerUsage
 	u.WorkingSet = s.workingSets[c]
 	if c < len(s.others) {
-		u.RSS, u.Swap = s.others[c].rss, s.others[c].swap
+		u.RSS, u.Swap = s.others[c].rss.bytes(), s.others[c].swap.bytes()
 	}
 	return u
 }
@@ -145,13 +168,13 @@ func (s *snapshot) addContainer(name uint32, u facts.ContainerUsage) {
 		return
 	}
 	for len(s.others) < len(s.workingSets)-1 {
-		s.others = append(s.others, otherUsage{facts.Unknown, facts.Unknown})
+		s.others = append(s.others, otherUsage{unknownPages, unknownPages})
 	}
-	s.others = append(s.others, otherUsage{u.RSS, u.Swap})
+	s.others = append(s.others, otherUsage{pagesOf(u.RSS), pagesOf(u.Swap)})
 }
 
 // addSample appends to the last row's history, oldest first.
 func (s *snapshot) addSample(age uint32, workingSet int64) {
 	s.sampleAges = append(s.sampleAges, uint16(age))
-	s.samplePages = append(s.samplePages, uint32(min(workingSet/samplePage, math.MaxUint32)))
+	s.samplePages = append(s.samplePages, pagesOf(workingSet))
 }

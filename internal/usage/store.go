@@ -27,14 +27,6 @@ func NewStore(keep time.Duration, now func() time.Time) *Store {
 	return s
 }
 
-// Source of the readings held, SourceNone if there are none.
-func (s *Store) Source() facts.Source {
-	if snap := s.current.Load(); len(snap.index) > 0 || len(snap.nodes) > 0 {
-		return snap.source
-	}
-	return facts.SourceNone
-}
-
 // Pod returns the pod's latest reading, and whether there is one. The slices are the caller's own.
 func (s *Store) Pod(namespace, name string) (facts.PodReading, bool) {
 	var buffer [128]byte // most keys fit, and then this call's key needs no memory

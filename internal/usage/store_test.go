@@ -26,7 +26,7 @@ func (c *fakeClock) Now() time.Time { return c.now }
 
 // reading is a pod of namespace shop with the given working sets for its containers c0, c1...
 func reading(name string, at time.Time, workingSets ...int64) *usage.Pod {
-	p := &usage.Pod{Namespace: []byte("shop"), Name: []byte(name), ObservedAt: at, WorkingSet: facts.Unknown}
+	p := &usage.Pod{Source: facts.SourceMetricsAPI, Namespace: []byte("shop"), Name: []byte(name), ObservedAt: at, WorkingSet: facts.Unknown}
 	for i, ws := range workingSets {
 		c := usage.Container{Name: fmt.Appendf(nil, "c%d", i), ContainerUsage: facts.NoContainerUsage}
 		c.WorkingSet = ws
@@ -49,7 +49,7 @@ func passes(t *testing.T, interval time.Duration, each ...[]*usage.Pod) (*usage.
 	var result usage.Result
 	for i, pods := range each {
 		clock.now = start.Add(time.Duration(i) * interval)
-		pass := store.Begin(facts.SourceMetricsAPI)
+		pass := store.Begin()
 		for _, p := range pods {
 			pass.Pod(p)
 		}
@@ -217,7 +217,7 @@ func TestNodeReading(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			store := usage.NewStore(keep, (&fakeClock{now: start}).Now)
-			pass := store.Begin(facts.SourceMetricsAPI)
+			pass := store.Begin()
 			for _, r := range tc.readings {
 				pass.Node(tc.name, r)
 			}
@@ -239,16 +239,13 @@ func TestNodeReading(t *testing.T) {
 func TestKeptUntilTooOld(t *testing.T) {
 	clock := &fakeClock{now: start}
 	store := usage.NewStore(keep, clock.Now)
-	if got := store.Source(); got != facts.SourceNone {
-		t.Errorf("source of an empty store is %v", got)
-	}
-	pass := store.Begin(facts.SourceMetricsAPI)
+	pass := store.Begin()
 	pass.Pod(reading("a", start, 5*mib, 7*mib))
 	pass.Node("n", nodeReading(start, 9*mib))
 	pass.Commit()
 	for _, age := range []time.Duration{time.Minute, keep} {
 		clock.now = start.Add(age)
-		if got := store.Begin(facts.SourceMetricsAPI).Commit(); got.Pods != 0 || got.Nodes != 0 {
+		if got := store.Begin().Commit(); got.Pods != 0 || got.Nodes != 0 {
 			t.Errorf("an empty pass read %+v", got)
 		}
 		got, _ := store.Pod("shop", "a")
@@ -257,12 +254,9 @@ func TestKeptUntilTooOld(t *testing.T) {
 		}
 	}
 	clock.now = start.Add(keep + time.Second)
-	store.Begin(facts.SourceMetricsAPI).Commit()
+	store.Begin().Commit()
 	if pods, nodes := store.Len(); pods != 0 || nodes != 0 {
 		t.Errorf("%d pods and %d nodes are kept for too long", pods, nodes)
-	}
-	if got := store.Source(); got != facts.SourceNone {
-		t.Errorf("source of an empty store is %v", got)
 	}
 }
 
@@ -274,7 +268,7 @@ func TestHistory(t *testing.T) {
 			store := usage.NewStore(keep, clock.Now)
 			for i := range int(25*time.Minute/scrape) + 1 {
 				clock.now = start.Add(time.Duration(i) * scrape)
-				pass := store.Begin(facts.SourceMetricsAPI)
+				pass := store.Begin()
 				pass.Pod(reading("a", clock.now, clock.now.Unix()*4096))
 				pass.Pod(reading("z", clock.now, mib))
 				pass.Commit()

@@ -12,8 +12,6 @@ import (
 
 // Source is where readings come from.
 type Source interface {
-	// Kind of source, as the readings are marked.
-	Kind() facts.Source
 	// Read hands the sink every reading there is, and returns what failed. What did not fail has been read.
 	Read(ctx context.Context, into Sink) []Failure
 }
@@ -29,6 +27,7 @@ type Sink interface {
 // Pod is one pod's reading on its way from a source to a sink. It is valid during the call only: sources use its
 // slices again for the next pod.
 type Pod struct {
+	Source          facts.Source
 	Namespace, Name []byte
 	ObservedAt      time.Time
 	// WorkingSet of the pod in bytes; Unknown stands for the sum of the containers'.

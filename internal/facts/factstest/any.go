@@ -91,7 +91,7 @@ func (d *dice) config() *facts.KubeletConfig {
 	return &facts.KubeletConfig{
 		EvictionHard: d.threshold(), EvictionSoft: d.threshold(), SoftGrace: time.Duration(d.number(120)) * time.Second,
 		KubeReserved: d.amount(), SystemReserved: d.amount(),
-		PodsEnforced: d.yes(), LimitedSwap: d.yes(), SingleProcessOOMKill: d.yes(),
+		PodsEnforced: d.yes(), LimitedSwap: d.yes(), OOMKills: facts.OOMUnit(d.number(3)), MinReclaim: d.threshold(),
 	}
 }
 

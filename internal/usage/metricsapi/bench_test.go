@@ -131,7 +131,7 @@ func benchmarkPass(b *testing.B, read func(context.Context, usage.Sink) error) {
 	b.Helper()
 	store := usage.NewStore(10*time.Minute, time.Now)
 	pass := func() {
-		p := store.Begin(facts.SourceMetricsAPI)
+		p := store.Begin()
 		if err := read(b.Context(), p); err != nil {
 			b.Fatal(err)
 		}

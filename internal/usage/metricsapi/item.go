@@ -63,7 +63,7 @@ type podSink struct {
 }
 
 func (s *podSink) item(b []byte) {
-	s.pod = usage.Pod{WorkingSet: facts.Unknown, Containers: s.pod.Containers[:0]}
+	s.pod = usage.Pod{Source: facts.SourceMetricsAPI, WorkingSet: facts.Unknown, Containers: s.pod.Containers[:0]}
 	if cause := s.decode(b); cause != "" {
 		s.into.Drop(cause)
 		return
@@ -124,7 +124,9 @@ type nodeSink struct {
 }
 
 func (s *nodeSink) item(b []byte) {
-	r := facts.NodeReading{WorkingSet: facts.Unknown, PodsWorkingSet: facts.Unknown, Available: facts.Unknown}
+	r := facts.NodeReading{
+		Source: facts.SourceMetricsAPI, WorkingSet: facts.Unknown, PodsWorkingSet: facts.Unknown, Available: facts.Unknown,
+	}
 	name, cause := decodeNode(b, &r)
 	if cause != "" {
 		s.dropped = append(s.dropped, cause)

@@ -13,7 +13,6 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 
-	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/usage"
 )
 
@@ -49,9 +48,6 @@ func New(config *rest.Config, timeout time.Duration) (*Source, error) {
 	}
 	return &Source{client: client, timeout: timeout}, nil
 }
-
-// Kind of source.
-func (*Source) Kind() facts.Source { return facts.SourceMetricsAPI }
 
 // Read hands the sink all pods and nodes. The two requests run side by side, so that their readings are of the
 // same age.

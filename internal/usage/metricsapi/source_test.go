@@ -142,7 +142,8 @@ func (c *collector) Pod(p *usage.Pod) {
 	said := fmt.Appendf(nil, "%s/%s %s", p.Namespace, p.Name, p.ObservedAt.UTC().Format(time.TimeOnly))
 	for _, container := range p.Containers {
 		said = fmt.Appendf(said, " %s=%d", container.Name, container.WorkingSet)
-		if container.RSS != facts.Unknown || container.Swap != facts.Unknown || p.WorkingSet != facts.Unknown {
+		if container.RSS != facts.Unknown || container.Swap != facts.Unknown || p.WorkingSet != facts.Unknown ||
+			p.Source != facts.SourceMetricsAPI {
 			said = append(said, " makes something up"...)
 		}
 	}
@@ -150,7 +151,7 @@ func (c *collector) Pod(p *usage.Pod) {
 }
 
 func (c *collector) Node(name string, r facts.NodeReading) {
-	if r.PodsWorkingSet != facts.Unknown || r.Available != facts.Unknown || !r.ObservedAt.Equal(observed) {
+	if r.Source != facts.SourceMetricsAPI || r.PodsWorkingSet != facts.Unknown || r.Available != facts.Unknown || !r.ObservedAt.Equal(observed) {
 		name += " makes something up"
 	}
 	c.Nodes[name] = r.WorkingSet
