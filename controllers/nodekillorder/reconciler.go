@@ -19,6 +19,7 @@ import (
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/engine/audit"
+	"github.com/killorder/killorder/internal/engine/forecast"
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/publish"
@@ -121,6 +122,7 @@ func (r *Reconciler) decide(p *pass) {
 	f := extract.Node(p.node)
 	r.Metrics.AbsurdReadings(extract.Attach(&f, r.Pods.Node(p.node.Name), r.Usage, policy, r.namespaceLabels()))
 	exact := engine.Evaluate(&f, &policy.Policy, p.now)
+	forecast.Predict(&exact, &p.state.foreseen, p.now)
 	p.verdict, p.state.challenger = publish.Settle(&exact, &policy.Policy, prev, p.state.challenger)
 	p.verdict.Findings = audit.Find(&p.verdict, &policy.Policy, &p.state.found)
 	p.next = publish.Status(&p.verdict, &policy.Policy, prev, policy.TopN, p.current.generation, p.now)

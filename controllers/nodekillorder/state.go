@@ -9,6 +9,7 @@ import (
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/engine/audit"
+	"github.com/killorder/killorder/internal/engine/forecast"
 	"github.com/killorder/killorder/internal/publish"
 )
 
@@ -41,6 +42,8 @@ type state struct {
 	challenger publish.Challenger
 	// found is what the last audit found.
 	found audit.Memory
+	// foreseen is what forecasts are made from.
+	foreseen forecast.Memory
 	// emitted are the Events that the published status calls for and that exist.
 	emitted map[string]bool
 	// last is the latest version written, kept until the cache has caught up with it.

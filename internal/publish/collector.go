@@ -19,6 +19,8 @@ var (
 		"What is left before the kubelet evicts; negative beyond the threshold.", perNode, nil)
 	oomHeadroomDesc = prometheus.NewDesc("killorder_node_oom_headroom_bytes",
 		"What is left before the kernel's OOM killer acts above container level.", perNode, nil)
+	timeToThresholdDesc = prometheus.NewDesc("killorder_node_time_to_threshold_seconds",
+		"Estimated time until the kubelet evicts if memory goes on growing; absent where that is not meaningful.", perNode, nil)
 	capacityDesc = prometheus.NewDesc("killorder_node_capacity_bytes",
 		"Memory capacity of the node.", perNode, nil)
 	criticalDesc = prometheus.NewDesc("killorder_node_critical_at_risk",
@@ -37,7 +39,7 @@ var (
 // Describe the gauges.
 func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		headroomDesc, oomHeadroomDesc, capacityDesc, criticalDesc, conditionDesc, findingsDesc, observedDesc, rankDesc,
+		headroomDesc, oomHeadroomDesc, timeToThresholdDesc, capacityDesc, criticalDesc, conditionDesc, findingsDesc, observedDesc, rankDesc,
 	} {
 		ch <- d
 	}
@@ -55,6 +57,9 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 		}
 		if s.OOMHeadroom != nil {
 			gauge(oomHeadroomDesc, float64(*s.OOMHeadroom))
+		}
+		if s.TimeToThreshold > 0 {
+			gauge(timeToThresholdDesc, s.TimeToThreshold.Seconds())
 		}
 		if !s.ObservedAt.IsZero() {
 			gauge(observedDesc, float64(s.ObservedAt.Unix()))

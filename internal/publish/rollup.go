@@ -34,8 +34,10 @@ type NodeSummary struct {
 	Node                  string
 	Capacity              int64
 	Headroom, OOMHeadroom *int64
-	ObservedAt            time.Time
-	CriticalAtRisk        int32
+	// TimeToThreshold is estimated; 0 if there is no meaningful estimate.
+	TimeToThreshold time.Duration
+	ObservedAt      time.Time
+	CriticalAtRisk  int32
 	// Conditions that are True.
 	Conditions map[string]bool
 	// Findings by rule.
@@ -68,13 +70,14 @@ type RankOf struct {
 // Summarize one node's verdict and the status that follows from it.
 func Summarize(v *engine.Verdict, s *v1alpha1.NodeKillOrderStatus) *NodeSummary {
 	n := &NodeSummary{
-		Node:           v.Node.Name,
-		Capacity:       v.Node.Capacity,
-		CriticalAtRisk: s.Summary.CriticalAtRisk,
-		Conditions:     make(map[string]bool, len(s.Conditions)),
-		Findings:       ruleCounts(v.Findings),
-		Ranks:          rankedPods(s),
-		AtRisk:         make(map[string]RankOf, len(v.Outlook.Risks)),
+		Node:            v.Node.Name,
+		Capacity:        v.Node.Capacity,
+		TimeToThreshold: v.Memory.TimeToThreshold,
+		CriticalAtRisk:  s.Summary.CriticalAtRisk,
+		Conditions:      make(map[string]bool, len(s.Conditions)),
+		Findings:        ruleCounts(v.Findings),
+		Ranks:           rankedPods(s),
+		AtRisk:          make(map[string]RankOf, len(v.Outlook.Risks)),
 	}
 	if m := &v.Memory; m.HeadroomKnown {
 		n.Headroom = new(m.Headroom)

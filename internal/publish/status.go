@@ -28,7 +28,7 @@ func Status(
 	s := v1alpha1.NodeKillOrderStatus{
 		LastChangedAt: new(stamp(now)),
 		Usage:         usageStatus(v),
-		Memory:        memoryStatus(v),
+		Memory:        memoryStatus(v, prev.Memory),
 		Summary:       summary(v),
 		EvictionOrder: evictionOrder(v.Eviction, prev.EvictionOrder, top),
 		OOMOrder:      oomOrder(v, prev.OOMOrder, top),
@@ -63,7 +63,7 @@ func usageStatus(v *engine.Verdict) *v1alpha1.UsageStatus {
 	return u
 }
 
-func memoryStatus(v *engine.Verdict) *v1alpha1.MemoryStatus {
+func memoryStatus(v *engine.Verdict, prev *v1alpha1.MemoryStatus) *v1alpha1.MemoryStatus {
 	m := &v.Memory
 	s := &v1alpha1.MemoryStatus{
 		Capacity:        quantity(v.Node.Capacity),
@@ -90,6 +90,10 @@ func memoryStatus(v *engine.Verdict) *v1alpha1.MemoryStatus {
 	if m.HeadroomKnown {
 		s.Headroom = new(figure(m.Headroom))
 	}
+	if prev == nil {
+		prev = &v1alpha1.MemoryStatus{}
+	}
+	s.TimeToThreshold = timeBound(prev.TimeToThreshold, m.TimeToThreshold)
 	oomStatus(s, v)
 	return s
 }
@@ -228,9 +232,9 @@ func oomOrder(v *engine.Verdict, prev []v1alpha1.OOMVictim, top int) []v1alpha1.
 
 func limitOrder(order []engine.AtLimit, prev []v1alpha1.LimitVictim, top int) []v1alpha1.LimitVictim {
 	type key struct{ namespace, pod, container string }
-	before := make(map[key]*resource.Quantity, len(prev))
+	before := make(map[key]*v1alpha1.LimitVictim, len(prev))
 	for i := range prev {
-		before[key{prev[i].Namespace, prev[i].Pod, prev[i].Container}] = &prev[i].Usage
+		before[key{prev[i].Namespace, prev[i].Pod, prev[i].Container}] = &prev[i]
 	}
 	if top > 0 {
 		top = min(top, v1alpha1.MaxLimitOrder)
@@ -241,7 +245,11 @@ func limitOrder(order []engine.AtLimit, prev []v1alpha1.LimitVictim, top int) []
 		e := v1alpha1.LimitVictim{
 			Rank: int32(i + 1), Namespace: l.Namespace, Pod: l.Name, Container: l.ContainerName(), Limit: quantity(l.Limit),
 		}
-		e.Usage = sticky(before[key{e.Namespace, e.Pod, e.Container}], l.Usage)
+		if was := before[key{e.Namespace, e.Pod, e.Container}]; was != nil {
+			e.Usage, e.TimeToLimit = sticky(&was.Usage, l.Usage), timeBound(was.TimeToLimit, l.TimeToLimit)
+		} else {
+			e.Usage, e.TimeToLimit = figure(l.Usage), timeBound("", l.TimeToLimit)
+		}
 		l.Usage = keep(e.Usage.Value(), l.Usage)
 		e.Percent = int32(l.Percent())
 		out = append(out, e)

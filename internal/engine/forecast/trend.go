@@ -1,0 +1,86 @@
+package forecast
+
+import (
+	"math"
+	"slices"
+)
+
+const (
+	// minSamples over minSpan seconds are what a trend takes.
+	minSamples, minSpan = 4, 180
+	// maxScatter is the part of a growth that samples may typically be away from its line. With ten samples, the
+	// slope of one that just passes is then known to about a sixth.
+	maxScatter = 0.1
+)
+
+// trend is a line through samples, in bytes and seconds: Theil-Sen's, whose slope is the median of the slopes
+// between all pairs of samples. Of ten samples two can be anything without the line going their way.
+type trend struct {
+	slope, span float64
+	// last is where the line is at the last sample.
+	last float64
+	// scatter is the median distance of samples from the line.
+	scatter float64
+	// rising of all pairs of samples have a slope above 0.
+	rising, pairs int
+	samples       int
+}
+
+func (s *series) trend() trend {
+	t := trend{samples: int(s.count)}
+	if t.samples < 2 {
+		return t
+	}
+	samples, last := s.samples[:s.count], s.last()
+	var room [maxSamples * (maxSamples - 1) / 2]float64
+	slopes := room[:0]
+	for i, b := range samples {
+		for _, a := range samples[:i] {
+			slope := (float64(b.units) - float64(a.units)) * sampleUnit / float64(b.at-a.at)
+			if slope > 0 {
+				t.rising++
+			}
+			slopes = append(slopes, slope)
+		}
+	}
+	t.pairs, t.span, t.slope = len(slopes), float64(last.at-samples[0].at), median(slopes)
+	ends := room[:0]
+	for _, a := range samples {
+		ends = append(ends, float64(a.units)*sampleUnit+t.slope*float64(last.at-a.at))
+	}
+	t.last = median(ends)
+	for i := range ends {
+		ends[i] = math.Abs(ends[i] - t.last)
+	}
+	t.scatter = median(ends)
+	return t
+}
+
+// median sorts the values, of which there is at least one.
+func median(values []float64) float64 {
+	slices.Sort(values)
+	middle := len(values) / 2
+	if len(values)%2 == 1 {
+		return values[middle]
+	}
+	return (values[middle-1] + values[middle]) / 2
+}
+
+// until is the seconds from the last sample until the line is at a level, and whether that is meaningful: the line
+// rises, by more than noise and by far more than the samples scatter around it, three quarters of the pairs of samples
+// rise with it, and it is there before the Horizon. Again, after another estimate, half the growth is enough: one
+// that just passes would come and go.
+func (t *trend) until(level, noise float64, again bool) (in uint32, ok bool) {
+	growth := t.slope * t.span
+	if again {
+		growth *= 2
+	}
+	switch {
+	case t.samples < minSamples, t.span < minSpan:
+		return 0, false
+	case growth <= noise, t.scatter > maxScatter*growth, 4*t.rising < 3*t.pairs:
+		return 0, false
+	}
+	left := max(level-t.last, 0) / t.slope
+	return uint32(min(left, math.MaxInt32)), left <= Horizon.Seconds()
+}
