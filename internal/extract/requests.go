@@ -111,8 +111,10 @@ func allocatedContainers(spec []corev1.Container, statuses []corev1.ContainerSta
 	return cs, changed
 }
 
-// allocatedPodLevel replaces a pod-level memory request by the allocated one. The status includes overhead,
-// which is added again later, so it is taken off here.
+// allocatedPodLevel replaces a pod-level memory request by the allocated one, also where the one asked for is 0. The
+// status includes overhead, which is added again later, so it is taken off here. It sums up the containers' where
+// there is no pod-level request, so a pod that is asked for its first looks as if it had had that sum: as it will
+// have unless it is from before 1.37, where the API server fills the sum in.
 func allocatedPodLevel(p *corev1.Pod) (r *corev1.ResourceRequirements, changed bool) {
 	r = p.Spec.Resources
 	if r == nil || p.Status.AllocatedResources == nil {

@@ -166,6 +166,16 @@ func TestFact11AllocatedResources(t *testing.T) {
 		"a pod-level request granted": {
 			resized("1Gi", allocated("app", "1Gi")).podLevel(requirements(list("", "4Gi"), nil)).edit(podAllocated("4Gi")), 4 * GiB, GiB,
 		},
+		"a pod-level request of 0 not yet granted": {
+			resized("0", allocated("app", "1Gi")).podLevel(requirements(list("", "0"), nil)).edit(podAllocated("3Gi")), 3 * GiB, GiB,
+		},
+		"a pod-level request of 0 in place of the containers' sum": {
+			resized("0", allocated("app", "1Gi")).podLevel(requirements(list("1", "0"), nil)).
+				overhead("5Mi").edit(podAllocated("1029Mi")), GiB + 5*MiB, GiB,
+		},
+		"a pod-level request of 0 granted": {
+			resized("0", allocated("app", "0")).podLevel(requirements(list("", "0"), nil)).overhead("5Mi").edit(podAllocated("5Mi")), 0, 0,
+		},
 		"a pod-level request, overhead taken off once": {
 			resized("1Gi", allocated("app", "1Gi")).podLevel(requirements(list("", "4Gi"), nil)).
 				overhead("5Mi").edit(podAllocated("3077Mi")), 3*GiB + 5*MiB, GiB,

@@ -56,9 +56,22 @@ func apiObject(p *Pod, a *wire.Admitted[corev1.Pod]) *corev1.Pod {
 		o.Status.AllocatedResources[corev1.ResourceName(name)] = resource.MustParse(amount)
 	}
 	if o.Status.AllocatedResources != nil {
-		o.Status.Resources = &corev1.ResourceRequirements{Requests: o.Status.AllocatedResources.DeepCopy()}
+		o.Status.Resources = statusResources(p.Phase, allocated, o.Status.AllocatedResources)
 	}
 	return o
+}
+
+// statusResources has the overhead in it, but for a memory request of a running pod's own
+// (pkg/kubelet/kubelet_pods.go convertToAPIPodLevelResourcesStatus). Limits are the cgroup's; there is none here.
+func statusResources(phase corev1.PodPhase, s *wire.Stored[corev1.Pod], allocated corev1.ResourceList) *corev1.ResourceRequirements {
+	r := &corev1.ResourceRequirements{Requests: allocated.DeepCopy()}
+	if phase != corev1.PodRunning || s.Pod.Spec.Resources == nil {
+		return r
+	}
+	if own, set := s.Pod.Spec.Resources.Requests[corev1.ResourceMemory]; set {
+		r.Requests[corev1.ResourceMemory] = own
+	}
+	return r
 }
 
 // beforeResize is what apiObject was before the pod was resized. Containers that do not run since then were others.
