@@ -94,7 +94,9 @@ func (s *series) add(t times, bytes int64) bool {
 		old++
 	}
 	copy(s.samples[:], s.samples[old:s.count])
-	s.count -= old
+	if s.count -= old; s.count == 0 {
+		s.due = 0 // of readings long ago
+	}
 	s.samples[s.count] = sample{t.read, uint32(min(bytes/sampleUnit, math.MaxUint32))}
 	s.count++
 	return true

@@ -16,7 +16,9 @@ const (
 // trend is a line through samples, in bytes and seconds: Theil-Sen's, whose slope is the median of the slopes
 // between all pairs of samples. Of ten samples two can be anything without the line going their way.
 type trend struct {
-	slope, span float64
+	slope float64
+	// growth of the line from the first sample to the last, and no more than between the least and the largest.
+	growth, span float64
 	// last is where the line is at the last sample.
 	last float64
 	// scatter is the median distance of samples from the line.
@@ -44,6 +46,7 @@ func (s *series) trend() trend {
 		}
 	}
 	t.pairs, t.span, t.slope = len(slopes), float64(last.at-samples[0].at), median(slopes)
+	t.growth = min(t.slope*t.span, s.spread())
 	ends := room[:0]
 	for _, a := range samples {
 		ends = append(ends, float64(a.units)*sampleUnit+t.slope*float64(last.at-a.at))
@@ -54,6 +57,15 @@ func (s *series) trend() trend {
 	}
 	t.scatter = median(ends)
 	return t
+}
+
+// spread between the least and the largest sample, in bytes.
+func (s *series) spread() float64 {
+	least, most := s.last().units, s.last().units
+	for _, a := range s.samples[:s.count] {
+		least, most = min(least, a.units), max(most, a.units)
+	}
+	return float64(most-least) * sampleUnit
 }
 
 // median sorts the values, of which there is at least one.
@@ -71,7 +83,7 @@ func median(values []float64) float64 {
 // rise with it, and it is there before the Horizon. Again, after another estimate, half the growth is enough: one
 // that just passes would come and go.
 func (t *trend) until(level, noise float64, again bool) (in uint32, ok bool) {
-	growth := t.slope * t.span
+	growth := t.growth
 	if again {
 		growth *= 2
 	}
