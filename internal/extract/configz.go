@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/resource"
-
 	"github.com/killorder/killorder/internal/facts"
 )
 
@@ -166,9 +164,9 @@ func reserved(field string, reservations map[string]string) (int64, error) {
 	if !ok {
 		return 0, nil
 	}
-	q, err := resource.ParseQuantity(value)
-	if err != nil || q.Sign() < 0 {
-		return 0, inField(field+"."+resourceMemory, fmt.Errorf("%q is not an amount of memory of 0 or more", value))
+	q, ok := parseQuantity(value)
+	if !ok {
+		return 0, inField(field+"."+resourceMemory, notMemory(value))
 	}
 	return Bytes(q), nil
 }

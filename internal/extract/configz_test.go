@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -112,6 +113,14 @@ func TestParseConfigz(t *testing.T) {
 		"a reservation that is no amount": {
 			answer:  `{"kubeletconfig":{"systemReserved":{"memory":"much"}}}`,
 			wantErr: `systemReserved.memory: "much" is not an amount of memory of 0 or more`,
+		},
+		"a reservation that takes long to parse": {
+			answer:  `{"kubeletconfig":{"kubeReserved":{"memory":"1e-9999"}}}`,
+			wantErr: `kubeReserved.memory: "1e-9999" is not an amount of memory of 0 or more`,
+		},
+		"a threshold longer than what is quoted of it": {
+			answer:  `{"kubeletconfig":{"evictionHard":{"memory.available":"` + strings.Repeat("1", 100) + `"}}}`,
+			wantErr: `evictionHard[memory.available]: "` + strings.Repeat("1", 64) + `" is not an amount of memory of 0 or more`,
 		},
 		"a swap behaviour that is none": {
 			answer:  `{"kubeletconfig":{"memorySwap":{"swapBehavior":"Sometimes"}}}`,

@@ -75,7 +75,7 @@ func inBounds(t *testing.T, p *corev1.Pod, got *facts.Pod) {
 
 // FuzzThreshold: what is taken for a threshold is one, on every node.
 func FuzzThreshold(f *testing.F) {
-	for _, s := range []string{"", "0", "0%", "100%", "100.0%", "5%", "99.99999999%", "1e-40%", "NaN%", "-0%", "0x1p-3%", "100Mi", "1e30", "-1", "5%%"} {
+	for _, s := range []string{"", "0", "0%", "100%", "100.0%", "5%", "99.99999999%", "1e-40%", "NaN%", "-0%", "0x1p-3%", "100Mi", "1e30", "-1", "5%%", "1e-99999999", "1E-99999999%"} {
 		f.Add(s, 16*GiB)
 	}
 	f.Fuzz(func(t *testing.T, value string, capacity int64) {

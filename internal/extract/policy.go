@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -164,9 +163,9 @@ func Threshold(value string) (facts.Threshold, error) {
 		}
 		return facts.Threshold{Set: true, Fraction: float32(percent) / 100}, nil
 	}
-	q, err := resource.ParseQuantity(value)
-	if err != nil || q.Sign() < 0 {
-		return facts.Threshold{}, fmt.Errorf("%q is not an amount of memory of 0 or more", value)
+	q, ok := parseQuantity(value)
+	if !ok {
+		return facts.Threshold{}, notMemory(value)
 	}
 	return facts.Threshold{Set: !q.IsZero(), Bytes: Bytes(q)}, nil
 }
