@@ -26,13 +26,16 @@ type oomKill struct {
 var oomLine = regexp.MustCompile(`^oom-kill:.*,oom_memcg=/` + isolate.Name + `(/[^,]*),task_memcg=/` + isolate.Name + `(/[^,]*),`)
 
 // kernelLog reads what the kernel logs from now on. It tells which limit was hit. It cannot tell who died first: the
-// kernel drops messages when many come at once, and they may be of others on the machine.
+// kernel drops messages when many come at once, and they may be of others on the machine. Not every root may read it.
 type kernelLog int
 
 func openKernelLog() kernelLog {
 	ginkgo.GinkgoHelper()
 	fd, err := syscall.Open("/dev/kmsg", syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
-	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "the kernel's log says who was killed")
+	if err != nil {
+		say("the kernel's log cannot be read, so it does not tell which limit was hit: %v", err)
+		return -1
+	}
 	_, err = syscall.Seek(fd, 0, 2) // to the end
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	return kernelLog(fd)

@@ -20,6 +20,9 @@ const Name = "killorder-e2e"
 // inside marks the process that is the first in the namespaces.
 const inside = "KILLORDER_E2E_INSIDE"
 
+// namespaces that the suite has for itself.
+const namespaces = syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS
+
 // Inside reports whether this process is the one to run the suite.
 func Inside() bool { return os.Getenv(inside) != "" && os.Getpid() == 1 }
 
@@ -48,7 +51,7 @@ func Run(env ...string) (status int, err error) {
 	cmd.Env = append(append(os.Environ(), inside+"=1"), env...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS,
+		Cloneflags: namespaces,
 		Setpgid:    true, // Ctrl-C comes once, by way of this process
 		Pdeathsig:  syscall.SIGKILL,
 	}
