@@ -30,12 +30,22 @@ type Pods interface {
 	Node(name string) []*facts.Pod
 }
 
+// Kubelets are the nodes' own kubelets, as last read.
+type Kubelets interface {
+	// Config is a kubelet's configuration, nil if it is not known.
+	Config(node string) *facts.KubeletConfig
+	// Problem says in a sentence why a kubelet could not be read, "" if it could or was not to be.
+	Problem(node string) string
+}
+
 // Reconciler keeps the order of one node at a time.
 type Reconciler struct {
 	// Client reads from the manager's cache and writes to the API server.
 	Client client.Client
 	Pods   Pods
 	Usage  facts.Readings
+	// Kubelets may know more than readings.
+	Kubelets Kubelets
 	// Passed: a first pass over the readings was made; until then there is nothing to publish.
 	Passed  func() bool
 	Policy  func() *extract.Policy
@@ -51,6 +61,7 @@ type Reconciler struct {
 }
 
 // +kubebuilder:rbac:groups="",resources=nodes;pods;namespaces,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=nodes/stats;nodes/configz,verbs=get
 // +kubebuilder:rbac:groups=metrics.k8s.io,resources=nodes;pods,verbs=list
 // +kubebuilder:rbac:groups=killorder.io,resources=nodekillorders,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=killorder.io,resources=nodekillorders/status,verbs=patch
@@ -120,6 +131,7 @@ func (r *Reconciler) decide(p *pass) {
 		prev = &v1alpha1.NodeKillOrderStatus{}
 	}
 	f := extract.Node(p.node)
+	f.Config, f.KubeletUnread = r.Kubelets.Config(f.Name), r.Kubelets.Problem(f.Name)
 	r.Metrics.AbsurdReadings(extract.Attach(&f, r.Pods.Node(p.node.Name), r.Usage, policy, r.namespaceLabels()))
 	exact := engine.Evaluate(&f, &policy.Policy, p.now)
 	forecast.Predict(&exact, &p.state.foreseen, p.now)

@@ -25,7 +25,6 @@ import (
 	"github.com/killorder/killorder/internal/podcache"
 	"github.com/killorder/killorder/internal/publish"
 	"github.com/killorder/killorder/internal/usage"
-	"github.com/killorder/killorder/internal/usage/metricsapi"
 )
 
 // Bounds of the Events of the whole cluster.
@@ -75,13 +74,14 @@ func Run(ctx context.Context, config *rest.Config, o *options.Options) error {
 
 // wire connects sources, caches, controllers and the gate, and hands them to the manager.
 func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
-	source, err := metricsapi.New(config, o.UsageTimeout())
-	if err != nil {
-		return fmt.Errorf("usage from metrics.k8s.io: %w", err)
-	}
 	pods, err := podcache.New(config)
 	if err != nil {
 		return fmt.Errorf("cache of pods: %w", err)
+	}
+	current := &policy.Current{}
+	source, kubelets, err := newUsage(mgr, config, o, pods, current)
+	if err != nil {
+		return err
 	}
 	clock := clock.RealClock{}
 	store := usage.NewStore(engine.UnavailableAfter, clock.Now)
@@ -91,9 +91,8 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
 		Source: source, Store: store, Interval: o.UsageInterval,
 		Log: mgr.GetLogger().WithName("usage"), Metrics: usage.NewMetrics(metrics.Registry),
 	}
-	current := &policy.Current{}
 	orders := &nodekillorder.Reconciler{
-		Client: mgr.GetClient(), Pods: pods, Usage: store, Policy: current.Get,
+		Client: mgr.GetClient(), Pods: pods, Usage: store, Kubelets: kubelets, Policy: current.Get,
 		Passed: func() bool { return !runner.Status().At.IsZero() },
 		Writer: &publish.Writer{Client: mgr.GetClient()}, Gate: gate,
 		Metrics: publish.NewMetrics(metrics.Registry, gate), Clock: clock,

@@ -66,6 +66,7 @@ func stripNode(object any) (any, error) {
 		},
 		Status: corev1.NodeStatus{
 			Capacity: node.Status.Capacity, Allocatable: node.Status.Allocatable, NodeInfo: node.Status.NodeInfo,
+			Addresses: node.Status.Addresses, DaemonEndpoints: node.Status.DaemonEndpoints,
 		},
 	}
 	for _, c := range node.Status.Conditions {

@@ -47,6 +47,11 @@ func DefaultPolicy() *Policy {
 	return p
 }
 
+// sources that a policy can want; Auto, the default, is none in particular.
+var sources = map[v1alpha1.UsagePreference]facts.Source{
+	v1alpha1.PreferMetricsAPI: facts.SourceMetricsAPI, v1alpha1.PreferKubelet: facts.SourceKubelet,
+}
+
 // NewPolicy makes a policy ready for use; what is not set in its spec has the schema's default, but for the
 // podSelector, where absent means that no pod is selected. The error names the field.
 func NewPolicy(k *v1alpha1.KillOrderPolicy) (*Policy, error) {
@@ -56,6 +61,7 @@ func NewPolicy(k *v1alpha1.KillOrderPolicy) (*Policy, error) {
 	}
 	p := &Policy{
 		Policy: facts.Policy{
+			Source:              sources[s.Usage.Source],
 			TopN:                or(int(s.TopN), defaultTopN),
 			RiskRank:            or(int(s.Critical.RiskRank), defaultRiskRank),
 			RiskHeadroomPercent: int(deref(s.Critical.RiskHeadroomPercent, defaultRiskHeadroomPercent)),

@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // Options of the operator.
@@ -19,6 +21,12 @@ type Options struct {
 	LeaderElectionNamespace string
 	// UsageInterval between two passes over the cluster's memory readings.
 	UsageInterval time.Duration
+	// KubeletCA is a file with the authorities of the kubelets' serving certificates; "" is the cluster's own.
+	KubeletCA string
+	// KubeletInsecureTLS: those certificates are not verified.
+	KubeletInsecureTLS bool
+	// KubeletAddressTypes of a Node, the first it has is dialled.
+	KubeletAddressTypes AddressTypes
 	// StatusWritesPerSecond bounds writes of NodeKillOrders.
 	StatusWritesPerSecond float64
 	// Workers judge nodes at the same time.
@@ -37,6 +45,13 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 		"Namespace of the leader election lease; empty means the operator's own, which only exists inside a cluster.")
 	fs.DurationVar(&o.UsageInterval, "usage-interval", 30*time.Second,
 		"Time between two passes over the cluster's memory readings, at least 5s. metrics-server has new ones each 15s to 60s.")
+	fs.StringVar(&o.KubeletCA, "kubelet-certificate-authority", "",
+		"File with the authorities that sign the kubelets' serving certificates. Empty means the cluster's own authority.")
+	fs.BoolVar(&o.KubeletInsecureTLS, "kubelet-insecure-tls", false,
+		"Do not verify the kubelets' serving certificates: whoever answers at a node's address gets the operator's token. For test clusters.")
+	o.KubeletAddressTypes = AddressTypes{corev1.NodeInternalIP, corev1.NodeExternalIP, corev1.NodeHostName}
+	fs.Var(&o.KubeletAddressTypes, "kubelet-preferred-address-types",
+		"Types of a Node's addresses to dial its kubelet at, comma-separated; of the first type that the Node has, the first address.")
 	fs.Float64Var(&o.StatusWritesPerSecond, "status-writes-per-second", 15,
 		"Bound on status writes to the API server, for the whole cluster. Nodes at risk go first.")
 	fs.IntVar(&o.Workers, "workers", 2,
@@ -57,6 +72,9 @@ func (o *Options) Validate() error {
 	}
 	if o.Workers < 1 || o.Workers > 64 {
 		errs = append(errs, fmt.Errorf("--workers=%d: must be from 1 to 64", o.Workers))
+	}
+	if o.KubeletCA != "" && o.KubeletInsecureTLS {
+		errs = append(errs, errors.New("--kubelet-certificate-authority and --kubelet-insecure-tls: only one of them"))
 	}
 	return errors.Join(errs...)
 }

@@ -90,6 +90,16 @@ func (c *Cache) Node(name string) []*facts.Pod {
 	return c.store.nodes[name]
 }
 
+// NodeOf returns the name of a pod's node, "" if there is no such pod.
+func (c *Cache) NodeOf(namespace, name []byte) string {
+	c.store.mu.RLock()
+	defer c.store.mu.RUnlock()
+	if p := c.store.pods[key{string(namespace), string(name)}]; p != nil {
+		return p.Node
+	}
+	return ""
+}
+
 // Nodes returns the sorted names of the nodes that have pods.
 func (c *Cache) Nodes() []string {
 	c.store.mu.RLock()

@@ -39,6 +39,9 @@ func ready(v *engine.Verdict, p *facts.Policy) metav1.Condition {
 		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonUsageUnavailable
 		c.Message = fmt.Sprintf("No readings, or none younger than %s: usage counts as unknown.", engine.UnavailableAfter)
 	}
+	if v.Node.KubeletUnread != "" {
+		c.Message += " " + v.Node.KubeletUnread
+	}
 	if v.NoOOM != "" {
 		c.Message += " No oomOrder: " + v.NoOOM + "."
 	}

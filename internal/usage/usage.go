@@ -75,6 +75,16 @@ const (
 	FailedTimeout FailureCause = "Timeout"
 	// FailedGarbage: the answer is not what the API promises, or ends too early.
 	FailedGarbage FailureCause = "Garbage"
+	// FailedUnauthorized: a kubelet does not accept the operator's token.
+	FailedUnauthorized FailureCause = "Unauthorized"
+	// FailedCertificate: a kubelet's serving certificate cannot be verified.
+	FailedCertificate FailureCause = "Certificate"
+	// FailedUnreachable: no connection to a kubelet.
+	FailedUnreachable FailureCause = "Unreachable"
+	// FailedNoAddress: a Node does not say where its kubelet is.
+	FailedNoAddress FailureCause = "NoAddress"
+	// FailedWrongNode: at a kubelet's address answers another node's.
+	FailedWrongNode FailureCause = "WrongNode"
 	// FailedPartial comes on top of another cause: only one of pods and nodes failed.
 	FailedPartial FailureCause = "Partial"
 	// FailedOther: anything else, such as a refused connection or an internal error.
@@ -82,13 +92,14 @@ const (
 )
 
 var failureCauses = [...]FailureCause{
-	FailedAbsent, FailedForbidden, FailedTimeout, FailedGarbage, FailedPartial, FailedOther,
+	FailedAbsent, FailedForbidden, FailedTimeout, FailedGarbage, FailedUnauthorized, FailedCertificate, FailedUnreachable,
+	FailedNoAddress, FailedWrongNode, FailedPartial, FailedOther,
 }
 
 // Failure is a part of a source that could not be read.
 type Failure struct {
 	Cause FailureCause
-	// Of says which part: pods or nodes.
+	// Of says which part: pods, nodes or kubelets.
 	Of  string
 	Err error
 }

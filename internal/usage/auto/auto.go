@@ -1,0 +1,67 @@
+// Package auto reads usage from where the policy says: the kubelets, metrics.k8s.io, or, node by node, the kubelet
+// where it answers and metrics.k8s.io where it does not.
+package auto
+
+import (
+	"context"
+
+	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/usage"
+)
+
+// Kubelets are the nodes' own kubelets.
+type Kubelets interface {
+	usage.Source
+	// Unread reports whether a node's readings should come from elsewhere, AnyUnread whether any node's should.
+	Unread(node string) bool
+	AnyUnread() bool
+	// Forget drops what is known of them.
+	Forget()
+}
+
+// Source is a usage.Source that follows the policy.
+type Source struct {
+	Kubelets Kubelets
+	Metrics  usage.Source
+	// Wanted by the policy; SourceNone is the choice node by node.
+	Wanted func() facts.Source
+	// NodeOf returns the node of a pod, "" if it is not known.
+	NodeOf func(namespace, name []byte) string
+}
+
+var _ usage.Source = (*Source)(nil)
+
+// Read hands the sink the readings of the wanted source. A node's are never mixed in one pass: the two sources measure
+// differently.
+func (s *Source) Read(ctx context.Context, into usage.Sink) []usage.Failure {
+	switch s.Wanted() {
+	case facts.SourceMetricsAPI:
+		s.Kubelets.Forget()
+		return s.Metrics.Read(ctx, into)
+	case facts.SourceKubelet:
+		return s.Kubelets.Read(ctx, into)
+	}
+	failures := s.Kubelets.Read(ctx, into)
+	if ctx.Err() != nil || !s.Kubelets.AnyUnread() {
+		return failures
+	}
+	return append(failures, s.Metrics.Read(ctx, &unread{into, s})...)
+}
+
+// unread lets through what is of nodes whose kubelet is not read.
+type unread struct {
+	usage.Sink
+	of *Source
+}
+
+func (u *unread) Pod(p *usage.Pod) {
+	if node := u.of.NodeOf(p.Namespace, p.Name); node != "" && u.of.Kubelets.Unread(node) {
+		u.Sink.Pod(p)
+	}
+}
+
+func (u *unread) Node(name string, r facts.NodeReading) {
+	if u.of.Kubelets.Unread(name) {
+		u.Sink.Node(name, r)
+	}
+}

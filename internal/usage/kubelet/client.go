@@ -1,0 +1,109 @@
+package kubelet
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+
+	"k8s.io/client-go/rest"
+)
+
+// What is read of a kubelet: get on nodes/stats and on nodes/configz opens them.
+const (
+	pathSummary = "/stats/summary?only_cpu_and_memory=true"
+	pathConfigz = "/configz"
+)
+
+// sessions bounds how many kubelets' TLS sessions are kept to be resumed.
+const sessions = 16384
+
+// Trust is how a kubelet's serving certificate is verified.
+type Trust struct {
+	// CAFile signs the kubelets' certificates; "" is the authority that the API server's is verified by.
+	CAFile string
+	// Insecure: they are not verified.
+	Insecure bool
+}
+
+// newClient returns a client with the credentials of config, for kubelets.
+//
+// A connection serves one request: thousands kept open would take more memory than all readings, and resuming a TLS
+// session is cheap.
+func newClient(config *rest.Config, trust Trust) (*http.Client, error) {
+	c := rest.CopyConfig(config)
+	c.ServerName, c.NextProtos, c.Insecure = "", nil, false // meant for the API server
+	if trust.CAFile != "" || trust.Insecure {
+		c.CAFile, c.CAData, c.Insecure = trust.CAFile, nil, trust.Insecure
+	}
+	secured, err := rest.TLSConfigFor(c)
+	if err != nil {
+		return nil, fmt.Errorf("TLS of kubelets: %w", err)
+	}
+	if secured == nil {
+		secured = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	secured.ClientSessionCache = tls.NewLRUClientSessionCache(sessions)
+	transport, err := rest.HTTPWrappersForConfig(c, &http.Transport{
+		TLSClientConfig: secured, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("credentials for kubelets: %w", err)
+	}
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // the credentials are for the kubelet alone
+	}}, nil
+}
+
+// statusError is an answer other than 200.
+type statusError struct{ code int }
+
+func (e *statusError) Error() string { return "answers " + statusText(e.code) }
+
+func statusText(code int) string {
+	if text := http.StatusText(code); text != "" {
+		return strconv.Itoa(code) + " " + text
+	}
+	return strconv.Itoa(code)
+}
+
+// get reads one answer of a kubelet within the source's timeout, and reports whether the kubelet knew the TLS session
+// of the last time.
+func (s *Source) get(ctx context.Context, n *Node, path string, read func(io.Reader) error) (resumed bool, err error) {
+	late := fmt.Errorf("no complete answer within %s: %w", s.timeout, context.DeadlineExceeded)
+	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, late)
+	defer cancel()
+	at := net.JoinHostPort(n.Host, strconv.Itoa(int(n.Port)))
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+at+path, http.NoBody)
+	if err != nil {
+		return false, err
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return false, causeOf(ctx, err)
+	}
+	defer func() { _ = resp.Body.Close() }() // it has been read, or given up
+	resumed = resp.TLS != nil && resp.TLS.DidResume
+	if resp.StatusCode != http.StatusOK {
+		err = &statusError{resp.StatusCode}
+	} else if err = read(resp.Body); err != nil {
+		err = causeOf(ctx, &contentError{err})
+	}
+	return resumed, err
+}
+
+// contentError is an answer that is not what it should be.
+type contentError struct{ error }
+
+func (e *contentError) Unwrap() error { return e.error }
+
+// causeOf returns the deadline's error in place of what it led to, such as an answer cut short.
+func causeOf(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}

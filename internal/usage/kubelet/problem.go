@@ -1,0 +1,120 @@
+package kubelet
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/killorder/killorder/internal/usage"
+)
+
+// Problem is why a kubelet could not be read. Its text is a sentence that stays the same while the cause does.
+type Problem struct {
+	Cause usage.FailureCause
+	Text  string
+}
+
+// otherNodeError is an answer about another node than the one that was asked.
+type otherNodeError struct{ name string }
+
+func (e *otherNodeError) Error() string { return "the answer is of node " + e.name }
+
+// errNoAddress is a Node that does not say where its kubelet is.
+var errNoAddress = errors.New("the Node has no address of a preferred type, or no kubelet port")
+
+// problemOf says what an error in reading one of a kubelet's answers means; resource is what opens it.
+func problemOf(err error, resource string) *Problem {
+	var status *statusError
+	var other *otherNodeError
+	var content *contentError
+	switch {
+	case errors.Is(err, errNoAddress):
+		return &Problem{usage.FailedNoAddress, "The Node names no address of its kubelet."}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return &Problem{usage.FailedTimeout, "The kubelet does not answer in time."}
+	case errors.As(err, &status):
+		return statusProblem(status.code, resource)
+	case errors.As(err, &other):
+		return otherNode(other.name)
+	case errors.As(err, &content):
+		return contentProblem(content.error, resource)
+	}
+	if p := certificateProblem(err); p != nil {
+		return p
+	}
+	return connectionProblem(err)
+}
+
+func statusProblem(code int, resource string) *Problem {
+	switch code {
+	case http.StatusUnauthorized:
+		return &Problem{usage.FailedUnauthorized, "The kubelet answers 401 Unauthorized: it does not accept the operator's token."}
+	case http.StatusForbidden:
+		return &Problem{usage.FailedForbidden, "The kubelet answers 403 Forbidden: the operator lacks get on " + resource + "."}
+	}
+	return &Problem{usage.FailedOther, fmt.Sprintf("The kubelet answers %s to a request for %s.", statusText(code), resource)}
+}
+
+func otherNode(name string) *Problem {
+	if len(validation.IsDNS1123Subdomain(name)) > 0 {
+		name = "a node without a valid name" // it may be any text
+	}
+	return &Problem{usage.FailedWrongNode, "At the kubelet's address answers " + name + "."}
+}
+
+func contentProblem(err error, resource string) *Problem {
+	text := "The kubelet's answer of %s is not what it should be."
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		text = "The kubelet's answer of %s ends too early."
+	case errors.Is(err, errTooLarge):
+		text = "The kubelet's answer of %s is too large."
+	}
+	return &Problem{usage.FailedGarbage, fmt.Sprintf(text, resource)}
+}
+
+func certificateProblem(err error) *Problem {
+	var verification *tls.CertificateVerificationError
+	var hostname x509.HostnameError
+	var authority x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	text := ""
+	switch {
+	case errors.As(err, &hostname):
+		text = "The kubelet's certificate is not valid for its address."
+	case errors.As(err, &authority):
+		text = "The kubelet's certificate is signed by an authority that the operator does not trust (--kubelet-certificate-authority)."
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		text = "The kubelet's certificate has expired, or is not valid yet."
+	case errors.As(err, &verification):
+		text = "The kubelet's certificate cannot be verified."
+	default:
+		return nil
+	}
+	return &Problem{usage.FailedCertificate, text}
+}
+
+func connectionProblem(err error) *Problem {
+	var dns *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &dns):
+		return &Problem{usage.FailedUnreachable, "The name of the kubelet's address cannot be resolved."}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return &Problem{usage.FailedUnreachable, "The kubelet refuses connections."}
+	case errors.As(err, &op) && op.Op == "dial":
+		return &Problem{usage.FailedUnreachable, "The kubelet's address cannot be reached."}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return &Problem{usage.FailedUnreachable, "The kubelet closes the connection without an answer."}
+	}
+	return &Problem{usage.FailedOther, "The kubelet cannot be read; the operator's log says why."}
+}

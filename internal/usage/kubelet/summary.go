@@ -1,0 +1,259 @@
+package kubelet
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/usage"
+)
+
+// maxSummary bounds an answer, in bytes. A node of 500 pods with five containers each takes 2 MB.
+const maxSummary = 16 << 20
+
+// answer is what one kubelet said in its Summary. It is used again for the next one.
+type answer struct {
+	nodeName []byte
+	node     facts.NodeReading
+	pods     []usage.Pod
+}
+
+// decoder reads a Summary (k8s.io/kubelet/pkg/apis/stats/v1alpha1) from the wire, and of it only what is used, into
+// buffers of its own: with the API's types, a node of 30 pods would take 120 kB and a thousand allocations each time.
+// What it makes of a Summary is what extract.SummaryNode and SummaryPod make.
+type decoder struct {
+	json jsontext.Decoder
+	answer
+	// What the members now read belong to.
+	pod       *usage.Pod
+	container *usage.Container
+	memory    memoryStats
+	system    systemContainer
+	swap      swapStats
+}
+
+// memoryStats are amounts in bytes, Unknown where absent.
+type memoryStats struct {
+	time                       time.Time
+	workingSet, rss, available int64
+}
+
+type systemContainer struct {
+	pods       bool
+	workingSet int64
+}
+
+// swapStats are amounts in bytes, Unknown where absent.
+type swapStats struct{ used, available int64 }
+
+var (
+	errTrailing = errors.New("there is more after the end of the Summary")
+	errTooLarge = fmt.Errorf("it is larger than %d MiB", maxSummary>>20)
+	errNoNode   = errors.New("it names no node")
+)
+
+// read decodes one Summary. What it returns is valid until the next read.
+func (d *decoder) read(r io.Reader) (*answer, error) {
+	limited := &io.LimitedReader{R: r, N: maxSummary + 1}
+	// A kubelet encodes a struct: it has no name twice, and telling would take a set of names an object.
+	d.json.Reset(limited, jsontext.AllowDuplicateNames(true))
+	err := d.summary()
+	if limited.N <= 0 {
+		err = errTooLarge
+	}
+	return &d.answer, err
+}
+
+func (d *decoder) summary() error {
+	d.nodeName = d.nodeName[:0]
+	d.node = facts.NodeReading{
+		Source: facts.SourceKubelet, WorkingSet: facts.Unknown, PodsWorkingSet: facts.Unknown, Available: facts.Unknown,
+	}
+	d.pods = d.pods[:0]
+	if d.json.PeekKind() == 'n' {
+		return d.unexpected("an object")
+	}
+	if err := d.object((*decoder).summaryMember); err != nil {
+		return err
+	}
+	switch _, err := d.json.ReadToken(); {
+	case err == nil:
+		return errTrailing
+	case !errors.Is(err, io.EOF):
+		return err
+	}
+	return nil
+}
+
+func (d *decoder) summaryMember(name []byte) error {
+	switch string(name) {
+	case `"node"`:
+		return d.object((*decoder).nodeMember)
+	case `"pods"`:
+		return d.array((*decoder).podItem)
+	}
+	return d.json.SkipValue()
+}
+
+func (d *decoder) nodeMember(name []byte) (err error) {
+	switch string(name) {
+	case `"nodeName"`:
+		d.nodeName, err = d.text(d.nodeName)
+	case `"memory"`:
+		err = d.readMemory()
+		d.node.ObservedAt, d.node.WorkingSet, d.node.Available = d.memory.time, d.memory.workingSet, d.memory.available
+	case `"swap"`:
+		err = d.readSwap()
+		d.node.SwapCapacity = min(max(d.swap.available, 0)+max(d.swap.used, 0), facts.MaxBytes)
+	case `"systemContainers"`:
+		err = d.array((*decoder).systemItem)
+	default:
+		err = d.json.SkipValue()
+	}
+	return err
+}
+
+func (d *decoder) systemItem() error {
+	d.system = systemContainer{workingSet: facts.Unknown}
+	err := d.object((*decoder).systemMember)
+	if d.system.pods {
+		d.node.PodsWorkingSet = d.system.workingSet
+	}
+	return err
+}
+
+func (d *decoder) systemMember(name []byte) error {
+	switch string(name) {
+	case `"name"`:
+		value, err := d.json.ReadValue()
+		d.system.pods = string(value) == `"pods"`
+		return err
+	case `"memory"`:
+		err := d.readMemory()
+		d.system.workingSet = d.memory.workingSet
+		return err
+	}
+	return d.json.SkipValue()
+}
+
+func (d *decoder) podItem() error {
+	d.pod = next(&d.pods)
+	*d.pod = usage.Pod{
+		Source: facts.SourceKubelet, WorkingSet: facts.Unknown,
+		Namespace: d.pod.Namespace[:0], Name: d.pod.Name[:0], Containers: d.pod.Containers[:0],
+	}
+	return d.object((*decoder).podMember)
+}
+
+func (d *decoder) podMember(name []byte) error {
+	switch string(name) {
+	case `"podRef"`:
+		return d.object((*decoder).refMember)
+	case `"memory"`:
+		err := d.readMemory()
+		if d.memory.workingSet != facts.Unknown {
+			d.pod.WorkingSet, d.pod.ObservedAt = d.memory.workingSet, d.memory.time
+		}
+		return err
+	case `"containers"`:
+		return d.array((*decoder).containerItem)
+	}
+	return d.json.SkipValue()
+}
+
+func (d *decoder) refMember(name []byte) (err error) {
+	switch string(name) {
+	case `"namespace"`:
+		d.pod.Namespace, err = d.text(d.pod.Namespace)
+	case `"name"`:
+		d.pod.Name, err = d.text(d.pod.Name)
+	default:
+		err = d.json.SkipValue()
+	}
+	return err
+}
+
+// containerItem reads a container. Its time is the pod's where the pod has no working set of its own: as old as the
+// oldest of its containers.
+func (d *decoder) containerItem() error {
+	d.container = next(&d.pod.Containers)
+	*d.container = usage.Container{Name: d.container.Name[:0], ContainerUsage: facts.NoContainerUsage}
+	d.memory = memoryStats{workingSet: facts.Unknown}
+	if err := d.object((*decoder).containerMember); err != nil {
+		return err
+	}
+	p, t := d.pod, d.memory.time
+	if p.WorkingSet == facts.Unknown && d.memory.workingSet != facts.Unknown && (p.ObservedAt.IsZero() || t.Before(p.ObservedAt)) {
+		p.ObservedAt = t
+	}
+	return nil
+}
+
+func (d *decoder) containerMember(name []byte) (err error) {
+	switch c := d.container; string(name) {
+	case `"name"`:
+		c.Name, err = d.text(c.Name)
+	case `"memory"`:
+		err = d.readMemory()
+		c.WorkingSet, c.RSS = d.memory.workingSet, d.memory.rss
+	case `"swap"`:
+		err = d.readSwap()
+		c.Swap = d.swap.used
+	default:
+		err = d.json.SkipValue()
+	}
+	return err
+}
+
+func (d *decoder) readMemory() error {
+	d.memory = memoryStats{workingSet: facts.Unknown, rss: facts.Unknown, available: facts.Unknown}
+	return d.object((*decoder).memoryMember)
+}
+
+func (d *decoder) memoryMember(name []byte) (err error) {
+	switch m := &d.memory; string(name) {
+	case `"time"`:
+		m.time, err = d.time()
+	case `"workingSetBytes"`:
+		m.workingSet, err = d.amount()
+	case `"rssBytes"`:
+		m.rss, err = d.amount()
+	case `"availableBytes"`:
+		m.available, err = d.amount()
+	default:
+		err = d.json.SkipValue()
+	}
+	return err
+}
+
+func (d *decoder) readSwap() error {
+	d.swap = swapStats{used: facts.Unknown, available: facts.Unknown}
+	return d.object((*decoder).swapMember)
+}
+
+func (d *decoder) swapMember(name []byte) (err error) {
+	switch s := &d.swap; string(name) {
+	case `"swapUsageBytes"`:
+		s.used, err = d.amount()
+	case `"swapAvailableBytes"`:
+		s.available, err = d.amount()
+	default:
+		err = d.json.SkipValue()
+	}
+	return err
+}
+
+// next makes room for one more element and returns it as it was when it was last used, so that its slices are too.
+func next[T any](s *[]T) *T {
+	n := len(*s)
+	if n < cap(*s) {
+		*s = (*s)[:n+1]
+	} else {
+		*s = append(*s, *new(T))
+	}
+	return &(*s)[n]
+}

@@ -1,0 +1,286 @@
+package kubelet
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	stats "k8s.io/kubelet/pkg/apis/stats/v1alpha1"
+
+	"github.com/killorder/killorder/internal/extract"
+	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/usage"
+)
+
+const evidence = "../../snapshot/testdata/evidence/kubelet/vm/stats-summary.json"
+
+// byTypes reads a Summary as a snapshot's is read: with the API's own types.
+func byTypes(t *testing.T, text []byte) *answer {
+	t.Helper()
+	var s stats.Summary
+	if err := json.Unmarshal(text, &s); err != nil {
+		t.Fatal(err)
+	}
+	a := &answer{nodeName: []byte(s.Node.NodeName), node: extract.SummaryNode(&s.Node)}
+	for i := range s.Pods {
+		r := extract.SummaryPod(&s.Pods[i])
+		p := usage.Pod{
+			Source: r.Source, Namespace: []byte(s.Pods[i].PodRef.Namespace), Name: []byte(s.Pods[i].PodRef.Name),
+			ObservedAt: r.ObservedAt, WorkingSet: r.WorkingSet,
+		}
+		if m := s.Pods[i].Memory; m == nil || m.WorkingSetBytes == nil {
+			p.WorkingSet = facts.Unknown // the store sums the containers' up
+		}
+		for _, c := range r.Containers {
+			p.Containers = append(p.Containers, usage.Container{Name: []byte(c.Name), ContainerUsage: c.ContainerUsage})
+		}
+		a.pods = append(a.pods, p)
+	}
+	return a
+}
+
+func sameAnswer(t *testing.T, want, got *answer) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(answer{}), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("-by the API's types +from the wire:\n%s", diff)
+	}
+}
+
+func TestReadIsWhatTheTypesSay(t *testing.T) {
+	real, err := os.ReadFile(evidence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"a real kubelet's": string(real),
+		"nothing":          `{}`,
+		"nulls":            `{"node":null,"pods":null}`,
+		"nulls inside":     `{"node":{"nodeName":null,"memory":null,"swap":{"swapUsageBytes":null}},"pods":[{"podRef":null,"containers":null},{}]}`,
+		"members in another order": `{"pods":[{"containers":[{"memory":{"rssBytes":1,"workingSetBytes":2,"time":"2026-11-24T06:00:00Z"},"name":"app"}],
+			"memory":{"workingSetBytes":5,"time":"2026-11-24T06:00:09Z"},"podRef":{"name":"web","namespace":"shop"}}],
+			"node":{"memory":{"availableBytes":7,"time":"2026-11-24T06:00:01Z"},"nodeName":"n"}}`,
+		"a pod without figures of its own": `{"pods":[{"podRef":{"name":"web","namespace":"shop"},"memory":{"time":"2026-11-24T07:00:00Z"},"containers":[
+			{"name":"a","memory":{"time":"2026-11-24T06:00:09Z","workingSetBytes":3}},
+			{"name":"b","memory":{"time":"2026-11-24T06:00:05Z","workingSetBytes":4}},
+			{"name":"c","memory":{"time":"2026-11-24T06:00:01Z"}},{"name":"d"}]}]}`,
+		"swap": `{"node":{"nodeName":"n","swap":{"swapAvailableBytes":5,"swapUsageBytes":6},"systemContainers":[
+			{"name":"kubelet","memory":{"workingSetBytes":1}},{"name":"pods","memory":{"workingSetBytes":9}}]},
+			"pods":[{"podRef":{"name":"web","namespace":"shop"},"containers":[{"name":"a","swap":{"swapUsageBytes":4}}]}]}`,
+		"an absurd amount":       `{"node":{"memory":{"workingSetBytes":18446744073709551615}}}`,
+		"escapes in names":       `{"pods":[{"podRef":{"name":"w\u0065b","namespace":"sh\/op"}}]}`,
+		"unknown members, white": " {\n \"more\" : [ {\"pods\": 1}, \"x\" ] , \"pods\" : [ ] } \n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			var d decoder
+			for range 2 { // the second time in used buffers
+				got, err := d.read(strings.NewReader(text))
+				if err != nil {
+					t.Fatal(err)
+				}
+				sameAnswer(t, byTypes(t, []byte(text)), got)
+			}
+		})
+	}
+}
+
+func TestReadLeavesNothingBehind(t *testing.T) {
+	var d decoder
+	real, err := os.ReadFile(evidence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.read(bytes.NewReader(real)); err != nil {
+		t.Fatal(err)
+	}
+	const text = `{"node":{},"pods":[{"podRef":{"name":"web"},"containers":[{}]}]}`
+	got, err := d.read(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameAnswer(t, byTypes(t, []byte(text)), got)
+}
+
+func TestReadRefuses(t *testing.T) {
+	real, err := os.ReadFile(evidence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct{ text, want string }{
+		"nothing at all":   {"", "EOF"},
+		"a page":           {"<html>404</html>", "invalid character '<'"},
+		"null":             {"null", "not an object"},
+		"a list":           {"[]", "not an object"},
+		"half of it":       {string(real[:len(real)/2]), "unexpected EOF"},
+		"two of them":      {"{}{}", "more after the end"},
+		"noise behind":     {"{}]", "invalid character ']'"},
+		"pods as text":     {`{"pods":"many"}`, "/pods: not an array"},
+		"a pod as number":  {`{"pods":[5]}`, "/pods: not an object"},
+		"negative":         {`{"node":{"memory":{"workingSetBytes":-5}}}`, `/node/memory/workingSetBytes: "-5" is not an amount in bytes`},
+		"a fraction":       {`{"node":{"memory":{"rssBytes":1.5}}}`, `"1.5" is not an amount in bytes`},
+		"an exponent":      {`{"node":{"memory":{"rssBytes":1e-9999999}}}`, `"1e-9999999" is not an amount in bytes`},
+		"an amount quoted": {`{"node":{"memory":{"rssBytes":"5"}}}`, "/node/memory/rssBytes: not an amount in bytes"},
+		"no time":          {`{"node":{"memory":{"time":"now"}}}`, `"\"now\"" is not a time`},
+		"too much":         {`{"more":"` + strings.Repeat("x", maxSummary) + `"}`, "larger than 16 MiB"},
+		"too much behind":  {`{}` + strings.Repeat(" ", maxSummary), "larger than 16 MiB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var d decoder
+			if _, err := d.read(strings.NewReader(tc.text)); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %v; want %s", err, tc.want)
+			}
+		})
+	}
+}
+
+// TestReadAnySummary: whatever a kubelet leaves out, what is read is what the API's types say.
+func TestReadAnySummary(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var d decoder
+	for range 2000 {
+		text, err := json.Marshal(anySummary(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := d.read(bytes.NewReader(text))
+		if err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		if sameAnswer(t, byTypes(t, text), got); t.Failed() {
+			t.Fatalf("%s", text)
+		}
+	}
+}
+
+func anySummary(r *rand.Rand) *stats.Summary {
+	s := &stats.Summary{Node: stats.NodeStats{NodeName: "worker-1", Memory: anyMemory(r), Swap: anySwap(r)}}
+	for range r.IntN(4) {
+		name := []string{"kubelet", "runtime", "pods"}[r.IntN(3)]
+		s.Node.SystemContainers = append(s.Node.SystemContainers, stats.ContainerStats{Name: name, Memory: anyMemory(r)})
+		if name == "pods" {
+			break // there is one
+		}
+	}
+	for i := range r.IntN(5) {
+		p := stats.PodStats{PodRef: stats.PodReference{Name: fmt.Sprint("pod-", i), Namespace: "shop", UID: "u"}, Memory: anyMemory(r)}
+		for c := range r.IntN(4) {
+			p.Containers = append(p.Containers, stats.ContainerStats{Name: fmt.Sprint("c", c), Memory: anyMemory(r), Swap: anySwap(r)})
+		}
+		s.Pods = append(s.Pods, p)
+	}
+	return s
+}
+
+func anyMemory(r *rand.Rand) *stats.MemoryStats {
+	if r.IntN(5) == 0 {
+		return nil
+	}
+	m := &stats.MemoryStats{AvailableBytes: anyAmount(r), WorkingSetBytes: anyAmount(r), RSSBytes: anyAmount(r), UsageBytes: anyAmount(r)}
+	if m.WorkingSetBytes != nil || r.IntN(2) == 0 {
+		m.Time = metav1.Unix(1_790_000_000+int64(r.IntN(100)), 0)
+	}
+	return m
+}
+
+func anySwap(r *rand.Rand) *stats.SwapStats {
+	if r.IntN(3) == 0 {
+		return nil
+	}
+	return &stats.SwapStats{SwapAvailableBytes: anyAmount(r), SwapUsageBytes: anyAmount(r)}
+}
+
+func anyAmount(r *rand.Rand) *uint64 {
+	switch r.IntN(6) {
+	case 0:
+		return nil
+	case 1:
+		return new(r.Uint64())
+	}
+	return new(uint64(r.IntN(1 << 34)))
+}
+
+// FuzzRead: no input panics, and nothing that is accepted is negative or more than there can be.
+func FuzzRead(f *testing.F) {
+	real, err := os.ReadFile(evidence)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(real)
+	f.Add([]byte(`{"node":{"nodeName":"n","memory":{"time":"2026-11-24T06:00:00Z","workingSetBytes":1}},"pods":[{"podRef":{"name":"a"}}]}`))
+	f.Add([]byte(`{"pods":[{"containers":[{"name":"a","swap":{"swapUsageBytes":4}}]}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var d decoder
+		a, err := d.read(bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		amounts := []int64{a.node.WorkingSet, a.node.Available, a.node.PodsWorkingSet, a.node.SwapCapacity}
+		for i := range a.pods {
+			amounts = append(amounts, a.pods[i].WorkingSet)
+			for _, c := range a.pods[i].Containers {
+				amounts = append(amounts, c.WorkingSet, c.RSS, c.Swap)
+			}
+		}
+		for _, bytes := range amounts {
+			if bytes < facts.Unknown || bytes > facts.MaxBytes {
+				t.Fatalf("an amount of %d", bytes)
+			}
+		}
+	})
+}
+
+// BenchmarkRead decodes the answer of a node of 30 pods of two containers, and the same with the API's types.
+func BenchmarkRead(b *testing.B) {
+	text := thirtyPods(b)
+	b.Run("from the wire", func(b *testing.B) {
+		var d decoder
+		b.SetBytes(int64(len(text)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if a, err := d.read(bytes.NewReader(text)); err != nil || len(a.pods) != 30 {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("by the API's types", func(b *testing.B) {
+		b.SetBytes(int64(len(text)))
+		b.ReportAllocs()
+		for b.Loop() {
+			var s stats.Summary
+			if err := json.NewDecoder(bytes.NewReader(text)).Decode(&s); err != nil || len(s.Pods) != 30 {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// thirtyPods is the real kubelet's answer, its first pod thirty times with two containers.
+func thirtyPods(tb testing.TB) []byte {
+	tb.Helper()
+	real, err := os.ReadFile(evidence)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var s stats.Summary
+	if err := json.Unmarshal(real, &s); err != nil {
+		tb.Fatal(err)
+	}
+	pod := s.Pods[0]
+	pod.Containers = append(pod.Containers, pod.Containers[0])
+	s.Pods = nil
+	for i := range 30 {
+		pod.PodRef.Name = fmt.Sprintf("payments-api-worker-7d9c8b6f5-%05d", i)
+		s.Pods = append(s.Pods, pod)
+	}
+	text, err := json.Marshal(&s)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return text
+}
