@@ -67,7 +67,8 @@ type KillOrderPolicySpec struct {
 	// where it can neither be read nor inferred.
 	// +kubebuilder:default="100Mi"
 	// +kubebuilder:validation:XIntOrString
-	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 : (self.matches('^(100|[0-9]{1,2})([.][0-9]+)?%$') || (isQuantity(self) && quantity(self).compareTo(quantity('0')) >= 0))",message="must be a quantity of 0 or more, or a percentage of capacity"
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 : (self.matches('^(100|[0-9]{1,2})([.][0-9]+)?%$') || (!self.matches('[eE][+-]?[0-9]{4}') && isQuantity(self) && quantity(self).compareTo(quantity('0')) >= 0))",message="must be a quantity of 0 or more, or a percentage of capacity"
 	// +optional
 	AssumedEvictionHard *intstr.IntOrString `json:"assumedEvictionHard,omitempty"`
 	// disabledFindings are rules not to report.

@@ -199,6 +199,7 @@ func TestFact8ParseThreshold(t *testing.T) {
 		"absurd":                  {"8E", facts.Threshold{Set: true, Bytes: facts.MaxBytes}, false},
 		"an exponent":             {"1e-999", facts.Threshold{Set: true, Bytes: 1}, false},
 		"one that takes long":     {"1e-9999", facts.Threshold{}, true},
+		"one of four digits":      {"1E9999", facts.Threshold{}, true},
 		"more digits than sense":  {strings.Repeat("0", 60) + "100Mi", facts.Threshold{}, true},
 	}
 	for name, tc := range cases {

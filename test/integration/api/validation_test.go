@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -68,6 +69,9 @@ assumedEvictionHard: 100Mi
 		Entry("a threshold that is no amount", "default", "spec: {assumedEvictionHard: lots}", "must be a quantity of 0 or more, or a percentage of capacity"),
 		Entry("a negative threshold", "default", "spec: {assumedEvictionHard: -1Gi}", "must be a quantity of 0 or more"),
 		Entry("a threshold over 100%", "default", "spec: {assumedEvictionHard: 101%}", "must be a quantity of 0 or more"),
+		Entry("a threshold that takes minutes to parse", "default", "spec: {assumedEvictionHard: '1e-99999999'}", "must be a quantity of 0 or more"),
+		Entry("an exponent in capitals", "default", "spec: {assumedEvictionHard: '1E-9999'}", "must be a quantity of 0 or more"),
+		Entry("an endless threshold", "default", "spec: {assumedEvictionHard: '"+strings.Repeat("1", 65)+"'}", "may not be more than 64"),
 		Entry("a rule disabled twice", "default", "spec: {disabledFindings: [A, A]}", "spec.disabledFindings"),
 	)
 
@@ -76,6 +80,7 @@ assumedEvictionHard: 100Mi
 	},
 		Entry("mebibytes", "100Mi"), Entry("a percentage", "5%"), Entry("half a percent", "0.5%"),
 		Entry("a bare number", "104857600"), Entry("none", `"0"`),
+		Entry("an exponent", "'1e8'"), Entry("an exponent below 0", "'1e-999'"), Entry("exabytes", "1E"), Entry("exbibytes", "1Ei"),
 	)
 })
 
