@@ -273,6 +273,10 @@ func TestAnEstimateDoesNotFlicker(t *testing.T) {
 		{4000 * miB, 24 * time.Minute},
 		{1000 * miB, 0}, // crossed
 		{far, 0},
+		{4000 * miB, 21 * time.Minute},
+		{1900 * miB, 0},
+		{2164 * miB, 0},                // below it again, within noise
+		{2265 * miB, 39 * time.Second}, // beyond noise
 	} {
 		if got := read(tc.level); got < tc.want-2*time.Second || got > tc.want+2*time.Second || (got == 0) != (tc.want == 0) {
 			t.Errorf("reading %d: %s, want %s", i, got, tc.want)

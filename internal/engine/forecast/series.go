@@ -39,17 +39,19 @@ type series struct {
 	count   uint8
 	// doubts is how many readings in a row had no estimate.
 	doubts uint8
+	// reached: the level was reached, and since then readings have not been below it by more than noise.
+	reached bool
 	// due is when the level is reached by the last estimate, in Unix seconds; 0 if there is none.
 	due uint32
 }
 
 // estimate adds a reading of used bytes and returns the time left until they are level bytes; 0 if they are, or if
-// nothing meaningful can be said. Growth within noise bytes means nothing.
+// nothing meaningful can be said. A difference within noise bytes means nothing.
 func (s *series) estimate(t times, used, level, noise int64) time.Duration {
 	if s.add(t, used) {
 		s.foretell(level, noise)
 	}
-	if used >= level {
+	if s.reached = used >= level || (s.reached && level-used <= noise); s.reached {
 		s.due = 0
 	}
 	return s.left(t.now)
