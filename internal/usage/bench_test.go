@@ -13,10 +13,14 @@ import (
 // benchPods is a large cluster's number of pods, of two containers each, with names of 37 characters.
 const benchPods = 150_000
 
-type benchReadings struct{ pod usage.Pod }
+type benchReadings struct {
+	pod usage.Pod
+	// byKubelet: with RSS and swap of every container and the pod's own working set, which only kubelets know.
+	byKubelet bool
+}
 
-func newBenchReadings() *benchReadings {
-	b := &benchReadings{pod: usage.Pod{WorkingSet: facts.Unknown}}
+func newBenchReadings(byKubelet bool) *benchReadings {
+	b := &benchReadings{pod: usage.Pod{WorkingSet: facts.Unknown}, byKubelet: byKubelet}
 	for _, name := range []string{"app", "sidecar"} {
 		b.pod.Containers = append(b.pod.Containers, usage.Container{Name: []byte(name), ContainerUsage: facts.NoContainerUsage})
 	}
@@ -30,14 +34,27 @@ func (b *benchReadings) fill(pass *usage.Pass, at time.Time) {
 		b.pod.Namespace = fmt.Appendf(b.pod.Namespace[:0], "team-%03d", i%200)
 		b.pod.Name = fmt.Appendf(b.pod.Name[:0], "payments-api-worker-%010d-%06d", i/30, i)
 		b.pod.Containers[0].WorkingSet, b.pod.Containers[1].WorkingSet = int64(i)*4096, mib
+		if b.byKubelet {
+			b.pod.Source, b.pod.WorkingSet = facts.SourceKubelet, int64(i)*4096+2*mib
+			b.pod.Containers[0].RSS, b.pod.Containers[1].RSS = int64(i)*3072, mib/2
+			b.pod.Containers[0].Swap, b.pod.Containers[1].Swap = mib, 0
+		}
 		pass.Pod(&b.pod)
 	}
 }
 
+// maxBytes is what a container may take.
+const maxBytes = 100
+
 // BenchmarkStoreMemory reports what a container takes once the history is full, and what a pass costs.
 func BenchmarkStoreMemory(b *testing.B) {
+	b.Run("working sets", func(b *testing.B) { benchmarkStore(b, newBenchReadings(false)) })
+	b.Run("with RSS", func(b *testing.B) { benchmarkStore(b, newBenchReadings(true)) })
+}
+
+func benchmarkStore(b *testing.B, readings *benchReadings) {
+	b.Helper()
 	clock := &fakeClock{now: start}
-	readings := newBenchReadings()
 	before := heap()
 	store := usage.NewStore(keep, clock.Now)
 	pass := func() {
@@ -56,6 +73,9 @@ func BenchmarkStoreMemory(b *testing.B) {
 	}
 	b.ReportMetric(used/(2*benchPods), "bytes/container")
 	b.ReportMetric(used/benchPods, "bytes/pod")
+	if used > maxBytes*2*benchPods {
+		b.Errorf("more than %d bytes a container", maxBytes)
+	}
 	runtime.KeepAlive(store)
 }
 
@@ -66,7 +86,7 @@ func BenchmarkPod(b *testing.B) {
 	for range 10 {
 		clock.now = clock.now.Add(75 * time.Second)
 		p := store.Begin()
-		newBenchReadings().fill(p, clock.now)
+		newBenchReadings(false).fill(p, clock.now)
 		p.Commit()
 	}
 	name := fmt.Sprintf("payments-api-worker-%010d-%06d", 4000/30, 4000)
