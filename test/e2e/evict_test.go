@@ -29,29 +29,40 @@ const (
 // right. In odd rounds one of the candidates grows: the operator and the kubelet then judge it by readings of different
 // age, and where only its own place differs, that is the explanation, and is counted.
 var _ = ginkgo.Describe("eviction by allocatableMemory.available", ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
-	result := tally{}
-	ginkgo.BeforeAll(func(ctx ginkgo.SpecContext) { configure(ctx, evicting) }, ginkgo.NodeTimeout(3*time.Minute))
+	results := map[v1alpha1.UsageSource]*tally{}
+	ginkgo.BeforeAll(func(ctx ginkgo.SpecContext) {
+		for _, source := range sources {
+			results[source] = &tally{}
+		}
+		configure(ctx, evicting)
+	}, ginkgo.NodeTimeout(3*time.Minute))
 	ginkgo.AfterEach(remove, ginkgo.NodeTimeout(3*time.Minute))
-	ginkgo.AfterAll(func() { result.say("eviction") })
+	ginkgo.AfterAll(func() {
+		for _, source := range sources {
+			results[source].say("eviction, source " + string(source))
+		}
+		for _, source := range sources {
+			results[source].sayOrders("eviction, source " + string(source))
+		}
+	})
 
 	for round := range *rounds {
-		ginkgo.It(fmt.Sprintf("takes random pods as published, round %d", round), func(ctx ginkgo.SpecContext) {
+		ginkgo.It(fmt.Sprintf("takes random pods as predicted, round %d", round), func(ctx ginkgo.SpecContext) {
 			hogs, grower := drawForKubelet(round), ""
 			if round%2 == 1 {
 				grower = hogs[slices.IndexFunc(hogs, func(h hog) bool { return h.limit == 0 })].name
 			}
 			e := evict(ctx, hogs, grower, 2+round%3)
-			say("eviction %d: published %v, ranked by the kubelet %v, evicted %v%s", round, e.published, e.ranked, e.evicted, growing(grower))
-			gomega.Expect(e.published).To(gomega.HaveLen(len(hogs)))
-			result.count(e.published[0] == e.evicted[0])
-			switch {
-			case slices.Equal(e.published, e.ranked) && startsWith(e.published, e.evicted):
-				result.whole++
-			case grower != "" && slices.Equal(without(e.published, grower), without(e.ranked, grower)) &&
-				startsWith(without(e.published, grower), without(e.evicted, grower)):
-				result.aged++
-			default:
-				ginkgo.Fail(fmt.Sprintf("another order than published; pods: %+v", hogs))
+			say("eviction %d: evicted %v, ranked by the kubelet %v%s", round, e.evicted, e.ranked, growing(grower))
+			for _, source := range sources {
+				predicted := e.predicted[source]
+				found := e.judge(predicted, grower)
+				say("eviction %d: source %-10s %v: %s", round, source, predicted, outcomes[found])
+				results[source].countOrder(found, predicted[0] == e.evicted[0])
+			}
+			for _, source := range sources {
+				gomega.Expect(e.judge(e.predicted[source], grower)).NotTo(gomega.Equal(wrong),
+					"another order than by source %s; pods: %+v", source, hogs)
 			}
 		}, ginkgo.SpecTimeout(8*time.Minute))
 	}
@@ -64,11 +75,13 @@ var _ = ginkgo.Describe("eviction by allocatableMemory.available", ginkgo.Ordere
 			{name: "within-request", holds: 200, request: 400},
 		}
 		e := evict(ctx, hogs, "", 2)
-		say("eviction of a pod without a running container: published %v, ranked by the kubelet %v, evicted %v",
-			e.published, e.ranked, e.evicted)
-		gomega.Expect(e.published[0]).To(gomega.Equal("unpullable"))
-		gomega.Expect(e.ranked).To(gomega.Equal(e.published))
-		gomega.Expect(startsWith(e.published, e.evicted)).To(gomega.BeTrue())
+		for _, source := range sources {
+			predicted := e.predicted[source]
+			say("eviction of a pod without a running container: source %-10s %v, ranked by the kubelet %v, evicted %v",
+				source, predicted, e.ranked, e.evicted)
+			gomega.Expect(predicted[0]).To(gomega.Equal("unpullable"))
+			gomega.Expect(e.judge(predicted, "")).To(gomega.Equal(whole))
+		}
 	}, ginkgo.SpecTimeout(8*time.Minute))
 })
 
@@ -79,36 +92,33 @@ func growing(pod string) string {
 	return ", while " + pod + " grew"
 }
 
-func without(pods []string, pod string) []string {
-	return slices.DeleteFunc(slices.Clone(pods), func(p string) bool { return p == pod })
-}
-
-func startsWith(pods, first []string) bool {
-	return len(pods) >= len(first) && slices.Equal(pods[:len(first)], first)
-}
-
-// tally counts first victims and, where they can be seen, whole orders: those that were right, and those in which
-// only a growing pod had another place, for the age of its reading.
-type tally struct{ right, all, whole, aged int }
-
-func (t *tally) count(right bool) {
-	t.all++
-	if right {
-		t.right++
-	}
-}
-
-func (t *tally) say(what string) {
-	say("%s: predicted first victim right: %d of %d", what, t.right, t.all)
-	if t.whole+t.aged > 0 {
-		say("%s: whole order right: %d of %d; the place of a growing pod differed, for the age of its reading, in %d",
-			what, t.whole, t.all, t.aged)
-	}
-}
-
-// eviction is what was published just before the first eviction, the kubelet's own order at that moment, and whom it
+// eviction is the order by each source just before the first eviction, the kubelet's own at that moment, and whom it
 // evicted.
-type eviction struct{ published, ranked, evicted []string }
+type eviction struct {
+	predicted       map[v1alpha1.UsageSource][]string
+	ranked, evicted []string
+}
+
+// judge compares a predicted order with what happened, grower being the candidate that grew meanwhile, if one did.
+func (e *eviction) judge(predicted []string, grower string) outcome {
+	switch {
+	case slices.Equal(predicted, e.ranked) && startsWith(predicted, e.evicted):
+		return whole
+	case grower != "" && slices.Equal(without(predicted, grower), without(e.ranked, grower)) &&
+		startsWith(without(predicted, grower), without(e.evicted, grower)):
+		return aged
+	}
+	return wrong
+}
+
+// predict takes the orders of this moment.
+func (e *eviction) predict(ctx ginkgo.SpecContext) {
+	ginkgo.GinkgoHelper()
+	e.predicted = map[v1alpha1.UsageSource][]string{
+		v1alpha1.UsageSourceKubelet:    evictionOrder(order(ctx)),
+		v1alpha1.UsageSourceMetricsAPI: evictionOrder(metricsOnly(ctx)),
+	}
+}
 
 // evict runs pods and brings the node so far below the threshold that the published order lets `victims` of them
 // die, by growing one of them or, where none is named, another.
@@ -121,15 +131,19 @@ func evict(ctx ginkgo.SpecContext, hogs []hog, grower string, victims int) (e ev
 	}
 	log := openKubeletLog()
 	create(ctx, all...)
-	o := awaitOrder(ctx, hogs...)
-	e.published = evictionOrder(o)
+	o, _ := awaitOrders(ctx, hogs...)
 	victims = min(victims, beforeOperator(o))
-	want := max(evictionThreshold-max(deficit(hogs, e.published[:victims]), step), deepest)
+	want := max(evictionThreshold-max(deficit(hogs, evictionOrder(o)[:victims]), step), deepest)
+	e.predict(ctx)
 	push(ctx, grower, func() bool { return available() <= want })
 	for idle := time.Now(); len(e.evicted) < victims && time.Since(idle) < 40*time.Second; time.Sleep(300 * time.Millisecond) {
-		before, now := evictionOrder(order(ctx)), evictions(ctx, hogs)
+		before := eviction{}
+		if len(e.evicted) == 0 {
+			before.predict(ctx)
+		}
+		now := evictions(ctx, hogs)
 		if len(now) == 0 {
-			e.published = before
+			e.predicted = before.predicted
 		}
 		if len(now) > len(e.evicted) {
 			idle, e.evicted = time.Now(), now

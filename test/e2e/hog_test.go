@@ -148,24 +148,41 @@ func push(ctx ginkgo.SpecContext, pod string, done func() bool) {
 	}
 }
 
-// awaitOrder returns the order once it shows all hogs with what they hold.
+// awaitOrder returns the published order once it shows all hogs with what they hold.
 func awaitOrder(ctx ginkgo.SpecContext, hogs ...hog) (o *v1alpha1.NodeKillOrder) {
 	ginkgo.GinkgoHelper()
 	gomega.Eventually(func(g gomega.Gomega) {
 		o = order(ctx)
-		for _, h := range hogs {
-			i := slices.IndexFunc(o.Status.EvictionOrder, func(v v1alpha1.EvictionVictim) bool { return v.Pod == h.name })
-			g.Expect(i).To(gomega.BeNumerically(">=", 0), "%s is not in the order", h.name)
-			v := o.Status.EvictionOrder[i]
-			if h.image != "" {
-				g.Expect(v.Reason).To(gomega.Equal(v1alpha1.EvictionReason("NoKubeletStats")), h.name)
-				continue
-			}
-			g.Expect(v.Usage).NotTo(gomega.BeNil(), "%s has no reading", h.name)
-			holds := h.holds + h.sidecar
-			// What was published stays while a reading is within 16Mi or 5% of it; the program itself takes some MiB.
-			g.Expect(v.Usage.Value()/mebibyte).To(gomega.BeNumerically("~", holds+5, max(20, holds/20)), h.name)
-		}
+		g.Expect(o.Status.Usage.Source).To(gomega.Equal(v1alpha1.UsageSourceKubelet))
+		shows(g, o, hogs)
 	}).WithTimeout(3 * time.Minute).WithPolling(time.Second).Should(gomega.Succeed())
 	return o
+}
+
+// awaitOrders returns that order, and the one by metrics.k8s.io alone, once both do.
+func awaitOrders(ctx ginkgo.SpecContext, hogs ...hog) (published, byMetrics *v1alpha1.NodeKillOrder) {
+	ginkgo.GinkgoHelper()
+	gomega.Eventually(func(g gomega.Gomega) {
+		byMetrics = metricsOnly(ctx)
+		g.Expect(byMetrics.Status.Usage.Source).To(gomega.Equal(v1alpha1.UsageSourceMetricsAPI))
+		shows(g, byMetrics, hogs)
+	}).WithTimeout(3 * time.Minute).WithPolling(time.Second).Should(gomega.Succeed())
+	return awaitOrder(ctx, hogs...), byMetrics
+}
+
+// shows expects all hogs with what they hold.
+func shows(g gomega.Gomega, o *v1alpha1.NodeKillOrder, hogs []hog) {
+	for _, h := range hogs {
+		i := slices.IndexFunc(o.Status.EvictionOrder, func(v v1alpha1.EvictionVictim) bool { return v.Pod == h.name })
+		g.Expect(i).To(gomega.BeNumerically(">=", 0), "%s is not in the order", h.name)
+		v := o.Status.EvictionOrder[i]
+		if h.image != "" {
+			g.Expect(v.Reason).To(gomega.Equal(v1alpha1.EvictionReason("NoKubeletStats")), h.name)
+			continue
+		}
+		g.Expect(v.Usage).NotTo(gomega.BeNil(), "%s has no reading", h.name)
+		holds := h.holds + h.sidecar
+		// What was published stays while a reading is within 16Mi or 5% of it; the program itself takes some MiB.
+		g.Expect(v.Usage.Value()/mebibyte).To(gomega.BeNumerically("~", holds+5, max(20, holds/20)), h.name)
+	}
 }

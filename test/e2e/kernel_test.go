@@ -17,16 +17,17 @@ import (
 // published is within 16Mi or 5% of a working set, and a working set is not quite what the kernel weighs.
 const margin = 40 * mebibyte
 
-// kubepods runs out long before the node does, and the kernel weighs oom_score_adj by the limit that ran out. Where
-// the operator does not know of that limit it publishes the node's scale: that is counted, and the same readings are
-// weighed on the scale of kubepods by the engine, which has to be right.
+// kubepods runs out long before the node does, and the kernel weighs oom_score_adj by the limit that ran out. The
+// kubelet tells the operator of that limit. Who knows metrics.k8s.io alone takes the node's scale: that is counted, and
+// the same readings are weighed on the scale of kubepods by the engine, which has to be right.
 var _ = ginkgo.Describe("the kernel in an overcommitted kubepods", ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
-	published, scaled := tally{}, tally{}
+	var published, byMetrics, scaled tally
 	ginkgo.BeforeAll(func(ctx ginkgo.SpecContext) { configure(ctx, killing) }, ginkgo.NodeTimeout(3*time.Minute))
 	ginkgo.AfterEach(remove, ginkgo.NodeTimeout(3*time.Minute))
 	ginkgo.AfterAll(func() {
-		published.say("kernel kill, as published")
-		scaled.say("kernel kill, the same readings on the scale of kubepods")
+		published.say("kernel kill, source Kubelet (scope Pods)")
+		byMetrics.say("kernel kill, source MetricsAPI (scope Node)")
+		scaled.say("kernel kill, readings of MetricsAPI on the scale of kubepods")
 	})
 
 	for round := range *rounds {
@@ -34,20 +35,22 @@ var _ = ginkgo.Describe("the kernel in an overcommitted kubepods", ginkgo.Ordere
 			hogs := drawForKernel(round, order(ctx).Status.Memory.Capacity.Value())
 			triggerName := fmt.Sprintf("k%d-trigger", round)
 			create(ctx, append(slices.Clone(hogs), trigger(triggerName))...)
-			o := awaitOrder(ctx, hogs...)
+			o, m := awaitOrders(ctx, hogs...)
 			kill := firstKill(ctx, triggerName)
-			victim := kill.pod
-			first, lead := firstOn(weights(o.Status.OOMOrder), kubepods)
-			say("kernel kill %d: killed %s; published first: %s (scope %s); on the scale of kubepods: %s, by %d MiB",
-				round, victim, o.Status.OOMOrder[0].Pod, o.Status.Memory.OOMScope, first, lead/mebibyte)
-			published.count(o.Status.OOMOrder[0].Pod == victim)
+			victim, predicted, unscaled := kill.pod, o.Status.OOMOrder[0].Pod, m.Status.OOMOrder[0].Pod
+			first, lead := firstOn(weights(m.Status.OOMOrder), kubepods)
+			say("kernel kill %d: killed %s; first by source Kubelet: %s (scope %s), by source MetricsAPI: %s (scope %s), "+
+				"on the scale of kubepods: %s, by %d MiB", round, victim, predicted, o.Status.Memory.OOMScope,
+				unscaled, m.Status.Memory.OOMScope, first, lead/mebibyte)
+			published.count(predicted == victim)
+			byMetrics.count(unscaled == victim)
 			scaled.count(first == victim)
 			gomega.Expect(kill.scope).To(gomega.BeElementOf("/kubepods", ""), "the limit that was hit")
 			gomega.Expect(lead).To(gomega.BeNumerically(">=", margin), "pods were drawn to be further apart")
-			gomega.Expect(victim).To(gomega.Equal(first), "%+v", o.Status.OOMOrder)
-			if o.Status.Memory.OOMScope == v1alpha1.OOMScopePods {
-				gomega.Expect(victim).To(gomega.Equal(o.Status.OOMOrder[0].Pod), "%+v", o.Status.OOMOrder)
-			}
+			gomega.Expect(o.Status.Memory.OOMScope).To(gomega.Equal(v1alpha1.OOMScopePods))
+			gomega.Expect(m.Status.Memory.OOMScope).To(gomega.Equal(v1alpha1.OOMScopeNode))
+			gomega.Expect(victim).To(gomega.Equal(predicted), "%+v", o.Status.OOMOrder)
+			gomega.Expect(victim).To(gomega.Equal(first), "%+v", m.Status.OOMOrder)
 		}, ginkgo.SpecTimeout(8*time.Minute))
 	}
 })
@@ -59,7 +62,7 @@ type weight struct {
 	adj   int32
 }
 
-// weights are those of the published order.
+// weights are those of an order.
 func weights(order []v1alpha1.OOMVictim) (all []weight) {
 	for _, v := range order {
 		if v.Usage != nil {

@@ -65,7 +65,7 @@ var _ = ginkgo.BeforeSuite(func(ctx ginkgo.SpecContext) {
 	logs := artifact("logs")
 	gomega.Expect(os.RemoveAll(logs)).To(gomega.Succeed())
 	machine, err = node.Start(ctx, &node.Options{
-		Dir: isolate.Dir(), Logs: logs, Programs: programs, Images: images, Memory: told, Progress: progress{},
+		Dir: isolate.Dir(), Logs: logs, Programs: programs, Images: images, Memory: told, Watched: operatorAccount, Progress: progress{},
 	})
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	ginkgo.DeferCleanup(machine.Stop)

@@ -51,7 +51,10 @@ func (n *Node) startAPIServer(ctx context.Context) (err error) {
 	if n.Client, err = kubernetes.NewForConfig(n.Config); err != nil {
 		return err
 	}
-	p, err := n.start("kube-apiserver", n.Programs.APIServer, n.apiServerFlags()...)
+	if err := n.writeAuditPolicy(); err != nil {
+		return err
+	}
+	p, err := n.start("kube-apiserver", n.Programs.APIServer, append(n.apiServerFlags(), n.auditFlags()...)...)
 	if err != nil {
 		return err
 	}

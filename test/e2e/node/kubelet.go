@@ -16,13 +16,23 @@ import (
 	"github.com/killorder/killorder/test/e2e/isolate"
 )
 
+const memoryAvailable = "memory.available"
+
 // Memory is what the kubelet is told of the node's memory.
 type Memory struct {
 	// Limit of the kubepods control group, in bytes: all else of the node counts as reserved for the system.
 	Limit int64
+	// KubeReserved is the part of that reservation, in bytes, that is one for Kubernetes instead.
+	KubeReserved int64
 	// Threshold of hard eviction, as the kubelet's flag has it: "700Mi", or "0%" for none.
 	Threshold string
+	// Soft threshold of eviction and its grace period, "1m30s"; empty for none.
+	Soft, Grace string
 }
+
+// authorizationAge is how long the kubelet goes by what the API server said of an account's rights; its own default
+// is minutes.
+var authorizationAge = metav1.Duration{Duration: 5 * time.Second}
 
 // reserved is what has to be reserved of the capacity, in bytes, for the limit to hold.
 func (m Memory) reserved(capacity int64) int64 { return capacity - m.Limit }
@@ -57,7 +67,7 @@ func (n *Node) StartKubelet(ctx context.Context, m Memory) error {
 
 func (n *Node) kubeletConfig(m Memory, capacity int64) *kubeletconfig.KubeletConfiguration {
 	yes, no, nowhere, never := true, false, "", int32(100)
-	return &kubeletconfig.KubeletConfiguration{
+	config := &kubeletconfig.KubeletConfiguration{
 		TypeMeta:   metav1.TypeMeta{APIVersion: kubeletconfig.SchemeGroupVersion.String(), Kind: "KubeletConfiguration"},
 		Address:    isolate.NodeAddress,
 		ClusterDNS: []string{"10.96.0.10"},
@@ -66,7 +76,12 @@ func (n *Node) kubeletConfig(m Memory, capacity int64) *kubeletconfig.KubeletCon
 			Webhook:   kubeletconfig.KubeletWebhookAuthentication{Enabled: &yes},
 			X509:      kubeletconfig.KubeletX509Authentication{ClientCAFile: n.path("ca.crt")},
 		},
-		Authorization:            kubeletconfig.KubeletAuthorization{Mode: kubeletconfig.KubeletAuthorizationModeWebhook},
+		Authorization: kubeletconfig.KubeletAuthorization{
+			Mode: kubeletconfig.KubeletAuthorizationModeWebhook,
+			Webhook: kubeletconfig.KubeletWebhookAuthorization{
+				CacheAuthorizedTTL: authorizationAge, CacheUnauthorizedTTL: authorizationAge,
+			},
+		},
 		TLSCertFile:              n.path("kubelet.crt"),
 		TLSPrivateKeyFile:        n.path("kubelet.key"),
 		ContainerRuntimeEndpoint: "unix://" + socket,
@@ -78,10 +93,11 @@ func (n *Node) kubeletConfig(m Memory, capacity int64) *kubeletconfig.KubeletCon
 		ResolverConfig:           &nowhere,
 		PodLogsDir:               filepath.Join(n.Logs, "pods"),
 		VolumePluginDir:          n.path("volume-plugins"),
-		SystemReserved:           map[string]string{"memory": fmt.Sprint(m.reserved(capacity))},
+		SystemReserved:           map[string]string{"memory": fmt.Sprint(m.reserved(capacity) - m.KubeReserved)},
+		KubeReserved:             map[string]string{"memory": fmt.Sprint(m.KubeReserved)},
 		EnforceNodeAllocatable:   []string{"pods"},
 		EvictionHard: map[string]string{
-			"memory.available": m.Threshold, "nodefs.available": "1%", "imagefs.available": "1%", "pid.available": "0%",
+			memoryAvailable: m.Threshold, "nodefs.available": "1%", "imagefs.available": "1%", "pid.available": "0%",
 			"nodefs.inodesFree": "0%", "imagefs.inodesFree": "0%",
 		},
 		EvictionPressureTransitionPeriod: metav1.Duration{Duration: time.Second},
@@ -89,6 +105,11 @@ func (n *Node) kubeletConfig(m Memory, capacity int64) *kubeletconfig.KubeletCon
 		// Images are imported: nothing may collect them.
 		ImageGCHighThresholdPercent: &never,
 	}
+	if m.Soft != "" {
+		config.EvictionSoft = map[string]string{memoryAvailable: m.Soft}
+		config.EvictionSoftGracePeriod = map[string]string{memoryAvailable: m.Grace}
+	}
+	return config
 }
 
 // ready reports whether the kubelet has said so since it was started.

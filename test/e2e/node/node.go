@@ -31,8 +31,10 @@ type Options struct {
 	Dir, Logs string
 	Programs  binaries.NodeSet
 	// Images is an archive in the OCI layout.
-	Images   string
-	Memory   Memory
+	Images string
+	Memory Memory
+	// Watched is the account whose requests are audited.
+	Watched  string
 	Progress io.Writer
 }
 
