@@ -40,16 +40,27 @@ func TestPolicyDefaults(t *testing.T) {
 
 func TestPolicyAsSet(t *testing.T) {
 	p := policy(t, v1alpha1.KillOrderPolicySpec{
-		TopN: 20, NearLimitPercent: 90, Usage: v1alpha1.UsagePolicy{MaxAgeSeconds: 60},
+		TopN: 20, NearLimitPercent: 90, Usage: v1alpha1.UsagePolicy{MaxAgeSeconds: 60, Source: v1alpha1.PreferKubelet},
 		Critical:            v1alpha1.CriticalPolicy{RiskRank: 5, RiskHeadroomPercent: new(int32(0))},
 		AssumedEvictionHard: new(intstr.FromString("5%")), DisabledFindings: []string{"BestEffortPod"},
 	})
 	want := facts.Policy{
-		TopN: 20, RiskRank: 5, RiskHeadroomPercent: 0, NearLimitPercent: 90, MaxAge: time.Minute,
+		Source: facts.SourceKubelet, TopN: 20, RiskRank: 5, RiskHeadroomPercent: 0, NearLimitPercent: 90, MaxAge: time.Minute,
 		MinPriority: 100000, AssumedEvictionHard: facts.Threshold{Set: true, Fraction: 0.05}, DisabledFindings: map[string]bool{"BestEffortPod": true},
 	}
 	if diff := cmp.Diff(want, p.Policy); diff != "" {
 		t.Errorf("policy (-want +got):\n%s", diff)
+	}
+}
+
+func TestPolicySource(t *testing.T) {
+	for preference, want := range map[v1alpha1.UsagePreference]facts.Source{
+		"": facts.SourceNone, v1alpha1.PreferAuto: facts.SourceNone,
+		v1alpha1.PreferMetricsAPI: facts.SourceMetricsAPI, v1alpha1.PreferKubelet: facts.SourceKubelet,
+	} {
+		if got := policy(t, v1alpha1.KillOrderPolicySpec{Usage: v1alpha1.UsagePolicy{Source: preference}}).Source; got != want {
+			t.Errorf("%q wants source %d; want %d", preference, got, want)
+		}
 	}
 }
 

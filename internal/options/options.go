@@ -48,7 +48,7 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 	fs.StringVar(&o.KubeletCA, "kubelet-certificate-authority", "",
 		"File with the authorities that sign the kubelets' serving certificates. Empty means the cluster's own authority.")
 	fs.BoolVar(&o.KubeletInsecureTLS, "kubelet-insecure-tls", false,
-		"Do not verify the kubelets' serving certificates: whoever answers at a node's address gets the operator's token. For test clusters.")
+		"Do not verify the kubelets' certificates: whoever answers at a node's address gets the operator's token. For test clusters.")
 	o.KubeletAddressTypes = AddressTypes{corev1.NodeInternalIP, corev1.NodeExternalIP, corev1.NodeHostName}
 	fs.Var(&o.KubeletAddressTypes, "kubelet-preferred-address-types",
 		"Types of a Node's addresses to dial its kubelet at, comma-separated; of the first type that the Node has, the first address.")

@@ -1,0 +1,177 @@
+package kubelet
+
+import (
+	"context"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/killorder/killorder/internal/extract"
+	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/usage"
+)
+
+const token = "the-operators-own"
+
+var start = time.Date(2026, 11, 24, 6, 0, 0, 0, time.UTC)
+
+// fake is one kubelet over TLS, whose certificate is for 127.0.0.1.
+type fake struct {
+	*httptest.Server
+	node Node
+	// stats and configz answer; healthy ones unless a test sets others.
+	stats, configz http.HandlerFunc
+	asked, configs atomic.Int32
+	open           atomic.Int32
+}
+
+// newFake starts a kubelet that answers for the named node.
+func newFake(t *testing.T, name string) *fake {
+	t.Helper()
+	f := &fake{}
+	f.stats = func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, summaryOf(name)) }
+	f.configz = func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, `{"kubeletconfig":{"evictionHard":{"memory.available":"750Mi"}}}`)
+	}
+	f.start(t, "127.0.0.1:0")
+	port, err := strconv.Atoi(portOf(f.Listener.Addr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.node = Node{Name: name, UID: "uid-" + name, Host: "127.0.0.1", Port: int32(port), BootID: "boot-1", Version: "v1.37.2"}
+	return f
+}
+
+func portOf(a net.Addr) string {
+	_, port, _ := net.SplitHostPort(a.String())
+	return port
+}
+
+func (f *fake) start(t *testing.T, address string) {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Server = httptest.NewUnstartedServer(http.HandlerFunc(f.serve))
+	_ = f.Listener.Close()
+	f.Listener = listener
+	f.Config.ErrorLog = silent
+	f.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		switch s {
+		case http.StateNew:
+			f.open.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			f.open.Add(-1)
+		}
+	}
+	f.StartTLS()
+	t.Cleanup(f.Close)
+}
+
+// restart is what a kubelet's restart is to its clients: the same address and certificate, and no memory.
+func (f *fake) restart(t *testing.T) {
+	t.Helper()
+	address := f.Listener.Addr().String()
+	f.Close()
+	f.start(t, address)
+}
+
+func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Authorization") != "Bearer "+token {
+		http.Error(w, "no token", http.StatusUnauthorized)
+		return
+	}
+	switch {
+	case r.URL.Path == "/stats/summary" && r.URL.RawQuery == "only_cpu_and_memory=true":
+		f.asked.Add(1)
+		f.stats(w, r)
+	case r.URL.Path == "/configz":
+		f.configs.Add(1)
+		f.configz(w, r)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+func summaryOf(name string) string {
+	return fmt.Sprintf(`{"node":{"nodeName":%q,"memory":{"time":"2026-11-24T06:00:00Z","workingSetBytes":100,"availableBytes":50},
+		"systemContainers":[{"name":"pods","memory":{"workingSetBytes":70}}]},
+		"pods":[{"podRef":{"namespace":"shop","name":"web-%s"},"memory":{"time":"2026-11-24T06:00:00Z","workingSetBytes":60},
+		"containers":[{"name":"app","memory":{"time":"2026-11-24T06:00:00Z","workingSetBytes":58,"rssBytes":40}}]}]}`, name, name)
+}
+
+// sink remembers whose readings it got.
+type sink struct {
+	mu    sync.Mutex
+	pods  []string
+	nodes map[string]facts.NodeReading
+}
+
+func (s *sink) Pod(p *usage.Pod) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pods = append(s.pods, string(p.Name))
+}
+
+func (s *sink) Node(name string, r facts.NodeReading) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.nodes == nil {
+		s.nodes = map[string]facts.NodeReading{}
+	}
+	s.nodes[name] = r
+}
+
+func (*sink) Drop(usage.DropCause) {}
+
+// rig is a source, its clock, and the nodes it sees.
+type rig struct {
+	*Source
+	nodes []Node
+	now   atomic.Pointer[time.Time]
+}
+
+// newRig makes a source that trusts the fakes, and asks those nodes.
+func newRig(t *testing.T, interval time.Duration, fakes ...*fake) *rig {
+	t.Helper()
+	config := &rest.Config{Host: "https://api.invalid", BearerToken: token}
+	config.CAData = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: newFake(t, "authority").Certificate().Raw})
+	return rigOf(t, config, Trust{}, interval, fakes...)
+}
+
+func rigOf(t *testing.T, config *rest.Config, trust Trust, interval time.Duration, fakes ...*fake) *rig {
+	t.Helper()
+	r := &rig{}
+	r.now.Store(&start)
+	for _, f := range fakes {
+		r.nodes = append(r.nodes, f.node)
+	}
+	var err error
+	r.Source, err = New(config, Options{
+		Nodes:       func(context.Context) ([]Node, error) { return r.nodes, nil },
+		ParseConfig: extract.ParseConfigz, Interval: interval, Trust: trust,
+		Now: func() time.Time { return *r.now.Load() },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// at moves the clock to so long after the start and makes a pass.
+func (r *rig) at(t *testing.T, after time.Duration) (*sink, []usage.Failure) {
+	t.Helper()
+	r.now.Store(new(start.Add(after)))
+	s := &sink{}
+	return s, r.Read(t.Context(), s)
+}
