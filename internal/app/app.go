@@ -98,7 +98,7 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
 		Metrics: publish.NewMetrics(metrics.Registry, gate), Clock: clock,
 		EventRate: rate.NewLimiter(eventsPerSecond, eventBurst), Instance: instance(),
 	}
-	metrics.Registry.MustRegister(&publish.Collector{Summaries: orders.Summaries})
+	metrics.Registry.MustRegister(&publish.Collector{Summaries: orders.Summaries}, kubelets)
 	policies := &policy.Reconciler{
 		Client: mgr.GetClient(), Current: current, Clock: clock,
 		Changed:  func(ctx context.Context) { orders.EveryNode(ctx, nodes) },

@@ -15,9 +15,9 @@ import (
 	"github.com/killorder/killorder/test/integration/harness"
 )
 
-// elsewhere are commands that need what the simulated cluster has not: the operator as a Deployment, a lease,
-// prometheus-operator's kinds, kubelets behind the API server's proxy.
-var elsewhere = regexp.MustCompile(` (port-forward|lease|servicemonitor|--raw "/api/v1/nodes/)`)
+// elsewhere are commands that need what the simulated cluster has not: the operator as a Deployment, its account and a
+// lease, prometheus-operator's kinds, kubelets behind the API server's proxy.
+var elsewhere = regexp.MustCompile(` (port-forward|lease|servicemonitor|auth can-i|--raw "/api/v1/nodes/)`)
 
 // runbookLines are the lines of the runbooks' code blocks in a language.
 func runbookLines(language string) (lines []string) {
