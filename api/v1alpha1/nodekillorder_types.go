@@ -179,6 +179,16 @@ const (
 	OOMScopePods OOMScope = "Pods"
 )
 
+// OOMUnit is what a kernel OOM kill takes.
+// +kubebuilder:validation:Enum=Process;Container
+type OOMUnit string
+
+// What a kernel OOM kill takes: a container if the kubelet sets memory.oom.group, as it does on cgroup v2 by default.
+const (
+	OOMKillsProcess   OOMUnit = "Process"
+	OOMKillsContainer OOMUnit = "Container"
+)
+
 // MemoryStatus is the node's memory as the two killers see it.
 //
 // +structType=atomic
@@ -203,6 +213,9 @@ type MemoryStatus struct {
 	// softEvictionGracePeriodSeconds is how long the soft threshold must be crossed before the kubelet evicts.
 	// +optional
 	SoftEvictionGracePeriodSeconds *int64 `json:"softEvictionGracePeriodSeconds,omitempty"`
+	// evictionMinimumReclaim is what eviction frees beyond the hard threshold once that was crossed, if it is set.
+	// +optional
+	EvictionMinimumReclaim *resource.Quantity `json:"evictionMinimumReclaim,omitempty"`
 	// thresholdSource says how the threshold is known.
 	ThresholdSource ThresholdSource `json:"thresholdSource"`
 	// evictionSignal is the signal whose threshold is nearer.
@@ -214,6 +227,10 @@ type MemoryStatus struct {
 	// oomScope is the limit that is hit first.
 	// +optional
 	OOMScope OOMScope `json:"oomScope,omitempty"`
+	// oomKills is what dies with the process that the kernel chooses: Process, that one alone, or Container, all of
+	// its container. Absent if unknown.
+	// +optional
+	OOMKills OOMUnit `json:"oomKills,omitempty"`
 	// oomHeadroom is that scope's limit less its working set. Absent if unknown.
 	// +optional
 	OOMHeadroom *resource.Quantity `json:"oomHeadroom,omitempty"`

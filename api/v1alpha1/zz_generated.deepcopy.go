@@ -340,6 +340,11 @@ func (in *MemoryStatus) DeepCopyInto(out *MemoryStatus) {
 		*out = new(int64)
 		**out = **in
 	}
+	if in.EvictionMinimumReclaim != nil {
+		in, out := &in.EvictionMinimumReclaim, &out.EvictionMinimumReclaim
+		x := (*in).DeepCopy()
+		*out = &x
+	}
 	if in.Headroom != nil {
 		in, out := &in.Headroom, &out.Headroom
 		x := (*in).DeepCopy()

@@ -36,6 +36,8 @@ type Memory struct {
 	ThresholdSource ThresholdSource
 	// SoftThreshold is 0 if none is set.
 	SoftThreshold int64
+	// MinReclaim is what eviction frees beyond Threshold once that was crossed; 0 if none is set.
+	MinReclaim int64
 	// EvictionOfPods: allocatableMemory.available is nearer to the threshold than memory.available.
 	EvictionOfPods bool
 	// Headroom is the nearer signal's available less Threshold, HeadroomKnown whether there is such a figure.
@@ -118,6 +120,7 @@ func memoryOf(n *facts.Node, assumed facts.Threshold) Memory {
 	m.Threshold, m.ThresholdSource = hardThreshold(n, assumed)
 	if n.Config != nil {
 		m.SoftThreshold, _ = n.Config.EvictionSoft.Of(signalCapacity(n))
+		m.MinReclaim, _ = n.Config.MinReclaim.Of(signalCapacity(n))
 	}
 	return m.WithAvailable(n, available(n))
 }

@@ -215,6 +215,28 @@ func TestFact9KubepodsLimit(t *testing.T) {
 	}
 }
 
+// TestFact7MinimumReclaim: a percentage is of what the signal is a part of, like the threshold's.
+func TestFact7MinimumReclaim(t *testing.T) {
+	for name, tc := range map[string]struct {
+		reclaim facts.Threshold
+		want    int64
+	}{
+		"none":         {facts.Threshold{}, 0},
+		"bytes":        {bytesOf(GiB), GiB},
+		"a percentage": {percent(25), 2 * GiB},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := node(func(n *facts.Node) {
+				n.Hugepages, n.Config = 8*GiB, &facts.KubeletConfig{EvictionHard: bytesOf(GiB), MinReclaim: tc.reclaim}
+			})
+			if m := memoryOf(n, Policy()); m.MinReclaim != tc.want || m.Headroom != m.Available-GiB {
+				t.Errorf("minimum reclaim %d, headroom %d of %d; want %d, and headroom by the threshold alone",
+					m.MinReclaim, m.Headroom, m.Available, tc.want)
+			}
+		})
+	}
+}
+
 // TestFact9RealKubelet has what a kubelet 1.37.2 said of itself: memory.available 23355064320 and, for "pods",
 // 24379035648 in its Summary, the thresholds in its configuration.
 func TestFact9RealKubelet(t *testing.T) {

@@ -83,6 +83,9 @@ func memoryStatus(v *engine.Verdict, prev *v1alpha1.MemoryStatus) *v1alpha1.Memo
 			s.EvictionSignal = v1alpha1.SignalAllocatableMemoryAvailable
 		}
 	}
+	if m.MinReclaim > 0 {
+		s.EvictionMinimumReclaim = new(quantity(m.MinReclaim))
+	}
 	if m.SoftThreshold > 0 {
 		s.SoftEvictionThreshold = new(quantity(m.SoftThreshold))
 		s.SoftEvictionGracePeriodSeconds = new(int64(v.Node.Config.SoftGrace.Seconds()))
@@ -106,9 +109,16 @@ func oomStatus(s *v1alpha1.MemoryStatus, v *engine.Verdict) {
 	if v.Memory.OOMOfPods {
 		s.OOMScope = v1alpha1.OOMScopePods
 	}
+	if c := v.Node.Config; c != nil {
+		s.OOMKills = oomUnits[c.OOMKills]
+	}
 	if v.Memory.OOMHeadroomKnown {
 		s.OOMHeadroom = new(figure(v.Memory.OOMHeadroom))
 	}
+}
+
+var oomUnits = map[facts.OOMUnit]v1alpha1.OOMUnit{
+	facts.OOMUnitProcess: v1alpha1.OOMKillsProcess, facts.OOMUnitContainer: v1alpha1.OOMKillsContainer,
 }
 
 var thresholdSources = map[engine.ThresholdSource]v1alpha1.ThresholdSource{

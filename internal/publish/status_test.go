@@ -203,6 +203,68 @@ func TestReady(t *testing.T) {
 	}
 }
 
+func TestReadySaysWhyTheKubeletIsNotRead(t *testing.T) {
+	const why = "The kubelet refuses connections."
+	for name, tc := range map[string]struct {
+		age  time.Duration
+		want string
+	}{
+		"read from elsewhere": {0, "Readings are at most 3m0s old. " + why},
+		"not read at all":     {time.Hour, "No readings, or none younger than 10m0s: usage counts as unknown. " + why},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := story(4 * giB)
+			n.KubeletUnread = why
+			c := meta.FindStatusCondition(exact(n, factstest.Now.Add(tc.age)).Conditions, v1alpha1.ConditionReady)
+			if c.Message != tc.want {
+				t.Errorf("message %q; want %q", c.Message, tc.want)
+			}
+		})
+	}
+}
+
+func TestMemoryOfAConfiguredKubelet(t *testing.T) {
+	n := story(4 * giB)
+	n.Config = &facts.KubeletConfig{
+		EvictionHard: facts.Threshold{Set: true, Bytes: 750 * miB}, MinReclaim: facts.Threshold{Set: true, Bytes: 256 * miB},
+		EvictionSoft: facts.Threshold{Set: true, Bytes: giB}, SoftGrace: 90 * time.Second,
+		SystemReserved: 6 * giB, PodsEnforced: true, OOMKills: facts.OOMUnitContainer,
+	}
+	n.Usage.PodsWorkingSet, n.Usage.SwapCapacity = 9*giB, 2*giB
+	got, err := yaml.Marshal(exact(n, factstest.Now).Memory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `allocatable: 16284Mi
+available: 1Gi
+capacity: 16Gi
+evictionMinimumReclaim: 256Mi
+evictionSignal: memory.available
+evictionThreshold: 750Mi
+headroom: 274Mi
+oomHeadroom: 1Gi
+oomKills: Container
+oomScope: Node
+requested: 4Gi
+softEvictionGracePeriodSeconds: 90
+softEvictionThreshold: 1Gi
+thresholdSource: Kubelet
+`
+	if d := cmp.Diff(want, string(got)); d != "" {
+		t.Error(d)
+	}
+	n.Usage.PodsWorkingSet = 9*giB + 512*miB
+	m := exact(n, factstest.Now).Memory
+	if m.EvictionSignal != v1alpha1.SignalAllocatableMemoryAvailable || m.OOMScope != v1alpha1.OOMScopePods ||
+		m.Headroom.Value() != -238*miB || m.OOMHeadroom.Value() != 512*miB {
+		t.Errorf("with less left of kubepods: %s %s, %s %s", m.EvictionSignal, m.Headroom, m.OOMScope, m.OOMHeadroom)
+	}
+	n.Config.OOMKills = facts.OOMUnitUnknown
+	if got := exact(n, factstest.Now).Memory.OOMKills; got != "" {
+		t.Errorf("an OOM kill takes %q, although that is not known", got)
+	}
+}
+
 func TestConditionsKeepTheirTransitionTime(t *testing.T) {
 	first := exact(story(8*giB), factstest.Now)
 	later := factstest.Now.Add(time.Minute)

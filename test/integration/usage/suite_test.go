@@ -9,6 +9,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	gomegatypes "github.com/onsi/gomega/types"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -38,7 +39,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	cluster = harness.StartCluster(filepath.Join(harness.Root(), "test", "integration", "usage", "testdata", "scenario.yaml"))
 	k8s = harness.Client(cluster.Config)
 	policy := &v1alpha1.KillOrderPolicy{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.PolicyName}}
-	policy.Spec.Usage.MaxAgeSeconds = 30
+	policy.Spec.Usage.MaxAgeSeconds, policy.Spec.Usage.Source = 30, v1alpha1.PreferMetricsAPI
 	Expect(k8s.Create(ctx, policy)).To(Succeed())
 	harness.StartOperator(manager, cluster.Kubeconfig, "--leader-elect=false", "--usage-interval=5s")
 }, NodeTimeout(20*time.Minute))
@@ -53,11 +54,39 @@ func order(ctx context.Context, node string) func() *v1alpha1.NodeKillOrder {
 	}
 }
 
+// amount is a quantity of that many bytes.
+func amount(of string) gomegatypes.GomegaMatcher {
+	return HaveValue(WithTransform(func(q resource.Quantity) int64 { return q.Value() }, Equal(new(resource.MustParse(of)).Value())))
+}
+
 func ready(o *v1alpha1.NodeKillOrder) string {
 	if c := meta.FindStatusCondition(o.Status.Conditions, v1alpha1.ConditionReady); c != nil {
 		return c.Reason
 	}
 	return ""
+}
+
+func expectSmall(o *v1alpha1.NodeKillOrder) {
+	GinkgoHelper()
+	for _, v := range o.Status.EvictionOrder {
+		Expect(len(v.Pod)).To(BeNumerically(">=", 36), v.Pod)
+	}
+	stored, err := json.Marshal(o)
+	Expect(err).NotTo(HaveOccurred())
+	AddReportEntry("bytes", len(stored))
+	GinkgoWriter.Printf("a NodeKillOrder of a node of 110 pods: %d bytes\n", len(stored))
+	Expect(len(stored)).To(BeNumerically("<=", 10_000))
+	Expect(o.ManagedFields).NotTo(BeEmpty(), "they count")
+}
+
+// prefer sets the policy's source of usage.
+func prefer(ctx context.Context, source v1alpha1.UsagePreference) {
+	GinkgoHelper()
+	policy := &v1alpha1.KillOrderPolicy{}
+	Expect(k8s.Get(ctx, client.ObjectKey{Name: v1alpha1.PolicyName}, policy)).To(Succeed())
+	before := policy.DeepCopy()
+	policy.Spec.Usage.Source = source
+	Expect(k8s.Patch(ctx, policy, client.MergeFrom(before))).To(Succeed())
 }
 
 // eventsAbout counts the Events about a pod by reason.
@@ -88,18 +117,7 @@ var _ = Describe("Usage from metrics-server", Ordered, func() {
 		Expect(o.Status.Memory.Headroom.Value()).To(BeNumerically(">", 0))
 	})
 
-	It("keeps an object under 10 kB with 110 pods on the node", func(ctx SpecContext) {
-		o := order(ctx, "full")()
-		for _, v := range o.Status.EvictionOrder {
-			Expect(len(v.Pod)).To(BeNumerically(">=", 36), v.Pod)
-		}
-		stored, err := json.Marshal(o)
-		Expect(err).NotTo(HaveOccurred())
-		AddReportEntry("bytes", len(stored))
-		GinkgoWriter.Printf("a NodeKillOrder of a node of 110 pods: %d bytes\n", len(stored))
-		Expect(len(stored)).To(BeNumerically("<=", 10_000))
-		Expect(o.ManagedFields).NotTo(BeEmpty(), "they count")
-	})
+	It("keeps an object under 10 kB with 110 pods on the node", func(ctx SpecContext) { expectSmall(order(ctx, "full")()) })
 
 	It("writes nothing for noise", func(ctx SpecContext) {
 		time.Sleep(35 * time.Second) // what the first write did not have yet follows within 30
@@ -156,6 +174,53 @@ var _ = Describe("Usage from metrics-server", Ordered, func() {
 		cluster.MetricsServer(ctx, "start")
 		Eventually(order(ctx, "full"), 2*time.Minute).Should(WithTransform(ready, Equal(v1alpha1.ReasonUsageFresh)))
 	}, SpecTimeout(5*time.Minute))
+
+	It("knows neither thresholds nor reservations from metrics-server", func(ctx SpecContext) {
+		Expect(order(ctx, "small")().Status).To(And(
+			HaveField("Usage.Source", v1alpha1.UsageSourceMetricsAPI),
+			HaveField("Memory", And(
+				HaveField("ThresholdSource", v1alpha1.ThresholdDefault), HaveField("OOMScope", v1alpha1.OOMScopeNode),
+				HaveField("SoftEvictionThreshold", BeNil()), HaveField("OOMKills", BeEmpty())))))
+	})
+
+	It("reads the kubelets themselves once the policy says so, and needs no metrics-server", func(ctx SpecContext) {
+		cluster.MetricsServer(ctx, "stop")
+		prefer(ctx, v1alpha1.PreferKubelet)
+		Eventually(order(ctx, "small"), 90*time.Second).Should(HaveField("Status", And(
+			HaveField("Usage.Source", v1alpha1.UsageSourceKubelet),
+			HaveField("Memory", And(
+				HaveField("ThresholdSource", v1alpha1.ThresholdKubelet),
+				HaveField("EvictionThreshold", amount("750Mi")),
+				HaveField("EvictionMinimumReclaim", amount("256Mi")),
+				HaveField("SoftEvictionThreshold", amount("1Gi")),
+				HaveField("SoftEvictionGracePeriodSeconds", HaveValue(BeEquivalentTo(90))),
+				HaveField("EvictionSignal", v1alpha1.SignalAllocatableMemoryAvailable),
+				HaveField("OOMScope", v1alpha1.OOMScopePods),
+				HaveField("OOMKills", v1alpha1.OOMKillsProcess))),
+		)))
+		o := order(ctx, "small")()
+		Expect(ready(o)).To(Equal(v1alpha1.ReasonUsageFresh))
+		// The pods use 500Mi, 3Gi and up to 512Mi of the 6Gi that systemReserved leaves them; 60% of what the grower uses is RSS.
+		left := o.Status.Memory.OOMHeadroom.Value()
+		Expect(o.Status.Memory.Headroom.Value()).To(BeNumerically("~", left-750<<20, 1<<20))
+		Expect(left).To(BeNumerically("~", (6<<30)-(3<<30)-(900<<20), 300<<20))
+		Expect(o.Status.OOMOrder).To(ContainElement(And(HaveField("Pod", HavePrefix("grower-")),
+			HaveField("Usage", HaveValue(WithTransform(func(q resource.Quantity) int64 { return q.Value() },
+				BeNumerically("~", 3<<30*60/100, 128<<20)))))))
+	}, SpecTimeout(3*time.Minute))
+
+	It("keeps an object under 10 kB with the kubelet's configuration too", func(ctx SpecContext) {
+		Eventually(order(ctx, "full"), 90*time.Second).Should(HaveField("Status.Usage.Source", v1alpha1.UsageSourceKubelet))
+		expectSmall(order(ctx, "full")())
+	})
+
+	It("takes metrics-server for no node whose kubelet answers", func(ctx SpecContext) {
+		cluster.MetricsServer(ctx, "start")
+		prefer(ctx, v1alpha1.PreferAuto)
+		Consistently(order(ctx, "full"), 40*time.Second, time.Second).Should(And(
+			HaveField("Status.Usage.Source", v1alpha1.UsageSourceKubelet),
+			WithTransform(ready, Equal(v1alpha1.ReasonUsageFresh))))
+	}, SpecTimeout(3*time.Minute))
 
 	It("rolls the cluster up", func(ctx SpecContext) {
 		policy := &v1alpha1.KillOrderPolicy{}

@@ -343,6 +343,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: capacity
       type:
         namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: evictionMinimumReclaim
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
     - name: evictionSignal
       type:
         namedType: com.github.killorder.killorder.api.v1alpha1.EvictionSignal
@@ -355,6 +358,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: oomHeadroom
       type:
         namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: oomKills
+      type:
+        namedType: com.github.killorder.killorder.api.v1alpha1.OOMUnit
     - name: oomScope
       type:
         namedType: com.github.killorder.killorder.api.v1alpha1.OOMScope
@@ -488,6 +494,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.killorder.killorder.api.v1alpha1.UsageStatus
 - name: com.github.killorder.killorder.api.v1alpha1.OOMScope
+  scalar: string
+- name: com.github.killorder.killorder.api.v1alpha1.OOMUnit
   scalar: string
 - name: com.github.killorder.killorder.api.v1alpha1.OOMVictim
   map:

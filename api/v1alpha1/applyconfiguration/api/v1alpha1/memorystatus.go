@@ -42,6 +42,8 @@ type MemoryStatusApplyConfiguration struct {
 	SoftEvictionThreshold *resource.Quantity `json:"softEvictionThreshold,omitempty"`
 	// softEvictionGracePeriodSeconds is how long the soft threshold must be crossed before the kubelet evicts.
 	SoftEvictionGracePeriodSeconds *int64 `json:"softEvictionGracePeriodSeconds,omitempty"`
+	// evictionMinimumReclaim is what eviction frees beyond the hard threshold once that was crossed, if it is set.
+	EvictionMinimumReclaim *resource.Quantity `json:"evictionMinimumReclaim,omitempty"`
 	// thresholdSource says how the threshold is known.
 	ThresholdSource *apiv1alpha1.ThresholdSource `json:"thresholdSource,omitempty"`
 	// evictionSignal is the signal whose threshold is nearer.
@@ -50,6 +52,9 @@ type MemoryStatusApplyConfiguration struct {
 	Headroom *resource.Quantity `json:"headroom,omitempty"`
 	// oomScope is the limit that is hit first.
 	OOMScope *apiv1alpha1.OOMScope `json:"oomScope,omitempty"`
+	// oomKills is what dies with the process that the kernel chooses: Process, that one alone, or Container, all of
+	// its container. Absent if unknown.
+	OOMKills *apiv1alpha1.OOMUnit `json:"oomKills,omitempty"`
 	// oomHeadroom is that scope's limit less its working set. Absent if unknown.
 	OOMHeadroom *resource.Quantity `json:"oomHeadroom,omitempty"`
 	// timeToThreshold is a bound on the time to the eviction threshold at the present growth, absent if not
@@ -119,6 +124,14 @@ func (b *MemoryStatusApplyConfiguration) WithSoftEvictionGracePeriodSeconds(valu
 	return b
 }
 
+// WithEvictionMinimumReclaim sets the EvictionMinimumReclaim field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the EvictionMinimumReclaim field is set to the value of the last call.
+func (b *MemoryStatusApplyConfiguration) WithEvictionMinimumReclaim(value resource.Quantity) *MemoryStatusApplyConfiguration {
+	b.EvictionMinimumReclaim = &value
+	return b
+}
+
 // WithThresholdSource sets the ThresholdSource field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ThresholdSource field is set to the value of the last call.
@@ -148,6 +161,14 @@ func (b *MemoryStatusApplyConfiguration) WithHeadroom(value resource.Quantity) *
 // If called multiple times, the OOMScope field is set to the value of the last call.
 func (b *MemoryStatusApplyConfiguration) WithOOMScope(value apiv1alpha1.OOMScope) *MemoryStatusApplyConfiguration {
 	b.OOMScope = &value
+	return b
+}
+
+// WithOOMKills sets the OOMKills field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OOMKills field is set to the value of the last call.
+func (b *MemoryStatusApplyConfiguration) WithOOMKills(value apiv1alpha1.OOMUnit) *MemoryStatusApplyConfiguration {
+	b.OOMKills = &value
 	return b
 }
 
