@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"time"
 
 	"k8s.io/client-go/rest"
 )
@@ -33,7 +34,10 @@ type Trust struct {
 //
 // A connection serves one request: thousands kept open would take more memory than all readings, and resuming a TLS
 // session is cheap.
-func newClient(config *rest.Config, trust Trust) (*http.Client, error) {
+//
+// A request that is given up leaves its connection half made: nothing but the transport's own limits ends that then.
+// They are a little longer than the timeout of a request, so that it is always that which says what happened.
+func newClient(config *rest.Config, trust Trust, timeout time.Duration) (*http.Client, error) {
 	c := rest.CopyConfig(config)
 	c.ServerName, c.NextProtos, c.Insecure = "", nil, false // meant for the API server
 	if trust.CAFile != "" || trust.Insecure {
@@ -48,7 +52,9 @@ func newClient(config *rest.Config, trust Trust) (*http.Client, error) {
 	}
 	secured.ClientSessionCache = tls.NewLRUClientSessionCache(sessions)
 	transport, err := rest.HTTPWrappersForConfig(c, &http.Transport{
-		TLSClientConfig: secured, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
+		DialContext:     (&net.Dialer{Timeout: timeout + time.Second}).DialContext,
+		TLSClientConfig: secured, TLSHandshakeTimeout: timeout + time.Second,
+		DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("credentials for kubelets: %w", err)

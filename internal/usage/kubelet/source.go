@@ -19,11 +19,12 @@ import (
 )
 
 const (
-	// askedAtOnce bounds the kubelets asked at the same time. One takes up to some hundred milliseconds for its
-	// Summary, more where memory is short.
-	askedAtOnce = 64
-	// suspectsAtOnce is for those that failed the last time: they hang, as a rule, and the others must not wait.
-	suspectsAtOnce = 16
+	// trustedAtOnce bounds the kubelets asked at the same time. One takes up to some hundred milliseconds for its
+	// Summary, so the pace alone makes it some 30 of 5,000. The others are for those that begin to hang, as a zone's
+	// do together: a third of 5,000 may, and nobody waits.
+	trustedAtOnce = 1200
+	// suspectsAtOnce is for those that failed the last time: they hang, as a rule.
+	suspectsAtOnce = 256
 	// pace is the least time from one request to the next in a small cluster.
 	pace = 20 * time.Millisecond
 	// maxTimeout of one request.
@@ -61,6 +62,8 @@ type Source struct {
 	Options
 	client  *http.Client
 	timeout time.Duration
+	// How many kubelets are asked at the same time: see the constants.
+	trustedAtOnce, suspectsAtOnce int
 
 	mu       sync.RWMutex
 	kubelets map[string]*kubelet
@@ -70,17 +73,20 @@ var _ usage.Source = (*Source)(nil)
 
 // New makes a source whose requests have the credentials of a client configuration.
 func New(config *rest.Config, o Options) (*Source, error) {
-	client, err := newClient(config, o.Trust)
+	timeout := min(maxTimeout, o.Interval/3)
+	client, err := newClient(config, o.Trust, timeout)
 	if err != nil {
 		return nil, err
 	}
 	return &Source{
-		Options: o, client: client, timeout: min(maxTimeout, o.Interval/3), kubelets: map[string]*kubelet{},
+		Options: o, client: client, timeout: timeout, kubelets: map[string]*kubelet{},
+		trustedAtOnce: trustedAtOnce, suspectsAtOnce: suspectsAtOnce,
 	}, nil
 }
 
 // Read hands the sink the readings of every kubelet that answers, node by node, and whole or not at all. It ends before
-// the next pass is due; kubelets that it did not come to are the first of the next one.
+// the next pass is due, and does not wait for suspects when the others may have been read; kubelets that it did not
+// come to are the first of the next one.
 func (s *Source) Read(ctx context.Context, into usage.Sink) []usage.Failure {
 	nodes, err := s.Nodes(ctx)
 	if err != nil {
@@ -91,8 +97,12 @@ func (s *Source) Read(ctx context.Context, into usage.Sink) []usage.Failure {
 	defer cancel()
 	p := &pass{source: s, into: into}
 	var wg sync.WaitGroup
-	wg.Go(func() { p.ask(ctx, suspects, suspectsAtOnce) })
-	p.ask(ctx, trusted, askedAtOnce)
+	wg.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, s.Interval/2)
+		defer cancel()
+		p.ask(ctx, suspects, s.suspectsAtOnce)
+	})
+	p.ask(ctx, trusted, s.trustedAtOnce)
 	wg.Wait()
 	return s.failures()
 }
@@ -156,8 +166,8 @@ func (p *pass) read(ctx context.Context, n *asked) {
 }
 
 func (p *pass) readSummary(ctx context.Context, n *asked) (resumed bool, err error) {
-	d, _ := decoders.Get().(*decoder)
-	resumed, err = p.source.get(ctx, &n.Node, pathSummary, func(body io.Reader) error {
+	return p.source.get(ctx, &n.Node, pathSummary, func(body io.Reader) error {
+		d, _ := decoders.Get().(*decoder) // not before there is an answer
 		a, err := d.read(body)
 		switch {
 		case err != nil:
@@ -168,12 +178,9 @@ func (p *pass) readSummary(ctx context.Context, n *asked) (resumed bool, err err
 			return &otherNodeError{string(a.nodeName)}
 		}
 		p.handOver(n.Name, a)
+		decoders.Put(d) // one that met something odd may hold something large
 		return nil
 	})
-	if err == nil {
-		decoders.Put(d) // one that met something odd may hold something large
-	}
-	return resumed, err
 }
 
 func (p *pass) handOver(name string, a *answer) {

@@ -334,7 +334,8 @@ func TestHangingKubeletsKeepNobodyWaiting(t *testing.T) {
 	hanging, good := newFake(t, "hanging"), newFake(t, "good")
 	hanging.stats = hang
 	r := newRig(t, time.Second, good)
-	for i := range askedAtOnce * 3 / 2 {
+	r.trustedAtOnce, r.suspectsAtOnce = 64, 16
+	for i := range r.trustedAtOnce * 3 / 2 {
 		n := hanging.node
 		n.Name = string(rune('A'+i%26)) + string(rune('a'+i/26))
 		r.nodes = append(r.nodes, n)
