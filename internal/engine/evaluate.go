@@ -18,7 +18,7 @@ func Evaluate(n *facts.Node, p *facts.Policy, now time.Time) Verdict {
 	v.Memory = memoryOf(n, p.AssumedEvictionHard)
 	v.Eviction, v.Exempt = evict.Order(n)
 	v.Missing = missing(n)
-	v.OOM, v.NoOOM = kernelOrder(n, v.Memory.OOMLimit)
+	v.Rescale()
 	v.Limits = limitOrder(n)
 	v.Culprit = culpritOf(n)
 	v.Outlook = Conclude(&v, p)
@@ -56,6 +56,9 @@ func missing(n *facts.Node) (count int) {
 	}
 	return count
 }
+
+// Rescale gives the verdict the kernel's order on the scale of its Memory, which may be another than the readings'.
+func (v *Verdict) Rescale() { v.OOM, v.NoOOM = kernelOrder(v.Node, v.Memory.OOMLimit) }
 
 func kernelOrder(n *facts.Node, limit int64) ([]oom.Victim, string) {
 	if !n.Linux {

@@ -59,22 +59,42 @@ type Memory struct {
 	Total int64
 }
 
-// WithAvailable returns m with memory.available set to that many bytes and what follows from it.
-func (m Memory) WithAvailable(n *facts.Node, available int64) Memory {
-	m.Available = available
-	known := available != facts.Unknown
+// Left is what readings leave of a node's memory, in bytes.
+type Left struct {
+	// Available is memory.available, Pods what is left of the kubepods cgroup's limit. Pods counts only where that limit
+	// and its usage are known.
+	Available, Pods int64
+	// EvictionBias and OOMBias are by how much nearer kubepods counts as the eviction signal, and as the scope of an OOM.
+	// They are 0 in what is exact.
+	EvictionBias, OOMBias int64
+}
+
+// Left returns what the readings leave.
+func (m *Memory) Left(n *facts.Node) Left {
+	l := Left{Available: m.Available}
+	if pods, ok := podsSignal(n); ok {
+		l.Pods = pods.Limit - pods.Used
+	}
+	return l
+}
+
+// With returns m with so much memory left, and what follows from it.
+func (m Memory) With(n *facts.Node, l Left) Memory {
+	m.Available = l.Available
+	known := l.Available != facts.Unknown
 	m.EvictionOfPods, m.OOMOfPods = false, false
 	m.EvictionLimit, m.OOMLimit = signalCapacity(n), m.Total
 	m.HeadroomKnown, m.OOMHeadroomKnown = known && m.ThresholdSource != NoThreshold, known
-	m.Headroom, m.OOMHeadroom = available-m.Threshold, usable(n, available)
-	if pods, ok := podsSignal(n); ok {
-		left := pods.Limit - pods.Used
-		if m.HeadroomKnown && left-pods.Threshold < m.Headroom {
-			m.EvictionOfPods, m.EvictionLimit, m.Headroom = true, pods.Limit, left-pods.Threshold
-		}
-		if known && left < m.OOMHeadroom {
-			m.OOMOfPods, m.OOMLimit, m.OOMHeadroom = true, pods.Limit+n.Usage.SwapCapacity, left
-		}
+	m.Headroom, m.OOMHeadroom = l.Available-m.Threshold, usable(n, l.Available)
+	pods, ok := podsSignal(n)
+	if !ok {
+		return m
+	}
+	if headroom := l.Pods - pods.Threshold; m.HeadroomKnown && headroom-l.EvictionBias < m.Headroom {
+		m.EvictionOfPods, m.EvictionLimit, m.Headroom = true, pods.Limit, headroom
+	}
+	if known && l.Pods-l.OOMBias < m.OOMHeadroom {
+		m.OOMOfPods, m.OOMLimit, m.OOMHeadroom = true, pods.Limit+n.Usage.SwapCapacity, l.Pods
 	}
 	return m
 }
@@ -122,7 +142,8 @@ func memoryOf(n *facts.Node, assumed facts.Threshold) Memory {
 		m.SoftThreshold, _ = n.Config.EvictionSoft.Of(signalCapacity(n))
 		m.MinReclaim, _ = n.Config.MinReclaim.Of(signalCapacity(n))
 	}
-	return m.WithAvailable(n, available(n))
+	m.Available = available(n)
+	return m.With(n, m.Left(n))
 }
 
 // available is memory.available: its capacity less the node's working set (pkg/kubelet/server/stats/summary.go).

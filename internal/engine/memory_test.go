@@ -295,19 +295,45 @@ func TestRequested(t *testing.T) {
 	}
 }
 
-func TestWithAvailable(t *testing.T) {
+func TestWith(t *testing.T) {
 	n := node(func(n *facts.Node) {
 		n.Config = &facts.KubeletConfig{EvictionHard: bytesOf(500 * MiB), PodsEnforced: true, KubeReserved: 8 * GiB}
 	})
 	m := memoryOf(n, Policy())
-	if diff := cmp.Diff(m, m.WithAvailable(n, m.Available)); diff != "" {
-		t.Errorf("the same figure changes it (-want +got):\n%s", diff)
+	left := m.Left(n)
+	if diff := cmp.Diff(m, m.With(n, left)); diff != "" {
+		t.Errorf("the same figures change it (-want +got):\n%s", diff)
 	}
-	if less := m.WithAvailable(n, GiB); less.EvictionOfPods || less.OOMOfPods || less.Headroom != GiB-500*MiB || less.OOMHeadroom != GiB {
+	if less := m.With(n, engine.Left{Available: GiB, Pods: left.Pods}); less.EvictionOfPods || less.OOMOfPods || less.Headroom != GiB-500*MiB || less.OOMHeadroom != GiB {
 		t.Errorf("1 GiB available: %+v; want the node's own signal and scope", less)
 	}
-	if none := m.WithAvailable(n, facts.Unknown); none.HeadroomKnown || none.OOMHeadroomKnown {
+	if none := m.With(n, engine.Left{Available: facts.Unknown}); none.HeadroomKnown || none.OOMHeadroomKnown {
 		t.Errorf("unknown: %+v; want no headroom", none)
+	}
+	const nearer = GiB + 10*MiB
+	for name, tc := range map[string]struct {
+		left          engine.Left
+		evicts, kills bool // kubepods first
+	}{
+		"as near":                               {engine.Left{Available: GiB, Pods: GiB}, false, false},
+		"farther by less than the biases":       {engine.Left{Available: GiB, Pods: nearer, EvictionBias: 11 * MiB, OOMBias: 11 * MiB}, true, true},
+		"farther by the biases":                 {engine.Left{Available: GiB, Pods: nearer, EvictionBias: 10 * MiB, OOMBias: 10 * MiB}, false, false},
+		"nearer by less than the biases":        {engine.Left{Available: nearer, Pods: GiB, EvictionBias: -11 * MiB, OOMBias: -11 * MiB}, false, false},
+		"nearer by more than one of the biases": {engine.Left{Available: nearer, Pods: GiB, EvictionBias: -11 * MiB, OOMBias: -9 * MiB}, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := m.With(n, tc.left)
+			headroom, oom := tc.left.Available-500*MiB, tc.left.Available
+			if tc.evicts {
+				headroom = tc.left.Pods - 500*MiB
+			}
+			if tc.kills {
+				oom = tc.left.Pods
+			}
+			if got.EvictionOfPods != tc.evicts || got.OOMOfPods != tc.kills || got.Headroom != headroom || got.OOMHeadroom != oom {
+				t.Errorf("%+v; want kubepods first %t and %t, headroom %d, %d", got, tc.evicts, tc.kills, headroom, oom)
+			}
+		})
 	}
 }
 

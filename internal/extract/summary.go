@@ -28,7 +28,9 @@ func SummaryNode(n *stats.NodeStats) facts.NodeReading {
 // SummaryPod returns a kubelet's reading of a pod from its answer to /stats/summary. The pod's own working set
 // is what eviction ranks by; the containers' sum stands in where the kubelet has none.
 func SummaryPod(p *stats.PodStats) facts.PodReading {
-	r := facts.PodReading{Source: facts.SourceKubelet, WorkingSet: facts.Unknown, Containers: make([]facts.ContainerReading, 0, len(p.Containers))}
+	r := facts.PodReading{
+		Source: facts.SourceKubelet, WorkingSet: facts.Unknown, Containers: make([]facts.ContainerReading, 0, len(p.Containers)),
+	}
 	var sum int64
 	var oldest time.Time
 	for i := range p.Containers {

@@ -25,20 +25,18 @@ func Settle(exact *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrder
 		return v, Challenger{}
 	}
 	places := max(p.TopN, p.RiskRank)
+	if prev.Memory != nil {
+		v.Memory = settleMemory(&v, prev.Memory)
+		if v.Memory.OOMLimit != exact.Memory.OOMLimit {
+			v.Rescale()
+		}
+	}
 	v.Eviction = settleEviction(v.Eviction, prev.EvictionOrder, places)
 	v.OOM = settleOOM(v.OOM, prev.OOMOrder, places)
 	v.Limits = settleLimits(v.Limits, prev.LimitOrder, v1alpha1.MaxLimitOrder)
-	v.Memory = v.Memory.WithAvailable(v.Node, settleAvailable(v.Memory.Available, prev.Memory))
 	v.Culprit, c = settleCulprit(&v, prev.CulpritRef, c)
 	v.Outlook = engine.Conclude(&v, p)
 	return v, c
-}
-
-func settleAvailable(exact int64, prev *v1alpha1.MemoryStatus) int64 {
-	if prev == nil || prev.Available == nil || exact == facts.Unknown {
-		return exact
-	}
-	return keep(prev.Available.Value(), exact)
 }
 
 // keep returns the amount published before if the exact one is within its Band.
