@@ -18,8 +18,9 @@ import (
 const margin = 40 * mebibyte
 
 // kubepods runs out long before the node does, and the kernel weighs oom_score_adj by the limit that ran out. The
-// kubelet tells the operator of that limit. Who knows metrics.k8s.io alone takes the node's scale: that is counted, and
-// the same readings are weighed on the scale of kubepods by the engine, which has to be right.
+// kubelet tells the operator of that limit. Who knows metrics.k8s.io alone takes the node's scale, on which another pod
+// is the first in every other round: that is counted, and the same readings are weighed on the scale of kubepods by the
+// engine, which has to be right.
 var _ = ginkgo.Describe("the kernel in an overcommitted kubepods", ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
 	var published, byMetrics, scaled tally
 	ginkgo.BeforeAll(func(ctx ginkgo.SpecContext) { configure(ctx, killing) }, ginkgo.NodeTimeout(3*time.Minute))
