@@ -21,7 +21,7 @@ type Pass struct {
 	last, next *snapshot
 	now        time.Time
 	names      map[string]uint32
-	key        []byte
+	buffer     []byte // of keys
 	result     Result
 }
 
@@ -85,18 +85,19 @@ func (p *Pass) Pod(r *Pod) {
 		p.Drop(cause)
 		return
 	}
-	p.key = appendKey(p.key[:0], r.Namespace, r.Name)
+	key := keyOf(p.buffer, r.Namespace, r.Name)
+	p.buffer = key.text
 	at := uint32(r.ObservedAt.Unix())
-	already, slot, repeated := p.next.find(p.key)
+	already, slot, repeated := p.next.find(key)
 	if repeated && p.next.rows[already].observed > at {
 		return
 	}
-	old, _, known := p.last.find(p.key)
+	old, _, known := p.last.find(key)
 	if known && p.last.rows[old].observed > at {
-		p.carry(old, slot)
+		p.carry(old, key, slot)
 		return
 	}
-	p.addRow(slot, p.key, row{workingSet: workingSet, observed: at}, r.Source)
+	p.addRow(slot, key, row{workingSet: workingSet, observed: at}, r.Source)
 	for i := range r.Containers {
 		c := &r.Containers[i]
 		u := c.ContainerUsage
@@ -147,16 +148,17 @@ func (p *Pass) judgeTime(observed time.Time) DropCause {
 	return ""
 }
 
-func (p *Pass) addRow(slot uint64, key []byte, r row, source facts.Source) {
+func (p *Pass) addRow(slot int, key podKey, r row, source facts.Source) {
 	s := p.next
-	r.key, r.container, r.history = uint32(len(s.keys)), uint32(len(s.containerNames)), uint32(len(s.sampleAges))
-	s.index[slot] = uint32(len(s.rows))
+	r.name, r.container, r.history = uint32(len(s.podNames)), uint32(len(s.containerNames)), uint32(len(s.sampleAges))
 	s.rows = append(s.rows, r)
 	s.sources = append(s.sources, source)
-	s.keys = append(s.keys, key...)
+	s.namespaces = append(s.namespaces, p.name(key.text[:key.namespace]))
+	s.podNames = append(s.podNames, key.text[key.namespace+1:]...)
+	s.setIndex(slot)
 }
 
-// name returns the number of a container's name in this pass.
+// name returns the number of a namespace's or a container's name in this pass.
 func (p *Pass) name(name []byte) uint32 {
 	id, ok := p.names[string(name)]
 	if !ok {
@@ -186,8 +188,8 @@ func (p *Pass) addHistory(old int, at uint32) {
 }
 
 // carry takes a pod over from the last pass as it was.
-func (p *Pass) carry(old int, slot uint64) {
-	p.addRow(slot, p.last.key(old), p.last.rows[old], p.last.sources[old])
+func (p *Pass) carry(old int, key podKey, slot int) {
+	p.addRow(slot, key, p.last.rows[old], p.last.sources[old])
 	from, to := p.last.containers(old)
 	for c := from; c < to; c++ {
 		name := p.last.names[p.last.containerNames[c]]
@@ -201,18 +203,19 @@ func (p *Pass) carry(old int, slot uint64) {
 // Commit makes the pass what readers see. Pods and nodes without a reading in it keep their last one, until
 // that is too old.
 func (p *Pass) Commit() Result {
-	p.result.Pods, p.result.Nodes = len(p.next.index), len(p.next.nodes)
+	p.result.Pods, p.result.Nodes = p.next.index.used, len(p.next.nodes)
 	oldest := p.now.Add(-p.store.keep)
 	for i := range p.last.rows {
 		if int64(p.last.rows[i].observed) < oldest.Unix() {
 			continue
 		}
-		key := p.last.key(i)
+		key := p.last.key(p.buffer, i)
+		p.buffer = key.text
 		if current, _, _ := p.last.find(key); current != i {
 			continue // replaced by a later row
 		}
 		if _, slot, ok := p.next.find(key); !ok {
-			p.carry(i, slot)
+			p.carry(i, key, slot)
 		}
 	}
 	for name, r := range p.last.nodes {

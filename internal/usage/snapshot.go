@@ -1,7 +1,6 @@
 package usage
 
 import (
-	"bytes"
 	"hash/maphash"
 	"math"
 	"time"
@@ -14,39 +13,41 @@ import (
 // collector to walk.
 type snapshot struct {
 	seed maphash.Seed
-	// index finds a pod's row by the hash of its key, or the next free number above where hashes collide.
-	index map[uint64]uint32
+	// index finds a pod's row.
+	index index
 	// rows may hold pods that a later row of the same key has replaced; only the index says which count.
 	rows []row
 	// sources of the rows.
 	sources []facts.Source
-	// keys is all pods' "namespace/name", one after another.
-	keys []byte
-	// containers of all pods, one after another: index into names, and working set in bytes.
+	// namespaces of the rows' pods: index into names.
+	namespaces []uint32
+	// podNames of all pods, one after another.
+	podNames []byte
+	// containers of all pods, one after another: index into names, and working set.
 	containerNames []uint32
-	workingSets    []int64
+	workingSets    []pages
 	// others are the containers' further readings; it ends with the last container that has any.
 	others []otherUsage
 	// samples of all pods' history, one after another: age at the pod's reading in seconds, and working set.
 	sampleAges  []uint16
 	samplePages []pages
-	// names of containers, each once.
+	// names of namespaces and containers, each once.
 	names []string
 	nodes map[string]facts.NodeReading
 }
 
 // row is one pod. What it has in the arrays begins at the given indexes and ends where the next row's begins.
 type row struct {
-	workingSet              int64
-	observed                uint32 // Unix seconds
-	key, container, history uint32
+	workingSet               int64
+	observed                 uint32 // Unix seconds
+	name, container, history uint32
 }
 
 // otherUsage is what not every source knows of a container.
 type otherUsage struct{ rss, swap pages }
 
-// pageSize is the unit of RSS, of swap, and of working sets in the history: the kernel counts, and compares, in pages
-// of at least this size. The present working set stays in bytes, since the kubelet compares it so.
+// pageSize is the unit of what containers use, and of working sets in the history: the kernel counts, and compares, in
+// pages of at least this size. A pod's present working set stays in bytes, since the kubelet compares it so.
 const pageSize = 4096
 
 // pages is an amount of memory up to 16 TiB.
@@ -72,12 +73,13 @@ func (p pages) bytes() int64 {
 func newSnapshot(seed maphash.Seed, last *snapshot) *snapshot {
 	return &snapshot{
 		seed:           seed,
-		index:          make(map[uint64]uint32, len(last.index)),
+		index:          newIndex(room(last.index.used)),
 		rows:           make([]row, 0, room(len(last.rows))),
 		sources:        make([]facts.Source, 0, room(len(last.sources))),
-		keys:           make([]byte, 0, room(len(last.keys))),
+		namespaces:     make([]uint32, 0, room(len(last.namespaces))),
+		podNames:       make([]byte, 0, room(len(last.podNames))),
 		containerNames: make([]uint32, 0, room(len(last.containerNames))),
-		workingSets:    make([]int64, 0, room(len(last.workingSets))),
+		workingSets:    make([]pages, 0, room(len(last.workingSets))),
 		others:         make([]otherUsage, 0, room(len(last.others))),
 		sampleAges:     make([]uint16, 0, room(len(last.sampleAges))),
 		samplePages:    make([]pages, 0, room(len(last.samplePages))),
@@ -88,30 +90,11 @@ func newSnapshot(seed maphash.Seed, last *snapshot) *snapshot {
 // room for a few more than there were.
 func room(n int) int { return n + n/32 }
 
-func appendKey[S string | []byte](key []byte, namespace, name S) []byte {
-	key = append(key, namespace...)
-	key = append(key, '/')
-	return append(key, name...)
-}
-
-// find returns the pod's row; if there is none, the slot of the index that is free for it.
-func (s *snapshot) find(key []byte) (i int, slot uint64, ok bool) {
-	for slot = maphash.Bytes(s.seed, key); ; slot++ {
-		r, taken := s.index[slot]
-		if !taken {
-			return 0, slot, false
-		}
-		if bytes.Equal(s.key(int(r)), key) {
-			return int(r), slot, true
-		}
-	}
-}
-
-func (s *snapshot) key(i int) []byte {
+func (s *snapshot) podName(i int) []byte {
 	if i+1 < len(s.rows) {
-		return s.keys[s.rows[i].key:s.rows[i+1].key]
+		return s.podNames[s.rows[i].name:s.rows[i+1].name]
 	}
-	return s.keys[s.rows[i].key:]
+	return s.podNames[s.rows[i].name:]
 }
 
 // containers returns where the row's containers begin and end.
@@ -153,7 +136,7 @@ func (s *snapshot) reading(i int) facts.PodReading {
 
 func (s *snapshot) containerUsage(c int) facts.ContainerUsage {
 	u := facts.NoContainerUsage
-	u.WorkingSet = s.workingSets[c]
+	u.WorkingSet = s.workingSets[c].bytes()
 	if c < len(s.others) {
 		u.RSS, u.Swap = s.others[c].rss.bytes(), s.others[c].swap.bytes()
 	}
@@ -163,7 +146,7 @@ func (s *snapshot) containerUsage(c int) facts.ContainerUsage {
 // addContainer appends a container to the last row.
 func (s *snapshot) addContainer(name uint32, u facts.ContainerUsage) {
 	s.containerNames = append(s.containerNames, name)
-	s.workingSets = append(s.workingSets, u.WorkingSet)
+	s.workingSets = append(s.workingSets, pagesOf(u.WorkingSet))
 	if u.RSS == facts.Unknown && u.Swap == facts.Unknown {
 		return
 	}

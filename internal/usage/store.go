@@ -31,7 +31,7 @@ func NewStore(keep time.Duration, now func() time.Time) *Store {
 func (s *Store) Pod(namespace, name string) (facts.PodReading, bool) {
 	var buffer [128]byte // most keys fit, and then this call's key needs no memory
 	snap := s.current.Load()
-	i, _, ok := snap.find(appendKey(buffer[:0], namespace, name))
+	i, _, ok := snap.find(keyOf(buffer[:], namespace, name))
 	if !ok {
 		return facts.PodReading{}, false
 	}
@@ -47,5 +47,5 @@ func (s *Store) Node(name string) (facts.NodeReading, bool) {
 // Len returns how many pods and nodes have a reading.
 func (s *Store) Len() (pods, nodes int) {
 	snap := s.current.Load()
-	return len(snap.index), len(snap.nodes)
+	return snap.index.used, len(snap.nodes)
 }

@@ -63,6 +63,7 @@ func TestPodReading(t *testing.T) {
 	rss := reading("a", at(0), 5*mib, 6*mib, 7*mib)
 	rss.WorkingSet = 20 * mib
 	rss.Containers[1].RSS, rss.Containers[1].Swap = 4*mib, 3*mib
+	const most = (1<<32 - 2) * 4096 // what a container can be kept with: 16 TiB
 	tests := map[string]struct {
 		each        [][]*usage.Pod
 		wantSet     int64
@@ -73,7 +74,7 @@ func TestPodReading(t *testing.T) {
 		"sum of the containers": {
 			each: [][]*usage.Pod{{reading("a", at(0), 5*mib, 6*mib+1)}}, wantSet: 11*mib + 1, wantAt: at(0),
 			wantHistory: []int64{11},
-			wantUsage:   []facts.ContainerUsage{{WorkingSet: 5 * mib, RSS: -1, Swap: -1}, {WorkingSet: 6*mib + 1, RSS: -1, Swap: -1}},
+			wantUsage:   []facts.ContainerUsage{{WorkingSet: 5 * mib, RSS: -1, Swap: -1}, {WorkingSet: 6 * mib, RSS: -1, Swap: -1}},
 		},
 		"pod's own figure, and RSS where known": {
 			each: [][]*usage.Pod{{reading("b", at(0), mib), rss, reading("c", at(0), mib)}}, wantSet: 20 * mib, wantAt: at(0),
@@ -123,7 +124,7 @@ func TestPodReading(t *testing.T) {
 		"more than there is memory": {
 			each:    [][]*usage.Pod{{reading("a", at(0), math.MaxInt64, math.MaxInt64)}},
 			wantSet: facts.MaxBytes, wantAt: at(0), wantHistory: []int64{facts.MaxBytes / mib},
-			wantUsage: []facts.ContainerUsage{{WorkingSet: facts.MaxBytes, RSS: -1, Swap: -1}, {WorkingSet: facts.MaxBytes, RSS: -1, Swap: -1}},
+			wantUsage: []facts.ContainerUsage{{WorkingSet: most, RSS: -1, Swap: -1}, {WorkingSet: most, RSS: -1, Swap: -1}},
 		},
 		"a little ahead of our clock": {
 			each: [][]*usage.Pod{{reading("a", at(60), 5*mib)}}, wantSet: 5 * mib, wantAt: at(60), wantHistory: []int64{5},
