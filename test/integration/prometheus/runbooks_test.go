@@ -17,7 +17,7 @@ import (
 
 // elsewhere are commands that need what the simulated cluster has not: the operator as a Deployment, its account and a
 // lease, prometheus-operator's kinds, kubelets behind the API server's proxy.
-var elsewhere = regexp.MustCompile(` (port-forward|lease|servicemonitor|auth can-i|--raw "/api/v1/nodes/)`)
+var elsewhere = regexp.MustCompile(` (port-forward|lease|servicemonitor|auth can-i|patch deployment|--raw "/api/v1/nodes/)`)
 
 // runbookLines are the lines of the runbooks' code blocks in a language.
 func runbookLines(language string) (lines []string) {
