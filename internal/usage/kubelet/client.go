@@ -19,9 +19,6 @@ const (
 	pathConfigz = "/configz"
 )
 
-// sessions bounds how many kubelets' TLS sessions are kept to be resumed.
-const sessions = 16384
-
 // Trust is how a kubelet's serving certificate is verified.
 type Trust struct {
 	// CAFile signs the kubelets' certificates; "" is the authority that the API server's is verified by.
@@ -50,7 +47,7 @@ func newClient(config *rest.Config, trust Trust, timeout time.Duration) (*http.C
 	if secured == nil {
 		secured = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	secured.ClientSessionCache = tls.NewLRUClientSessionCache(sessions)
+	secured.ClientSessionCache = &sessionCache{}
 	transport, err := rest.HTTPWrappersForConfig(c, &http.Transport{
 		DialContext:     (&net.Dialer{Timeout: timeout + time.Second}).DialContext,
 		TLSClientConfig: secured, TLSHandshakeTimeout: timeout + time.Second,
