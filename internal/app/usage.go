@@ -30,10 +30,12 @@ func newUsage(
 	}
 	kubelets, err := kubelet.New(config, kubelet.Options{
 		Nodes:       kubeletsIn(mgr.GetClient(), o.KubeletAddressTypes),
+		NodeOf:      pods.NodeOf,
 		ParseConfig: extract.ParseConfigz,
 		Interval:    o.UsageInterval,
 		Trust:       kubelet.Trust{CAFile: o.KubeletCA, Insecure: o.KubeletInsecureTLS},
 		Now:         clock.RealClock{}.Now,
+		Log:         mgr.GetLogger().WithName("usage"),
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("usage from kubelets: %w", err)

@@ -20,7 +20,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "killorder_usage_failures_total",
-			Help: "Passes that could not read all pods, nodes or kubelets, by cause. Partial comes on top where only one of pods and nodes failed.",
+			Help: "Passes that could not read all pods, nodes or kubelets, by cause. Partial: pods or nodes failed, but not both.",
 		}, []string{"cause"}),
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "killorder_usage_readings_dropped_total",

@@ -85,6 +85,8 @@ const (
 	FailedNoAddress FailureCause = "NoAddress"
 	// FailedWrongNode: at a kubelet's address answers another node's.
 	FailedWrongNode FailureCause = "WrongNode"
+	// FailedClock: a kubelet's figures are of another time.
+	FailedClock FailureCause = "Clock"
 	// FailedPartial comes on top of another cause: only one of pods and nodes failed.
 	FailedPartial FailureCause = "Partial"
 	// FailedOther: anything else, such as a refused connection or an internal error.
@@ -93,7 +95,7 @@ const (
 
 var failureCauses = [...]FailureCause{
 	FailedAbsent, FailedForbidden, FailedTimeout, FailedGarbage, FailedUnauthorized, FailedCertificate, FailedUnreachable,
-	FailedNoAddress, FailedWrongNode, FailedPartial, FailedOther,
+	FailedNoAddress, FailedWrongNode, FailedClock, FailedPartial, FailedOther,
 }
 
 // Failure is a part of a source that could not be read.

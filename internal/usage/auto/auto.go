@@ -9,7 +9,7 @@ import (
 	"github.com/killorder/killorder/internal/usage"
 )
 
-// Kubelets are the nodes' own kubelets.
+// Kubelets are the nodes' own kubelets. Of each, the node is read before its pods.
 type Kubelets interface {
 	usage.Source
 	// Unread reports whether a node's readings should come from elsewhere, AnyUnread whether any node's should.
@@ -41,11 +41,30 @@ func (s *Source) Read(ctx context.Context, into usage.Sink) []usage.Failure {
 	case facts.SourceKubelet:
 		return s.Kubelets.Read(ctx, into)
 	}
-	failures := s.Kubelets.Read(ctx, into)
+	failures := s.Kubelets.Read(ctx, &read{Sink: into, of: s})
 	if ctx.Err() != nil || !s.Kubelets.AnyUnread() {
 		return failures
 	}
 	return append(failures, s.Metrics.Read(ctx, &unread{into, s})...)
+}
+
+// read lets through what is of nodes whose kubelet is read, which one that has just answered again is not yet.
+type read struct {
+	usage.Sink
+	of   *Source
+	skip bool
+}
+
+func (r *read) Node(name string, reading facts.NodeReading) {
+	if r.skip = r.of.Kubelets.Unread(name); !r.skip {
+		r.Sink.Node(name, reading)
+	}
+}
+
+func (r *read) Pod(p *usage.Pod) {
+	if !r.skip {
+		r.Sink.Pod(p)
+	}
 }
 
 // unread lets through what is of nodes whose kubelet is not read.

@@ -73,6 +73,10 @@ func TestRead(t *testing.T) {
 			unread: []string{"a", "b"}, kubeletsFail: true, wantMetrics: 1, wantFailures: 2,
 			want: map[string]facts.Source{"a": metrics, "on-a": metrics, "b": metrics, "on-b": metrics},
 		},
+		"one that answers again is not read yet": {
+			read: []string{"a", "b"}, unread: []string{"b"}, wantMetrics: 1, wantFailures: 1,
+			want: map[string]facts.Source{"a": kubelet, "on-a": kubelet, "b": metrics, "on-b": metrics},
+		},
 		"one failure is tolerated: the reading before stays": {
 			read: []string{"a"}, kubeletsFail: true, wantFailures: 1,
 			want: map[string]facts.Source{"a": kubelet, "on-a": kubelet},

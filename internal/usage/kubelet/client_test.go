@@ -44,7 +44,7 @@ func newSilentKubelet(t *testing.T, name string) *silentKubelet {
 // TestHandshakeThatHangs: the connection is given up with the request, or soon after.
 func TestHandshakeThatHangs(t *testing.T) {
 	silent := newSilentKubelet(t, "silent")
-	r := newRig(t, 600*time.Millisecond, newFake(t, "good"))
+	r := newRig(t, 3*time.Second, newFake(t, "good"))
 	r.nodes = append(r.nodes, silent.node)
 	if s, _ := r.at(t, 0); len(s.pods) != 1 || silent.accepted.Load() != 1 {
 		t.Errorf("read %v, and asked the silent one %d times", s.pods, silent.accepted.Load())
@@ -55,26 +55,21 @@ func TestHandshakeThatHangs(t *testing.T) {
 	waitFor(t, "the connection is closed", func() bool { return silent.open.Load() == 0 })
 }
 
-// TestSuspectsHoldNothingUp: a pass does not come to an end later for kubelets that hang again.
-func TestSuspectsHoldNothingUp(t *testing.T) {
-	silent := newSilentKubelet(t, "silent")
-	r := newRig(t, 3*time.Second, newFake(t, "good"))
-	r.suspectsAtOnce = 1
-	r.Source.kubelets = map[string]*kubelet{}
-	for _, name := range []string{"a", "b", "c", "d"} {
-		n := silent.node
-		n.Name = name
-		r.nodes = append(r.nodes, n)
-		r.Source.kubelets[name] = &kubelet{Node: n, failures: 1}
-	}
-	began := time.Now()
-	if s, _ := r.at(t, 0); len(s.pods) != 1 {
-		t.Errorf("read %v", s.pods)
-	}
-	if took := time.Since(began); took > 2200*time.Millisecond {
-		t.Errorf("took %s, which is more than half of the interval", took)
-	}
-	if got := silent.accepted.Load(); got != 2 {
-		t.Errorf("asked %d suspects of 1 s each, one by one; want 2", got)
+// TestPatienceHasAnEnd: a pass ends while kubelets hang that it has no answer of, suspects or not.
+func TestPatienceHasAnEnd(t *testing.T) {
+	for name, failures := range map[string]int{"a suspect": 1, "one that was read the last time": 0} {
+		t.Run(name, func(t *testing.T) {
+			silent := newSilentKubelet(t, "silent")
+			r := newRig(t, 30*time.Second, newFake(t, "good")) // a request may take 10 seconds
+			r.patience = 500 * time.Millisecond
+			r.nodes = append(r.nodes, silent.node)
+			r.Source.kubelets = map[string]*kubelet{"silent": {Node: silent.node, failures: failures, answered: true}}
+			if s := r.pass(t, 0); len(s.pods) != 1 || silent.open.Load() != 1 {
+				t.Errorf("read %v with %d requests still under way; want good's pod, and one", s.pods, silent.open.Load())
+			}
+			if s := r.pass(t, time.Minute); len(s.pods) != 1 || silent.accepted.Load() != 1 {
+				t.Errorf("read %v, asked %d times; want no second request beside the first", s.pods, silent.accepted.Load())
+			}
+		})
 	}
 }

@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
 
 	"github.com/killorder/killorder/internal/extract"
@@ -32,13 +34,16 @@ type fake struct {
 	stats, configz http.HandlerFunc
 	asked, configs atomic.Int32
 	open           atomic.Int32
+	// at is when its figures are from.
+	at atomic.Pointer[time.Time]
 }
 
 // newFake starts a kubelet that answers for the named node.
 func newFake(t *testing.T, name string) *fake {
 	t.Helper()
 	f := &fake{}
-	f.stats = func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, summaryOf(name)) }
+	f.at.Store(&start)
+	f.stats = func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, summaryOf(name, *f.at.Load())) }
 	f.configz = func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprint(w, `{"kubeletconfig":{"evictionHard":{"memory.available":"750Mi"}}}`)
 	}
@@ -103,11 +108,12 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func summaryOf(name string) string {
-	return fmt.Sprintf(`{"node":{"nodeName":%q,"memory":{"time":"2026-11-24T06:00:00Z","workingSetBytes":100,"availableBytes":50},
+func summaryOf(name string, at time.Time) string {
+	return strings.ReplaceAll(fmt.Sprintf(`{"node":{"nodeName":%q,"memory":{"time":"NOW","workingSetBytes":100,"availableBytes":50},
 		"systemContainers":[{"name":"pods","memory":{"workingSetBytes":70}}]},
-		"pods":[{"podRef":{"namespace":"shop","name":"web-%s"},"memory":{"time":"2026-11-24T06:00:00Z","workingSetBytes":60},
-		"containers":[{"name":"app","memory":{"time":"2026-11-24T06:00:00Z","workingSetBytes":58,"rssBytes":40}}]}]}`, name, name)
+		"pods":[{"podRef":{"namespace":"shop","name":"web-%s"},"memory":{"time":"NOW","workingSetBytes":60},
+		"containers":[{"name":"app","memory":{"time":"NOW","workingSetBytes":58,"rssBytes":40}}]}]}`, name, name),
+		"NOW", at.Format(time.RFC3339))
 }
 
 // sink remembers whose readings it got.
@@ -138,6 +144,7 @@ func (*sink) Drop(usage.DropCause) {}
 type rig struct {
 	*Source
 	nodes []Node
+	fakes []*fake
 	now   atomic.Pointer[time.Time]
 }
 
@@ -151,7 +158,7 @@ func newRig(t *testing.T, interval time.Duration, fakes ...*fake) *rig {
 
 func rigOf(t *testing.T, config *rest.Config, trust Trust, interval time.Duration, fakes ...*fake) *rig {
 	t.Helper()
-	r := &rig{}
+	r := &rig{fakes: fakes}
 	r.now.Store(&start)
 	for _, f := range fakes {
 		r.nodes = append(r.nodes, f.node)
@@ -159,19 +166,45 @@ func rigOf(t *testing.T, config *rest.Config, trust Trust, interval time.Duratio
 	var err error
 	r.Source, err = New(config, Options{
 		Nodes:       func(context.Context) ([]Node, error) { return r.nodes, nil },
+		NodeOf:      func(_, name []byte) string { return strings.TrimPrefix(string(name), "web-") },
 		ParseConfig: extract.ParseConfigz, Interval: interval, Trust: trust,
-		Now: func() time.Time { return *r.now.Load() },
+		Now: func() time.Time { return *r.now.Load() }, Log: logr.Discard(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.patience = 5 * time.Second // the machine may be slow
 	return r
 }
 
-// at moves the clock to so long after the start and makes a pass.
+// at moves the clock to so long after the start, makes a pass and waits for whatever is late.
 func (r *rig) at(t *testing.T, after time.Duration) (*sink, []usage.Failure) {
 	t.Helper()
-	r.now.Store(new(start.Add(after)))
+	s := r.pass(t, after)
+	waitFor(t, "nobody is being asked any more", r.idle)
+	return s, r.failures()
+}
+
+// pass moves the clock to so long after the start and makes a pass.
+func (r *rig) pass(t *testing.T, after time.Duration) *sink {
+	t.Helper()
+	now := start.Add(after)
+	r.now.Store(&now)
+	for _, f := range r.fakes {
+		f.at.Store(&now)
+	}
 	s := &sink{}
-	return s, r.Read(t.Context(), s)
+	r.Read(t.Context(), s)
+	return s
+}
+
+func (r *rig) idle() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, k := range r.Source.kubelets {
+		if k.asking {
+			return false
+		}
+	}
+	return true
 }

@@ -31,8 +31,12 @@ func (e *otherNodeError) Error() string { return "the answer is of node " + e.na
 // errNoAddress is a Node that does not say where its kubelet is.
 var errNoAddress = errors.New("the Node has no address of a preferred type, or no kubelet port")
 
-// problemOf says what an error in reading one of a kubelet's answers means; resource is what opens it.
+// problemOf says what an error in reading one of a kubelet's answers means, nil if there is none; resource is what opens
+// it.
 func problemOf(err error, resource string) *Problem {
+	if err == nil {
+		return nil
+	}
 	var status *statusError
 	var other *otherNodeError
 	var content *contentError
@@ -72,8 +76,13 @@ func otherNode(name string) *Problem {
 }
 
 func contentProblem(err error, resource string) *Problem {
+	var clock *clockError
 	text := "The kubelet's answer of %s is not what it should be."
 	switch {
+	case errors.As(err, &clock):
+		return &Problem{usage.FailedClock, "The kubelet's figures are not of now: it has stopped measuring, or its clock is wrong."}
+	case errors.Is(err, errNoMemory):
+		text = "The kubelet's answer of %s has no figures of the node's memory."
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		text = "The kubelet's answer of %s ends too early."
 	case errors.Is(err, errTooLarge):

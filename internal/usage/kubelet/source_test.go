@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,12 +56,12 @@ func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 // half promises a whole answer.
 func half(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Length", "100000")
-	_, _ = io.WriteString(w, summaryOf("bad")[:200])
+	_, _ = io.WriteString(w, summaryOf("bad", start)[:200])
 }
 
 // halfThenHang begins to answer.
 func halfThenHang(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.WriteString(w, summaryOf("bad")[:200])
+	_, _ = io.WriteString(w, summaryOf("bad", start)[:200])
 	_ = http.NewResponseController(w).Flush()
 	<-r.Context().Done()
 }
@@ -86,10 +87,23 @@ func TestFailures(t *testing.T) {
 		"answers nothing":         {stats: says(""), want: Problem{usage.FailedGarbage, "The kubelet's answer of nodes/stats is not what it should be."}},
 		"names no node":           {stats: says("{}"), want: Problem{usage.FailedGarbage, "The kubelet's answer of nodes/stats is not what it should be."}},
 		"answers half":            {stats: half, want: Problem{usage.FailedGarbage, "The kubelet's answer of nodes/stats ends too early."}},
-		"ends JSON half way":      {stats: says(summaryOf("bad")[:200]), want: Problem{usage.FailedGarbage, "The kubelet's answer of nodes/stats ends too early."}},
-		"is another node's":       {stats: says(summaryOf("worker-9")), want: Problem{usage.FailedWrongNode, "At the kubelet's address answers worker-9."}},
-		"names no valid node":     {stats: says(summaryOf("x </b>")), want: Problem{usage.FailedWrongNode, "At the kubelet's address answers a node without a valid name."}},
-		"hangs up":                {stats: hangUp, want: Problem{usage.FailedUnreachable, "The kubelet closes the connection without an answer."}},
+		"ends JSON half way":      {stats: says(summaryOf("bad", start)[:200]), want: Problem{usage.FailedGarbage, "The kubelet's answer of nodes/stats ends too early."}},
+		"has no memory figures": {
+			stats: says(`{"node":{"nodeName":"bad"},"pods":[]}`),
+			want:  Problem{usage.FailedGarbage, "The kubelet's answer of nodes/stats has no figures of the node's memory."},
+		},
+		"has stopped measuring": {
+			stats: says(summaryOf("bad", start.Add(-maxAge-time.Second))),
+			want:  Problem{usage.FailedClock, "The kubelet's figures are not of now: it has stopped measuring, or its clock is wrong."},
+		},
+		"is ahead of its time": {
+			stats: says(summaryOf("bad", start.Add(maxAhead+time.Second))),
+			want:  Problem{usage.FailedClock, "The kubelet's figures are not of now: it has stopped measuring, or its clock is wrong."},
+		},
+		"is another node's":      {stats: says(summaryOf("worker-9", start)), want: Problem{usage.FailedWrongNode, "At the kubelet's address answers worker-9."}},
+		"names a node at length": {stats: says(summaryOf(strings.Repeat("x", 1<<20), start)), want: Problem{usage.FailedWrongNode, "At the kubelet's address answers " + strings.Repeat("x", 253) + "."}},
+		"names no valid node":    {stats: says(summaryOf("x </b>", start)), want: Problem{usage.FailedWrongNode, "At the kubelet's address answers a node without a valid name."}},
+		"hangs up":               {stats: hangUp, want: Problem{usage.FailedUnreachable, "The kubelet closes the connection without an answer."}},
 		"has another certificate": {
 			node: func(n *Node) { n.Host = "localhost" },
 			want: Problem{usage.FailedCertificate, "The kubelet's certificate is not valid for its address."},
@@ -112,13 +126,16 @@ func TestFailures(t *testing.T) {
 			if tc.node != nil {
 				tc.node(&bad.node)
 			}
-			r := newRig(t, 1500*time.Millisecond, bad, good)
+			r := newRig(t, 6*time.Second, bad, good)
 			s, failures := r.at(t, 0)
 			if diff := cmp.Diff([]string{"web-good"}, s.pods); diff != "" {
 				t.Errorf("pods read (-want +got):\n%s", diff)
 			}
 			if got := r.Problem("bad"); got != tc.want.Text {
 				t.Errorf("problem %q; want %q", got, tc.want.Text)
+			}
+			if text := failures[0].Error(); strings.Contains(text, "%!") {
+				t.Errorf("the failure reads %s", text)
 			}
 			if len(failures) != 1 || failures[0].Cause != tc.want.Cause || failures[0].Of != "kubelets" {
 				t.Errorf("failures %v; want one, %s", failures, tc.want.Cause)
@@ -222,8 +239,13 @@ func TestBackoff(t *testing.T) {
 	}
 	r.nodes[0].Host = "127.0.0.1"
 	r.at(t, 42*interval)
-	if f.asked.Load() != before+1 || r.Problem("worker-1") != "" || r.Unread("worker-1") {
-		t.Errorf("not read at its new address: %q", r.Problem("worker-1"))
+	if f.asked.Load() != before+1 || r.Problem("worker-1") != "The kubelet answers again, after it did not." || !r.Unread("worker-1") {
+		t.Errorf("not asked at its new address, or believed at once: %q", r.Problem("worker-1"))
+	}
+	r.at(t, 43*interval)
+	r.at(t, 44*interval)
+	if r.Problem("worker-1") != "" || r.Unread("worker-1") || r.AnyUnread() {
+		t.Errorf("not believed after three passes: %q", r.Problem("worker-1"))
 	}
 }
 
@@ -329,24 +351,22 @@ func TestWhoIsAskedFirst(t *testing.T) {
 	}
 }
 
-// TestHangingKubeletsKeepNobodyWaiting: there are more of them than are asked at the same time.
-func TestHangingKubeletsKeepNobodyWaiting(t *testing.T) {
+// TestHangingKubeletsKeepNobodyOut: there are more of them than are asked at the same time.
+func TestHangingKubeletsKeepNobodyOut(t *testing.T) {
 	hanging, good := newFake(t, "hanging"), newFake(t, "good")
 	hanging.stats = hang
-	r := newRig(t, time.Second, good)
-	r.trustedAtOnce, r.suspectsAtOnce = 64, 16
-	for i := range r.trustedAtOnce * 3 / 2 {
+	r := newRig(t, 6*time.Second, good)
+	r.trustedAtOnce, r.suspectsAtOnce = 2, 2
+	for _, name := range []string{"a", "b", "c"} {
 		n := hanging.node
-		n.Name = string(rune('A'+i%26)) + string(rune('a'+i/26))
+		n.Name = name
 		r.nodes = append(r.nodes, n)
 	}
-	if s, _ := r.at(t, 0); len(s.pods) != 1 {
-		t.Errorf("read %v", s.pods)
+	for i := range 2 { // as newcomers, and as suspects
+		if s, _ := r.at(t, time.Duration(i)*6*time.Second); len(s.pods) != 1 {
+			t.Errorf("pass %d read %v", i, s.pods)
+		}
 	}
-	if s, _ := r.at(t, 2*time.Second); len(s.pods) != 1 {
-		t.Errorf("read %v", s.pods)
-	}
-	hanging.CloseClientConnections()
 }
 
 func TestInterruptedPassSaysNothing(t *testing.T) {

@@ -20,6 +20,8 @@ const (
 	maxBackoff = 5 * time.Minute
 	// tolerated is how many passes in a row a kubelet may fail before its node's readings come from elsewhere.
 	tolerated = 1
+	// convincing is how many passes in a row it must then be read in, before they come from it again.
+	convincing = 3
 	// maxConfigz bounds an answer of /configz, in bytes; one has some 6 kB.
 	maxConfigz = 1 << 20
 )
@@ -27,7 +29,8 @@ const (
 // kubelet is what is known of one.
 type kubelet struct {
 	Node
-	// askedAt is when it was last asked; answered, whether it ever was read.
+	// asking: a request is under way. askedAt is when the last one ended; answered, whether it ever was read.
+	asking   bool
 	askedAt  time.Time
 	answered bool
 	// failures in a row, and until when it is left alone for them.
@@ -35,6 +38,9 @@ type kubelet struct {
 	notBefore time.Time
 	problem   *Problem
 	err       error
+	// fallen: it failed too often, until it was read often enough again; successes in a row since then.
+	fallen    bool
+	successes int
 	// resumed: it knew the TLS session of the time before.
 	resumed       bool
 	config        *facts.KubeletConfig
@@ -46,25 +52,23 @@ type kubelet struct {
 type asked struct {
 	Node
 	askedAt     time.Time
+	answered    bool
 	configIsDue bool
 	resumed     bool
 }
 
-// outcome is what came of asking.
-type outcome struct {
-	problem *Problem
-	err     error
-	resumed bool
-	// config, or why there is none; neither if it was not read.
-	config    *facts.KubeletConfig
-	configErr error
+// tryAgain: a kubelet that was never read, after a start of the operator for instance, has no reading that could bridge
+// a single failure. One that hangs would take too long, and other answers are final.
+func (n *asked) tryAgain(err error) bool {
+	p := problemOf(err, resourceStats)
+	return p != nil && !n.answered && (p.Cause == usage.FailedUnreachable || p.Cause == usage.FailedOther || p.Cause == usage.FailedGarbage)
 }
 
 // wantsConfig: it is due, or the kubelet has forgotten its TLS sessions, as it does when it starts. Where no connection
 // was made there is none for it either.
-func (n *asked) wantsConfig(o outcome) bool {
-	connected := o.problem == nil || o.problem.Cause == usage.FailedForbidden
-	return connected && (n.configIsDue || (n.resumed && !o.resumed))
+func (n *asked) wantsConfig(problem *Problem, resumed bool) bool {
+	connected := problem == nil || problem.Cause == usage.FailedForbidden
+	return connected && (n.configIsDue || (n.resumed && !resumed))
 }
 
 // due brings the known kubelets up to date with the nodes and returns whom to ask now: those that were not asked for
@@ -77,10 +81,13 @@ func (s *Source) due(nodes []Node) (trusted, suspects []asked) {
 	for i := range nodes {
 		k := s.kubelets[nodes[i].Name].update(&nodes[i], now)
 		known[k.Name] = k
-		if now.Before(k.notBefore) {
+		if now.Before(k.notBefore) || k.asking {
 			continue
 		}
-		a := asked{Node: k.Node, askedAt: k.askedAt, configIsDue: !now.Before(k.configDue), resumed: k.resumed}
+		k.asking = true
+		a := asked{
+			Node: k.Node, askedAt: k.askedAt, answered: k.answered, configIsDue: !now.Before(k.configDue), resumed: k.resumed,
+		}
 		if k.failures > 0 {
 			suspects = append(suspects, a)
 		} else {
@@ -112,28 +119,85 @@ func (k *kubelet) update(n *Node, now time.Time) *kubelet {
 	return k
 }
 
-// keep takes over what came of asking a kubelet, unless its node is gone by now.
-func (s *Source) keep(n *asked, o outcome) {
+// release marks kubelets as no longer being asked.
+func (s *Source) release(nodes []asked) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range nodes {
+		if k := s.known(&nodes[i]); k != nil {
+			k.asking = false
+		}
+	}
+}
+
+// known returns the kubelet that was asked, nil if its node is gone by now.
+func (s *Source) known(n *asked) *kubelet {
+	if k := s.kubelets[n.Name]; k != nil && k.UID == n.UID {
+		return k
+	}
+	return nil
+}
+
+// keep takes over what came of asking a kubelet for its Summary.
+func (s *Source) keep(n *asked, problem *Problem, err error, resumed bool) {
 	now := s.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k := s.kubelets[n.Name]
-	if k == nil || k.UID != n.UID {
+	k := s.known(n)
+	if k == nil {
 		return
 	}
-	k.askedAt, k.problem, k.err = now, o.problem, o.err
-	if o.problem != nil {
+	if problem != nil && (k.problem == nil || k.problem.Text != problem.Text) && s.logged.Allow() {
+		s.Log.Info("a kubelet is not read", "node", k.Name, "cause", problem.Cause, "error", err.Error())
+	}
+	k.askedAt, k.problem, k.err = now, problem, err
+	if problem != nil {
 		k.failures++
 		k.notBefore = now.Add(backoff(s.Interval, k.failures))
-	} else {
-		k.answered, k.failures, k.notBefore, k.resumed = true, 0, time.Time{}, o.resumed
+		k.fallen, k.successes = k.fallen || k.failures > tolerated, 0
+		return
 	}
+	k.answered, k.failures, k.notBefore, k.resumed = true, 0, time.Time{}, resumed
+	k.successes++
+	if k.successes >= convincing {
+		k.fallen = false
+	}
+}
+
+// keepConfig takes over what came of asking a kubelet for its configuration.
+func (s *Source) keepConfig(n *asked, config *facts.KubeletConfig, err error) {
+	now := s.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.known(n)
 	switch {
-	case o.configErr != nil:
-		k.configProblem, k.configDue = problemOf(o.configErr, resourceConfigz), now.Add(jittered(configRetry))
-	case o.config != nil:
-		k.config, k.configProblem, k.configDue = o.config, nil, now.Add(jittered(configAge))
+	case k == nil:
+	case err != nil:
+		problem := problemOf(err, resourceConfigz)
+		if (k.configProblem == nil || k.configProblem.Text != problem.Text) && s.logged.Allow() {
+			s.Log.Info("a kubelet's configuration is not read", "node", k.Name, "cause", problem.Cause, "error", err.Error())
+		}
+		k.configProblem, k.configDue = problem, now.Add(jittered(configRetry))
+	default:
+		k.config, k.configProblem, k.configDue = config, nil, now.Add(jittered(configAge))
 	}
+}
+
+func (s *Source) addLate(a lateAnswer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kubelets[a.node] != nil {
+		s.late = append(s.late, a)
+	}
+}
+
+// takeLate returns the late answers of nodes that are still there.
+func (s *Source) takeLate() []lateAnswer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	late := slices.DeleteFunc(s.late, func(a lateAnswer) bool { return s.kubelets[a.node] == nil })
+	s.late = nil
+	return late
 }
 
 // backoff is how long a kubelet that failed that often in a row is left alone: to begin with it is asked in each pass.
@@ -148,13 +212,13 @@ func backoff(interval time.Duration, failures int) time.Duration {
 // jittered is up to a tenth less, so that what happened together does not come back together.
 func jittered(d time.Duration) time.Duration { return d - rand.N(d/10+1) }
 
-// Unread reports whether a node's readings should come from elsewhere: its kubelet was never read, or not for more
-// than one pass.
+// Unread reports whether a node's readings should come from elsewhere: its kubelet was never read, or failed in more
+// than one pass, until it has been read in some again. Readings of two kinds differ, so they should not alternate.
 func (s *Source) Unread(node string) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	k := s.kubelets[node]
-	return k == nil || !k.answered || k.failures > tolerated
+	return k == nil || !k.answered || k.fallen
 }
 
 // AnyUnread reports whether that holds for any node.
@@ -162,7 +226,7 @@ func (s *Source) AnyUnread() bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, k := range s.kubelets {
-		if !k.answered || k.failures > tolerated {
+		if !k.answered || k.fallen {
 			return true
 		}
 	}
@@ -188,6 +252,8 @@ func (s *Source) Problem(node string) string {
 	case k == nil:
 	case k.problem != nil && (k.failures > tolerated || !k.answered):
 		return k.problem.Text
+	case k.fallen:
+		return "The kubelet answers again, after it did not."
 	case k.configProblem != nil:
 		return k.configProblem.Text
 	}
@@ -199,4 +265,5 @@ func (s *Source) Forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.kubelets)
+	s.late = nil
 }

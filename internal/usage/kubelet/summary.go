@@ -33,7 +33,9 @@ type decoder struct {
 	container *usage.Container
 	memory    memoryStats
 	system    systemContainer
-	swap      swapStats
+	// commit is the available part of Windows' commit memory: there, that is memory.available.
+	commit int64
+	swap   swapStats
 }
 
 // memoryStats are amounts in bytes, Unknown where absent.
@@ -43,8 +45,8 @@ type memoryStats struct {
 }
 
 type systemContainer struct {
-	pods       bool
-	workingSet int64
+	pods, commit          bool
+	workingSet, available int64
 }
 
 // swapStats are amounts in bytes, Unknown where absent.
@@ -54,7 +56,39 @@ var (
 	errTrailing = errors.New("there is more after the end of the Summary")
 	errTooLarge = fmt.Errorf("it is larger than %d MiB", maxSummary>>20)
 	errNoNode   = errors.New("it names no node")
+	errNoMemory = errors.New("it has no figures of the node's memory")
 )
+
+// maxNodeName is the longest name that a Node may have.
+const maxNodeName = 253
+
+// How old a node's own reading may be, and how far ahead of our clock: one beyond is of no use to anybody.
+const (
+	maxAge   = 10 * time.Minute
+	maxAhead = time.Minute
+)
+
+// check says what keeps an answer from being used for that node.
+func (a *answer) check(node string, now time.Time) error {
+	switch at := a.node.ObservedAt; {
+	case len(a.nodeName) == 0:
+		return errNoNode
+	case string(a.nodeName) != node:
+		return &otherNodeError{string(a.nodeName[:min(len(a.nodeName), maxNodeName)])}
+	case a.node.WorkingSet == facts.Unknown && a.node.Available == facts.Unknown, at.IsZero():
+		return errNoMemory
+	case now.Sub(at) > maxAge, at.Sub(now) > maxAhead:
+		return &clockError{at}
+	}
+	return nil
+}
+
+// clockError is a reading of another time.
+type clockError struct{ at time.Time }
+
+func (e *clockError) Error() string {
+	return "the node's memory was measured at " + e.at.UTC().Format(time.RFC3339)
+}
 
 // read decodes one Summary. What it returns is valid until the next read.
 func (d *decoder) read(r io.Reader) (*answer, error) {
@@ -73,12 +107,15 @@ func (d *decoder) summary() error {
 	d.node = facts.NodeReading{
 		Source: facts.SourceKubelet, WorkingSet: facts.Unknown, PodsWorkingSet: facts.Unknown, Available: facts.Unknown,
 	}
-	d.pods = d.pods[:0]
+	d.pods, d.commit = d.pods[:0], facts.Unknown
 	if d.json.PeekKind() == 'n' {
 		return d.unexpected("an object")
 	}
 	if err := d.object((*decoder).summaryMember); err != nil {
 		return err
+	}
+	if d.commit != facts.Unknown {
+		d.node.Available = d.commit
 	}
 	switch _, err := d.json.ReadToken(); {
 	case err == nil:
@@ -118,10 +155,13 @@ func (d *decoder) nodeMember(name []byte) (err error) {
 }
 
 func (d *decoder) systemItem() error {
-	d.system = systemContainer{workingSet: facts.Unknown}
+	d.system = systemContainer{workingSet: facts.Unknown, available: facts.Unknown}
 	err := d.object((*decoder).systemMember)
-	if d.system.pods {
+	switch {
+	case d.system.pods:
 		d.node.PodsWorkingSet = d.system.workingSet
+	case d.system.commit:
+		d.commit = d.system.available
 	}
 	return err
 }
@@ -130,11 +170,11 @@ func (d *decoder) systemMember(name []byte) error {
 	switch string(name) {
 	case `"name"`:
 		value, err := d.json.ReadValue()
-		d.system.pods = string(value) == `"pods"`
+		d.system.pods, d.system.commit = string(value) == `"pods"`, string(value) == `"windows-global-commit-memory"`
 		return err
 	case `"memory"`:
 		err := d.readMemory()
-		d.system.workingSet = d.memory.workingSet
+		d.system.workingSet, d.system.available = d.memory.workingSet, d.memory.available
 		return err
 	}
 	return d.json.SkipValue()

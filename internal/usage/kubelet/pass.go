@@ -1,0 +1,175 @@
+package kubelet
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/usage"
+)
+
+// pass is one Read at work. The sink is for one goroutine at a time, and for none after the end.
+type pass struct {
+	source *Source
+	mu     sync.Mutex
+	into   usage.Sink
+	ended  bool
+}
+
+// lateAnswer is one that came after the end of its pass.
+type lateAnswer struct {
+	node string
+	*decoder
+}
+
+// decoders are used again: their buffers have grown to the size of an answer.
+var decoders = sync.Pool{New: func() any { return new(decoder) }}
+
+// ask reads kubelets, a bounded number at the same time, and evenly over half of the interval: readings then are of
+// different ages, but neither this process nor the network has a peak. What it returns is closed when all are read.
+func (p *pass) ask(ctx context.Context, nodes []asked, atOnce int) <-chan struct{} {
+	starting, cancel := context.WithTimeout(ctx, p.source.Interval*9/10)
+	defer cancel()
+	between := min(pace, p.source.Interval/2/time.Duration(max(len(nodes), 1)))
+	limit := rate.NewLimiter(rate.Every(between), 4)
+	slots, read := make(chan struct{}, atOnce), make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range nodes {
+		if !mayStart(starting, limit, slots) {
+			p.source.release(nodes[i:])
+			break
+		}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			defer p.source.release(nodes[i : i+1])
+			p.read(ctx, &nodes[i])
+		})
+	}
+	go func() {
+		wg.Wait()
+		close(read)
+	}()
+	return read
+}
+
+// mayStart waits for the pace and for a slot.
+func mayStart(ctx context.Context, limit *rate.Limiter, slots chan<- struct{}) bool {
+	if limit.Wait(ctx) != nil {
+		return false
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case slots <- struct{}{}:
+		return true
+	}
+}
+
+// read reads one kubelet and keeps what came of it.
+func (p *pass) read(ctx context.Context, n *asked) {
+	d, resumed, err := p.readSummary(ctx, n)
+	if n.tryAgain(err) {
+		d, resumed, err = p.readSummary(ctx, n)
+	}
+	if ctx.Err() != nil {
+		return // the operator stops: that says nothing about the kubelet
+	}
+	problem := problemOf(err, resourceStats)
+	p.source.keep(n, problem, err, resumed)
+	if d != nil {
+		p.handOver(n.Name, d)
+	}
+	if !n.wantsConfig(problem, resumed) {
+		return
+	}
+	config, err := p.source.readConfig(ctx, &n.Node)
+	if ctx.Err() == nil {
+		p.source.keepConfig(n, config, err)
+	}
+}
+
+// readSummary returns a decoder that holds the answer.
+func (p *pass) readSummary(ctx context.Context, n *asked) (d *decoder, resumed bool, err error) {
+	if n.Host == "" || n.Port <= 0 {
+		return nil, false, errNoAddress
+	}
+	resumed, err = p.source.get(ctx, &n.Node, pathSummary, func(body io.Reader) error {
+		d, _ = decoders.Get().(*decoder) // not before there is an answer
+		a, err := d.read(body)
+		if err != nil {
+			return err
+		}
+		return a.check(n.Name, p.source.Now())
+	})
+	if err != nil {
+		return nil, resumed, err // a decoder that met something odd may hold something large
+	}
+	return d, resumed, nil
+}
+
+// handOver gives an answer to the sink, or to the next pass if this one is over.
+func (p *pass) handOver(node string, d *decoder) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		p.source.addLate(lateAnswer{node, d})
+		return
+	}
+	p.give(node, d)
+}
+
+// give hands the sink a node and those of the pods that are its own: nobody else's kubelet is asked about them.
+func (p *pass) give(node string, d *decoder) {
+	p.into.Node(node, d.node)
+	for i := range d.pods {
+		if pod := &d.pods[i]; p.source.NodeOf(pod.Namespace, pod.Name) == node {
+			p.into.Pod(pod)
+		}
+	}
+	decoders.Put(d)
+}
+
+func (p *pass) takeLate() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, a := range p.source.takeLate() {
+		p.give(a.node, a.decoder)
+	}
+}
+
+// wait ends the pass when everybody has been read, or patience.
+func (p *pass) wait(ctx context.Context, read ...<-chan struct{}) {
+	out := time.After(p.source.patience)
+	for _, done := range read {
+		select {
+		case <-done:
+			continue
+		case <-out:
+		case <-ctx.Done():
+		}
+		break
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended, p.into = true, nil
+}
+
+// readConfig reads and parses a kubelet's configuration.
+func (s *Source) readConfig(ctx context.Context, n *Node) (config *facts.KubeletConfig, err error) {
+	_, err = s.get(ctx, n, pathConfigz, func(body io.Reader) error {
+		text, err := io.ReadAll(io.LimitReader(body, maxConfigz+1))
+		switch {
+		case err != nil:
+			return err
+		case len(text) > maxConfigz:
+			return errTooLarge
+		}
+		config, err = s.ParseConfig(text)
+		return err
+	})
+	return config, err
+}
