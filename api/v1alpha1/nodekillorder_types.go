@@ -221,7 +221,8 @@ type MemoryStatus struct {
 	// evictionSignal is the signal whose threshold is nearer.
 	// +optional
 	EvictionSignal EvictionSignal `json:"evictionSignal,omitempty"`
-	// headroom is the evictionSignal's available less its threshold; it may be negative. Absent if unknown.
+	// headroom is the evictionSignal's available less its hard threshold, or the soft one where there is no hard one; it
+	// may be negative. Absent if unknown.
 	// +optional
 	Headroom *resource.Quantity `json:"headroom,omitempty"`
 	// oomScope is the limit that is hit first.

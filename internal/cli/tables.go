@@ -168,6 +168,9 @@ func (t *nodeTables) memory() string {
 		of = " of the pods' limit"
 	}
 	threshold := fmt.Sprintf("the eviction threshold of %s (%s)", amount(m.EvictionThreshold), known[m.ThresholdSource])
+	if soft := m.SoftEvictionThreshold; soft != nil && m.EvictionThreshold == nil {
+		threshold = fmt.Sprintf("the soft eviction threshold of %s, the only one", human(soft.Value()))
+	}
 	if m.Headroom != nil && m.Headroom.Sign() < 0 {
 		text += fmt.Sprintf("%s%s below %s", human(-m.Headroom.Value()), of, threshold)
 	} else {

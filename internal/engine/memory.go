@@ -34,6 +34,10 @@ type Memory struct {
 	// same setting; a percentage is then one of the kubepods limit.
 	Threshold       int64
 	ThresholdSource ThresholdSource
+	// SoftOnly: there is no hard threshold, and Threshold is the soft one, which the kubelet heeds all the same. It
+	// makes none of allocatableMemory.available of it (addAllocatableThresholds in pkg/kubelet/eviction/helpers.go,
+	// v1.37.2).
+	SoftOnly bool
 	// SoftThreshold is 0 if none is set.
 	SoftThreshold int64
 	// MinReclaim is what eviction frees beyond Threshold once that was crossed; 0 if none is set.
@@ -90,7 +94,7 @@ func (m Memory) With(n *facts.Node, l Left) Memory {
 	if !ok {
 		return m
 	}
-	if headroom := l.Pods - pods.Threshold; m.HeadroomKnown && headroom-l.EvictionBias < m.Headroom {
+	if headroom := l.Pods - pods.Threshold; m.HeadroomKnown && !m.SoftOnly && headroom-l.EvictionBias < m.Headroom {
 		m.EvictionOfPods, m.EvictionLimit, m.Headroom = true, pods.Limit, headroom
 	}
 	if known && l.Pods-l.OOMBias < m.OOMHeadroom {
@@ -110,7 +114,9 @@ func (m *Memory) Signals(n *facts.Node) (node, pods Signal) {
 	}
 	node.Limit, node.Threshold = signalCapacity(n), m.Threshold
 	node.Used = max(node.Limit-m.Available, 0)
-	pods, _ = podsSignal(n)
+	if !m.SoftOnly {
+		pods, _ = podsSignal(n)
+	}
 	return node, pods
 }
 
@@ -141,6 +147,9 @@ func memoryOf(n *facts.Node, assumed facts.Threshold) Memory {
 	if n.Config != nil {
 		m.SoftThreshold, _ = n.Config.EvictionSoft.Of(signalCapacity(n))
 		m.MinReclaim, _ = n.Config.MinReclaim.Of(signalCapacity(n))
+	}
+	if m.ThresholdSource == NoThreshold && m.SoftThreshold > 0 {
+		m.SoftOnly, m.Threshold, m.ThresholdSource = true, m.SoftThreshold, KubeletThreshold
 	}
 	m.Available = available(n)
 	return m.With(n, m.Left(n))

@@ -98,7 +98,10 @@ func TestFact8Threshold(t *testing.T) {
 			want: 4 * GiB, wantSource: engine.KubeletThreshold, wantSoft: 8 * GiB,
 		},
 		"read, and there is none": {
-			change: config(facts.KubeletConfig{EvictionSoft: bytesOf(GiB)}), wantSource: engine.NoThreshold, wantSoft: GiB,
+			change: config(facts.KubeletConfig{}), wantSource: engine.NoThreshold,
+		},
+		"read, and there is a soft one only": {
+			change: config(facts.KubeletConfig{EvictionSoft: bytesOf(GiB)}), want: GiB, wantSource: engine.KubeletThreshold, wantSoft: GiB,
 		},
 		"assumed":               {change: func(n *facts.Node) { n.Allocatable = 0 }, want: 100 * MiB},
 		"assumed, a percentage": {change: func(n *facts.Node) { n.Allocatable = 0 }, assumed: percent(50), want: 8 * GiB},
@@ -212,6 +215,28 @@ func TestFact9KubepodsLimit(t *testing.T) {
 				t.Errorf("memory (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestSoftThresholdOnly: the kubelet evicts by it, and knows no such signal of kubepods.
+func TestSoftThresholdOnly(t *testing.T) {
+	n := node(func(n *facts.Node) {
+		n.Usage.PodsWorkingSet = 7 * GiB
+		n.Config = &facts.KubeletConfig{EvictionSoft: bytesOf(GiB), PodsEnforced: true, SystemReserved: 8 * GiB}
+	})
+	m := memoryOf(n, Policy())
+	if !m.SoftOnly || !m.HeadroomKnown || m.EvictionOfPods || m.Headroom != m.Available-GiB || m.EvictionLimit != 16*GiB {
+		t.Errorf("memory %+v; want headroom by the soft threshold of the node's own signal", m)
+	}
+	if !m.OOMOfPods || m.OOMHeadroom != GiB {
+		t.Errorf("memory %+v; want the kernel's scope to be kubepods", m)
+	}
+	if node, pods := m.Signals(n); node.Threshold != GiB || pods != (engine.Signal{}) {
+		t.Errorf("signals %+v, %+v", node, pods)
+	}
+	n.Config.EvictionHard = bytesOf(500 * MiB)
+	if m := memoryOf(n, Policy()); m.SoftOnly || m.Threshold != 500*MiB || !m.EvictionOfPods {
+		t.Errorf("memory %+v; want the hard threshold where there is one", m)
 	}
 }
 

@@ -58,7 +58,7 @@ func (a *attachment) nodeReading(r *facts.NodeReading) {
 	u := &a.node.Usage
 	u.WorkingSet, u.PodsWorkingSet, u.Available = a.ram(r.WorkingSet), a.ram(r.PodsWorkingSet), a.ram(r.Available)
 	u.SwapCapacity = min(max(u.SwapCapacity, r.SwapCapacity), facts.MaxBytes)
-	u.Source, u.ObservedAt = r.Source, r.ObservedAt
+	u.Source, u.ObservedAt, u.MeasuredAt = r.Source, r.ObservedAt, r.ObservedAt
 }
 
 // ram returns an amount of the node's memory, or Unknown if it cannot be true.

@@ -171,12 +171,13 @@ func TestAttachNodeReading(t *testing.T) {
 		"read": {
 			facts.NodeReading{ObservedAt: ago(20), WorkingSet: 10 * GiB, PodsWorkingSet: 8 * GiB, Available: 6 * GiB, SwapCapacity: GiB},
 			func(u *facts.NodeUsage) {
-				u.ObservedAt, u.WorkingSet, u.PodsWorkingSet, u.Available, u.SwapCapacity = ago(20), 10*GiB, 8*GiB, 6*GiB, GiB
+				u.ObservedAt, u.MeasuredAt = ago(20), ago(20)
+				u.WorkingSet, u.PodsWorkingSet, u.Available, u.SwapCapacity = 10*GiB, 8*GiB, 6*GiB, GiB
 			}, 0,
 		},
 		"newer than the pods'": {
 			facts.NodeReading{ObservedAt: ago(5), WorkingSet: GiB, PodsWorkingSet: facts.Unknown, Available: facts.Unknown},
-			func(u *facts.NodeUsage) { u.WorkingSet = GiB }, 0,
+			func(u *facts.NodeUsage) { u.MeasuredAt, u.WorkingSet = ago(5), GiB }, 0,
 		},
 		"far older than the pods'": {
 			facts.NodeReading{ObservedAt: ago(191), WorkingSet: GiB, PodsWorkingSet: GiB, Available: GiB, SwapCapacity: GiB},
@@ -184,7 +185,7 @@ func TestAttachNodeReading(t *testing.T) {
 		},
 		"absurd": {
 			facts.NodeReading{ObservedAt: ago(10), WorkingSet: 16*GiB + 1, PodsWorkingSet: -5, Available: 1 << 60, SwapCapacity: 1 << 60},
-			func(u *facts.NodeUsage) { u.SwapCapacity = facts.MaxBytes }, 3,
+			func(u *facts.NodeUsage) { u.MeasuredAt, u.SwapCapacity = ago(10), facts.MaxBytes }, 3,
 		},
 	}
 	for name, tc := range cases {

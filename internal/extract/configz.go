@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ const (
 	enforcePods           = "pods"
 	limitedSwap           = "LimitedSwap"
 	// defaultKubeletEvictionHard is in DefaultEvictionHard (kubernetes/pkg/kubelet/eviction/defaults_linux.go,
-	// v1.37.2); for Windows it is the same.
+	// v1.37.2). On Windows it is 500Mi, but a kubelet's answer has it filled in.
 	defaultKubeletEvictionHard = "100Mi"
 )
 
@@ -130,7 +131,7 @@ func evictionSoft(c *KubeletConfiguration) (t facts.Threshold, grace time.Durati
 		return t, 0, inField(field, errors.New("missing, but evictionSoft has a threshold"))
 	}
 	if grace, err = time.ParseDuration(period); err != nil || grace < 0 {
-		return t, 0, inField(field, fmt.Errorf("%q is not a period such as 1m30s", period))
+		return t, 0, inField(field, fmt.Errorf("%.64q is not a period such as 1m30s", period))
 	}
 	return t, grace, nil
 }
@@ -140,8 +141,21 @@ func minReclaim(c *KubeletConfiguration) (facts.Threshold, error) {
 	if !ok {
 		return facts.Threshold{}, nil
 	}
-	t, err := Threshold(value)
+	t, err := reclaim(value)
 	return t, inField("evictionMinimumReclaim["+signalMemoryAvailable+"]", err)
+}
+
+// reclaim parses a minimum reclaim as the kubelet does (kubelet/eviction/helpers.go parseMinimumReclaims, v1.37.2): of
+// percentages any above 0, of which those above 100 mean all.
+func reclaim(value string) (facts.Threshold, error) {
+	if number, ok := strings.CutSuffix(value, "%"); ok {
+		percent, err := strconv.ParseFloat(number, 32)
+		if err != nil || !(percent > 0) {
+			return facts.Threshold{}, fmt.Errorf("%.64q is not a percentage above 0%%", value)
+		}
+		return facts.Threshold{Set: true, Fraction: float32(min(percent, 100)) / 100}, nil
+	}
+	return Threshold(value)
 }
 
 // oomKills says what a kernel OOM kill takes (NewMainKubelet in kubernetes/pkg/kubelet/kubelet.go, v1.37.2): on cgroup
@@ -191,7 +205,7 @@ func swapBehavior(behavior string) error {
 	if slices.Contains(swapBehaviors, behavior) {
 		return nil
 	}
-	return inField("memorySwap.swapBehavior", fmt.Errorf("%q is none of %s", behavior, strings.Join(swapBehaviors[1:], ", ")))
+	return inField("memorySwap.swapBehavior", fmt.Errorf("%.64q is none of %s", behavior, strings.Join(swapBehaviors[1:], ", ")))
 }
 
 func inField(field string, err error) error {

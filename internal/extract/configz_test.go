@@ -90,6 +90,22 @@ func TestParseConfigz(t *testing.T) {
 				EvictionHard: hundred, PodsEnforced: true, MinReclaim: facts.Threshold{Set: true, Bytes: 512 << 20},
 			},
 		},
+		"a minimum reclaim of all there is": {
+			answer: `{"kubeletconfig":{"evictionMinimumReclaim":{"memory.available":"100%"}}}`,
+			want:   facts.KubeletConfig{EvictionHard: hundred, PodsEnforced: true, MinReclaim: facts.Threshold{Set: true, Fraction: 1}},
+		},
+		"a minimum reclaim of more than that": {
+			answer: `{"kubeletconfig":{"evictionMinimumReclaim":{"memory.available":"1e30%"}}}`,
+			want:   facts.KubeletConfig{EvictionHard: hundred, PodsEnforced: true, MinReclaim: facts.Threshold{Set: true, Fraction: 1}},
+		},
+		"a minimum reclaim of nothing": {
+			answer:  `{"kubeletconfig":{"evictionMinimumReclaim":{"memory.available":"0%"}}}`,
+			wantErr: `evictionMinimumReclaim[memory.available]: "0%" is not a percentage above 0%`,
+		},
+		"a text without end": {
+			answer:  `{"kubeletconfig":{"memorySwap":{"swapBehavior":"` + strings.Repeat("x", 1<<16) + `"}}}`,
+			wantErr: `memorySwap.swapBehavior: "` + strings.Repeat("x", 64) + `" is none of NoSwap, LimitedSwap, UnlimitedSwap`,
+		},
 		"a minimum reclaim that is no amount": {
 			answer:  `{"kubeletconfig":{"evictionMinimumReclaim":{"memory.available":"some"}}}`,
 			wantErr: `evictionMinimumReclaim[memory.available]: "some" is not an amount of memory of 0 or more`,

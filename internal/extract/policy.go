@@ -162,7 +162,7 @@ func Threshold(value string) (facts.Threshold, error) {
 	if number, ok := strings.CutSuffix(value, "%"); ok {
 		percent, err := strconv.ParseFloat(number, 32)
 		if err != nil || !(percent >= 0 && percent <= 100) { // NaN is neither
-			return facts.Threshold{}, fmt.Errorf("%q is not a percentage from 0%% to 100%%", value)
+			return facts.Threshold{}, fmt.Errorf("%.64q is not a percentage from 0%% to 100%%", value)
 		}
 		if percent == 0 || value == "100%" {
 			return facts.Threshold{}, nil

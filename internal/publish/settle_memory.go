@@ -16,11 +16,17 @@ func settleMemory(v *engine.Verdict, prev *v1alpha1.MemoryStatus) engine.Memory 
 	if before, ok := podsLeft(v, prev); ok {
 		left.Pods = keep(before, left.Pods)
 	}
-	if prev.ThresholdSource == v1alpha1.ThresholdKubelet { // else kubepods was not judged
+	if judgedByConfig(prev) { // else kubepods was not judged
 		left.EvictionBias = bias(prev.EvictionSignal == v1alpha1.SignalAllocatableMemoryAvailable, left.Pods)
 		left.OOMBias = bias(prev.OOMScope == v1alpha1.OOMScopePods, left.Pods)
 	}
 	return v.Memory.With(v.Node, left)
+}
+
+// judgedByConfig: the kubelet's configuration was known. A threshold of none may be inferred, but then nothing is
+// reserved, and kubepods never is the nearer.
+func judgedByConfig(prev *v1alpha1.MemoryStatus) bool {
+	return prev.ThresholdSource == v1alpha1.ThresholdKubelet || prev.ThresholdSource == v1alpha1.ThresholdNone
 }
 
 // podsLeft is what was published to be left of kubepods, if it was.

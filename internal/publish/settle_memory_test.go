@@ -22,19 +22,29 @@ func reserved(available, podsLeft int64) *facts.Node {
 // TestNoiseOfKubepodsWritesNothing: whichever of node and kubepods is nearer, and where they are as near, readings that
 // vary by some percent change nothing that is published.
 func TestNoiseOfKubepodsWritesNothing(t *testing.T) {
-	for name, tc := range map[string]struct{ available, podsLeft int64 }{
-		"kubepods is nearer":               {4 * giB, 2 * giB},
-		"the node is nearer":               {2 * giB, 4 * giB},
-		"both are as near":                 {3 * giB, 3 * giB},
-		"both, and little is left":         {520 * miB, 520 * miB},
-		"both, and more is used than left": {0, -100 * miB},
+	some := facts.Threshold{Set: true, Bytes: 500 * miB}
+	for name, tc := range map[string]struct {
+		available, podsLeft int64
+		hard                facts.Threshold
+	}{
+		"kubepods is nearer":               {4 * giB, 2 * giB, some},
+		"the node is nearer":               {2 * giB, 4 * giB, some},
+		"both are as near":                 {3 * giB, 3 * giB, some},
+		"both, and nobody evicts":          {3 * giB, 3 * giB, facts.Threshold{}},
+		"both, and little is left":         {520 * miB, 520 * miB, some},
+		"both, and more is used than left": {0, -100 * miB, some},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, 1))
 			noise := func(bytes int64) int64 { return bytes + bytes*int64(r.IntN(41)-20)/1000 } // 2%
-			prev := published(reserved(tc.available, tc.podsLeft), nil)
+			node := func(available, podsLeft int64) *facts.Node {
+				n := reserved(available, podsLeft)
+				n.Config.EvictionHard = tc.hard
+				return n
+			}
+			prev := published(node(tc.available, tc.podsLeft), nil)
 			for i := range 1000 {
-				next := published(reserved(noise(tc.available), noise(tc.podsLeft)), prev)
+				next := published(node(noise(tc.available), noise(tc.podsLeft)), prev)
 				if !sameContent(prev, next) {
 					t.Fatalf("tick %d: %s %s, %s %s became %s %s, %s %s", i,
 						prev.Memory.EvictionSignal, prev.Memory.Headroom, prev.Memory.OOMScope, prev.Memory.OOMHeadroom,

@@ -20,7 +20,9 @@ func memoryStatus(v *engine.Verdict, prev *v1alpha1.MemoryStatus) *v1alpha1.Memo
 		s.Available = new(figure(m.Available))
 	}
 	if m.ThresholdSource != engine.NoThreshold {
-		s.EvictionThreshold = new(quantity(m.Threshold))
+		if !m.SoftOnly {
+			s.EvictionThreshold = new(quantity(m.Threshold))
+		}
 		s.EvictionSignal = v1alpha1.SignalMemoryAvailable
 		if m.EvictionOfPods {
 			s.EvictionSignal = v1alpha1.SignalAllocatableMemoryAvailable

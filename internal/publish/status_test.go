@@ -259,6 +259,12 @@ thresholdSource: Kubelet
 		m.Headroom.Value() != -238*miB || m.OOMHeadroom.Value() != 512*miB {
 		t.Errorf("with less left of kubepods: %s %s, %s %s", m.EvictionSignal, m.Headroom, m.OOMScope, m.OOMHeadroom)
 	}
+	n.Config.EvictionHard = facts.Threshold{}
+	m = exact(n, factstest.Now).Memory
+	if m.EvictionThreshold != nil || m.SoftEvictionThreshold.Value() != giB || m.ThresholdSource != v1alpha1.ThresholdKubelet ||
+		m.EvictionSignal != v1alpha1.SignalMemoryAvailable || m.Headroom.Value() != 0 {
+		t.Errorf("with a soft threshold alone: %+v", m)
+	}
 	n.Config.OOMKills = facts.OOMUnitUnknown
 	if got := exact(n, factstest.Now).Memory.OOMKills; got != "" {
 		t.Errorf("an OOM kill takes %q, although that is not known", got)

@@ -39,7 +39,7 @@ func TestEvidence(t *testing.T) {
 	}
 	wantUsage := facts.NodeUsage{
 		Source: facts.SourceKubelet, WorkingSet: 1921437696, PodsWorkingSet: 897466368, Available: 23355064320,
-		ObservedAt: time.Date(2026, 11, 24, 6, 35, 22, 0, time.UTC),
+		ObservedAt: time.Date(2026, 11, 24, 6, 35, 22, 0, time.UTC), MeasuredAt: time.Date(2026, 11, 24, 6, 35, 32, 0, time.UTC),
 	}
 	if diff := cmp.Diff(wantUsage, v.Node.Usage); diff != "" {
 		t.Errorf("node usage (-want +got):\n%s", diff)

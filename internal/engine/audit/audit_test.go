@@ -181,6 +181,9 @@ func TestNodeRules(t *testing.T) {
 		"a small default, inferred":          {capacity: 64 * giB, allocatable: 64*giB - 100*miB, want: []string{"NoKubeReserved node", "NoSystemReserved node", "TinyEvictionThreshold node"}},
 		"swap nobody asked about":            {swap: giB, want: []string{"SwapSurprise node"}},
 		"swap the kubelet does not use":      {swap: giB, config: config(func(*facts.KubeletConfig) {})},
+		"a soft threshold alone": {
+			config: config(func(c *facts.KubeletConfig) { c.EvictionHard = facts.Threshold{} }), want: []string{"NoMemoryEvictionThreshold node"},
+		},
 		"defaults dropped": {config: config(func(c *facts.KubeletConfig) {
 			c.EvictionHard, c.DefaultsDropped = facts.Threshold{}, true
 		}), want: []string{"NoMemoryEvictionThreshold node", "EvictionDefaultsDropped node"}},

@@ -6,13 +6,14 @@ import (
 	"github.com/killorder/killorder/internal/engine"
 )
 
-// noMemoryEvictionThreshold: the kubelet never evicts for memory, and the kernel is the only killer left. What the
+// noMemoryEvictionThreshold: the kubelet never evicts for memory, and the kernel is the only killer left; with a soft
+// threshold alone, it is while the grace period lasts. What the
 // policy assumes where nothing is known is no finding. On nodes that are not Linux nothing is inferred from all being
 // allocatable: virtual kubelets have no threshold to set.
 func noMemoryEvictionThreshold(c *audit) {
 	leftOut, inferable := c.inferable()
 	known := c.v.Node.Config != nil || (inferable && c.v.Node.Linux && leftOut == 0)
-	if c.v.Memory.ThresholdSource == engine.NoThreshold && known {
+	if none := c.v.Memory.ThresholdSource == engine.NoThreshold; known && (none || c.v.Memory.SoftOnly) {
 		c.foundInNode()
 	}
 }
@@ -22,8 +23,13 @@ func noMemoryEvictionThresholdText(c *audit, _ *hit) text {
 	if c.v.Node.Config != nil {
 		how = ""
 	}
+	then := ": only the kernel acts, at the very end."
+	if c.v.Memory.SoftOnly {
+		then = fmt.Sprintf(", only a soft one of %s: until its grace period of %s is over, only the kernel acts.",
+			amount(c.v.Memory.Threshold), c.v.Node.Config.SoftGrace)
+	}
 	return text{
-		message: "There is no hard eviction threshold for memory" + how + ": only the kernel acts, at the very end.",
+		message: "There is no hard eviction threshold for memory" + how + then,
 		fix:     fmt.Sprintf("evictionHard memory.available %s in the kubelet's configuration.", amount(c.threshold())),
 	}
 }
@@ -47,7 +53,7 @@ func evictionDefaultsDroppedText(c *audit, _ *hit) text {
 func tinyEvictionThreshold(c *audit) {
 	m := &c.v.Memory
 	known := m.ThresholdSource == engine.KubeletThreshold || m.ThresholdSource == engine.InferredThreshold
-	if known && m.Threshold < c.v.Node.Capacity/200 {
+	if known && !m.SoftOnly && m.Threshold < c.v.Node.Capacity/200 {
 		c.foundInNode(int64(m.ThresholdSource))
 	}
 }

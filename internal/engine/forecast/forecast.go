@@ -45,7 +45,11 @@ func Predict(v *engine.Verdict, m *Memory, now time.Time) {
 	if v.Freshness != engine.Fresh {
 		return
 	}
-	t := times{read: seconds(v.Node.Usage.ObservedAt), now: seconds(now)}
+	read := v.Node.Usage.MeasuredAt // the pods' are measured with it, but for a few seconds
+	if read.IsZero() {
+		read = v.Node.Usage.ObservedAt
+	}
+	t := times{read: seconds(read), now: seconds(now)}
 	node, pods := v.Memory.Signals(v.Node)
 	v.Memory.TimeToThreshold = sooner(m.node.toThreshold(t, node, v.Node), m.pods.toThreshold(t, pods, v.Node))
 	near := watchable(v.Limits)

@@ -248,6 +248,24 @@ func TestTheSameReadingTwiceAddsNothing(t *testing.T) {
 	}
 }
 
+// A pod whose reading lags does not keep the node's own from being taken.
+func TestTheNodesOwnTimeCounts(t *testing.T) {
+	m := &Memory{}
+	var got time.Duration
+	for minute := range 10 {
+		now := at(time.Duration(minute) * time.Minute)
+		n := grown(factstest.Now, int64(12000+100*minute))
+		n.Usage.ObservedAt, n.Usage.MeasuredAt = now.Add(-2*time.Minute), now
+		if minute < 2 {
+			n.Usage.ObservedAt = at(-time.Minute)
+		}
+		got = predicted(m, n, now).Memory.TimeToThreshold
+	}
+	if want := 3384 * time.Minute / 100; got < want-2*time.Second || got > want+2*time.Second {
+		t.Errorf("%s, want %s: the time of the node's own readings", got, want)
+	}
+}
+
 // An estimate outlasts one reading without, not two in a row, nor the crossing itself.
 func TestAnEstimateDoesNotFlicker(t *testing.T) {
 	const far = int64(1) << 50

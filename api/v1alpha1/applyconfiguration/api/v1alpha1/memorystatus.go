@@ -48,7 +48,8 @@ type MemoryStatusApplyConfiguration struct {
 	ThresholdSource *apiv1alpha1.ThresholdSource `json:"thresholdSource,omitempty"`
 	// evictionSignal is the signal whose threshold is nearer.
 	EvictionSignal *apiv1alpha1.EvictionSignal `json:"evictionSignal,omitempty"`
-	// headroom is the evictionSignal's available less its threshold; it may be negative. Absent if unknown.
+	// headroom is the evictionSignal's available less its hard threshold, or the soft one where there is no hard one; it
+	// may be negative. Absent if unknown.
 	Headroom *resource.Quantity `json:"headroom,omitempty"`
 	// oomScope is the limit that is hit first.
 	OOMScope *apiv1alpha1.OOMScope `json:"oomScope,omitempty"`
