@@ -15,8 +15,14 @@ func SummaryNode(n *stats.NodeStats) facts.NodeReading {
 		r.ObservedAt, r.WorkingSet, r.Available = m.Time.Time, amount(m.WorkingSetBytes), amount(m.AvailableBytes)
 	}
 	for i := range n.SystemContainers {
-		if c := &n.SystemContainers[i]; c.Name == stats.SystemContainerPods && c.Memory != nil {
+		c := &n.SystemContainers[i]
+		switch {
+		case c.Memory == nil:
+		case c.Name == stats.SystemContainerPods:
 			r.PodsWorkingSet = amount(c.Memory.WorkingSetBytes)
+		case c.Name == stats.SystemContainerWindowsGlobalCommitMemory && c.Memory.AvailableBytes != nil:
+			// there, this is memory.available (kubelet/eviction/helpers_windows.go, v1.37.2)
+			r.Available = amount(c.Memory.AvailableBytes)
 		}
 	}
 	if s := n.Swap; s != nil {

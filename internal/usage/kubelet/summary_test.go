@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -162,11 +163,11 @@ func TestReadAnySummary(t *testing.T) {
 func anySummary(r *rand.Rand) *stats.Summary {
 	s := &stats.Summary{Node: stats.NodeStats{NodeName: "worker-1", Memory: anyMemory(r), Swap: anySwap(r)}}
 	for range r.IntN(4) {
-		name := []string{"kubelet", "runtime", "pods"}[r.IntN(3)]
-		s.Node.SystemContainers = append(s.Node.SystemContainers, stats.ContainerStats{Name: name, Memory: anyMemory(r)})
-		if name == "pods" {
-			break // there is one
+		name := []string{"kubelet", "runtime", "pods", "windows-global-commit-memory"}[r.IntN(4)]
+		if slices.ContainsFunc(s.Node.SystemContainers, func(c stats.ContainerStats) bool { return c.Name == name }) {
+			continue // there is one of each
 		}
+		s.Node.SystemContainers = append(s.Node.SystemContainers, stats.ContainerStats{Name: name, Memory: anyMemory(r)})
 	}
 	for i := range r.IntN(5) {
 		p := stats.PodStats{PodRef: stats.PodReference{Name: fmt.Sprint("pod-", i), Namespace: "shop", UID: "u"}, Memory: anyMemory(r)}
