@@ -41,7 +41,7 @@ docker-push: ## Push it (IMG=...)
 	$(CONTAINER_TOOL) push $(IMG)
 
 ##@ Check
-.PHONY: test test-unit test-race test-integration test-alerts e2e conformance conformance-kubelet conformance-kernel fuzz bench verify lint fmt
+.PHONY: test test-unit test-race test-integration test-alerts e2e conformance conformance-kubelet conformance-kernel scale fuzz bench verify lint fmt
 test: test-unit test-race test-integration ## Unit tests, the same with the race detector, integration tests
 test-unit: ## Unit tests
 	packages="$(UNIT_PACKAGES)"; go test $(TESTFLAGS) $$packages
@@ -61,6 +61,8 @@ conformance-kubelet: ## 2,000 random nodes against the newest kubelet (TESTFLAGS
 	go test -C test/conformance/kubelet -count=1 -v -timeout 60m $(TESTFLAGS) .
 conformance-kernel: ## 40 random scenarios against the kernel's OOM killer, as root (TESTFLAGS="-scenarios 200")
 	go test ./test/conformance/kernel -count=1 -v -timeout 60m $(TESTFLAGS)
+scale: ## 5,000 simulated kubelets: what a pass over them takes, also while some hang (TESTFLAGS="-nodes 200 -passes 20")
+	go test -C test/scale -count=1 -v -timeout 60m . $(TESTFLAGS)
 fuzz: ## Each fuzz target for a while (FUZZTIME=20s)
 	hack/fuzz.sh
 bench: ## Benchmarks (TESTFLAGS="-bench=Evaluate -count=6"), to be compared with go tool -modfile=tools/go.mod benchstat

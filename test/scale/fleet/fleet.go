@@ -1,0 +1,119 @@
+// Package fleet runs thousands of simulated kubelets in a process of its own, so that what reading them costs is
+// measured without what answering costs.
+package fleet
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+
+	"github.com/killorder/killorder/internal/usage/kubelet"
+)
+
+// environment carries the number of kubelets to the process that answers for them.
+const environment = "KILLORDER_SCALE_KUBELETS"
+
+// Token is the one that the kubelets accept.
+const Token = "the-operators-own"
+
+// Description says where the kubelets are.
+type Description struct {
+	Nodes []kubelet.Node
+	// CA is the authority that signed their certificates, PEM encoded.
+	CA []byte
+	// PodNodes is the node of each pod, by namespace/name.
+	PodNodes map[string]string
+	// Containers that run on all nodes.
+	Containers int
+	// Hanging accepts connections and never answers; Failing answers 500 to all requests.
+	Hanging, Failing Address
+}
+
+// NodeOf returns the node of a pod.
+func (d *Description) NodeOf(namespace, name []byte) string {
+	var buffer [128]byte
+	key := append(append(append(buffer[:0], namespace...), '/'), name...)
+	return d.PodNodes[string(key)]
+}
+
+// Address of a kubelet.
+type Address struct {
+	Host string
+	Port int32
+}
+
+// Answers makes the node one whose kubelet is at the address.
+func (a Address) Answers(n *kubelet.Node) { n.Host, n.Port = a.Host, a.Port }
+
+// Is reports whether the node's kubelet is at the address.
+func (a Address) Is(n *kubelet.Node) bool { return n.Host == a.Host && n.Port == a.Port }
+
+// Fleet is the running process.
+type Fleet struct {
+	Description
+	process *exec.Cmd
+	ask     io.WriteCloser
+	answers *bufio.Scanner
+}
+
+// Start runs the calling program once more. Its main function must call ServeIfAsked first.
+func Start(ctx context.Context, nodes int) (*Fleet, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	f := &Fleet{process: exec.CommandContext(ctx, self)}
+	f.process.Env = append(os.Environ(), fmt.Sprintf("%s=%d", environment, nodes), "GOMAXPROCS=1")
+	f.process.Stderr = os.Stderr
+	if f.ask, err = f.process.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := f.process.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := f.process.Start(); err != nil {
+		return nil, err
+	}
+	f.answers = bufio.NewScanner(out)
+	f.answers.Buffer(nil, 64<<20)
+	if err := f.answer(&f.Description); err != nil {
+		return nil, errors.Join(fmt.Errorf("the simulated kubelets do not start: %w", err), f.Stop())
+	}
+	return f, nil
+}
+
+// answer reads the next line that the process prints.
+func (f *Fleet) answer(into any) error {
+	if !f.answers.Scan() {
+		return errors.Join(io.ErrUnexpectedEOF, f.answers.Err())
+	}
+	return json.Unmarshal(f.answers.Bytes(), into)
+}
+
+// Count says what the kubelets have met so far.
+type Count struct {
+	// Hung connections were accepted and not answered.
+	Hung int64
+	// Open connections to hanging kubelets.
+	Open int64
+}
+
+// Count asks the process.
+func (f *Fleet) Count() (c Count, err error) {
+	if _, err = io.WriteString(f.ask, "\n"); err == nil {
+		err = f.answer(&c)
+	}
+	return c, err
+}
+
+// Stop ends the process.
+func (f *Fleet) Stop() error {
+	_ = f.ask.Close() // it ends when there is nobody to ask it
+	return f.process.Wait()
+}
