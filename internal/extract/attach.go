@@ -56,7 +56,12 @@ func (a *attachment) nodeReading(r *facts.NodeReading) {
 		return
 	}
 	u := &a.node.Usage
-	u.WorkingSet, u.PodsWorkingSet, u.Available = a.ram(r.WorkingSet), a.ram(r.PodsWorkingSet), a.ram(r.Available)
+	u.WorkingSet, u.PodsWorkingSet = a.ram(r.WorkingSet), a.ram(r.PodsWorkingSet)
+	if a.node.Linux {
+		u.Available = a.ram(r.Available)
+	} else {
+		u.Available = a.within(r.Available, 0) // Windows may commit more than it has
+	}
 	u.SwapCapacity = min(max(u.SwapCapacity, r.SwapCapacity), facts.MaxBytes)
 	u.Source, u.ObservedAt, u.MeasuredAt = r.Source, r.ObservedAt, r.ObservedAt
 }

@@ -66,7 +66,7 @@ func attach(p *facts.Pod, n *facts.Node, node facts.NodeReading, reading facts.P
 }
 
 func emptyNode() *facts.Node {
-	return &facts.Node{Name: "worker-1", Capacity: 16 * GiB, Usage: facts.NodeUsage{
+	return &facts.Node{Name: "worker-1", Linux: true, Capacity: 16 * GiB, Usage: facts.NodeUsage{
 		WorkingSet: facts.Unknown, Available: facts.Unknown, PodsWorkingSet: facts.Unknown,
 	}}
 }
@@ -206,6 +206,15 @@ func TestAttachWithoutCapacityBelievesUpToTheMost(t *testing.T) {
 	absurd := attach(web(), n, facts.NodeReading{}, read(func(r *facts.PodReading) { r.WorkingSet = facts.MaxBytes }))
 	if n.Pods[0].WorkingSet != facts.MaxBytes || absurd != 0 {
 		t.Errorf("working set %d, %d absurd; want it believed", n.Pods[0].WorkingSet, absurd)
+	}
+}
+
+func TestAttachWindowsMayCommitMoreThanItHas(t *testing.T) {
+	n := emptyNode()
+	n.Linux = false
+	reading := facts.NodeReading{ObservedAt: ago(10), WorkingSet: GiB, PodsWorkingSet: facts.Unknown, Available: 20 * GiB}
+	if absurd := attach(web(), n, reading, read(func(*facts.PodReading) {})); absurd != 0 || n.Usage.Available != 20*GiB {
+		t.Errorf("%d absurd, %d available; want 20 GiB believed", absurd, n.Usage.Available)
 	}
 }
 
