@@ -43,6 +43,7 @@ func newSilentKubelet(t *testing.T, name string) *silentKubelet {
 
 // TestHandshakeThatHangs: the connection is given up with the request, or soon after.
 func TestHandshakeThatHangs(t *testing.T) {
+	t.Parallel()
 	silent := newSilentKubelet(t, "silent")
 	r := newRig(t, 3*time.Second, newFake(t, "good"))
 	r.nodes = append(r.nodes, silent.node)
@@ -59,9 +60,10 @@ func TestHandshakeThatHangs(t *testing.T) {
 func TestPatienceHasAnEnd(t *testing.T) {
 	for name, failures := range map[string]int{"a suspect": 1, "one that was read the last time": 0} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			silent := newSilentKubelet(t, "silent")
 			r := newRig(t, 30*time.Second, newFake(t, "good")) // a request may take 10 seconds
-			r.patience = 500 * time.Millisecond
+			r.patience = 2 * time.Second
 			r.nodes = append(r.nodes, silent.node)
 			r.Source.kubelets = map[string]*kubelet{"silent": {Node: silent.node, failures: failures, answered: true}}
 			if s := r.pass(t, 0); len(s.pods) != 1 || silent.open.Load() != 1 {

@@ -353,6 +353,7 @@ func TestWhoIsAskedFirst(t *testing.T) {
 
 // TestHangingKubeletsKeepNobodyOut: there are as many of them as are asked at the same time.
 func TestHangingKubeletsKeepNobodyOut(t *testing.T) {
+	t.Parallel()
 	hanging, good := newFake(t, "hanging"), newFake(t, "good")
 	hanging.stats = hang
 	hanging.node.Name = "a" // before the other
