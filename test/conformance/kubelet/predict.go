@@ -37,11 +37,8 @@ func candidates(pods []*corev1.Pod) (all []*facts.Pod) {
 
 // readings are a node's, read from the answers that metrics.k8s.io or the kubelet would give.
 type readings struct {
-	source facts.Source
-	pods   map[string]facts.PodReading
+	pods map[string]facts.PodReading
 }
-
-func (r *readings) Source() facts.Source { return r.source }
 
 func (r *readings) Pod(namespace, name string) (facts.PodReading, bool) {
 	reading, ok := r.pods[namespace+"/"+name]
@@ -51,10 +48,7 @@ func (r *readings) Pod(namespace, name string) (facts.PodReading, bool) {
 func (*readings) Node(string) (facts.NodeReading, bool) { return facts.NodeReading{}, false }
 
 func newReadings(n *Node) (*readings, error) {
-	r := &readings{source: facts.SourceKubelet, pods: map[string]facts.PodReading{}}
-	if n.MetricsAPI {
-		r.source = facts.SourceMetricsAPI
-	}
+	r := &readings{pods: map[string]facts.PodReading{}}
 	for i := range n.Pods {
 		p := &n.Pods[i]
 		key := p.Manifest.Namespace + "/" + p.Manifest.Name
