@@ -29,8 +29,9 @@ const (
 	pace = 20 * time.Millisecond
 	// maxTimeout of one request.
 	maxTimeout = 10 * time.Second
-	// patience with those that have not answered when all have been asked.
-	patience = 2 * time.Second
+	// patience with those that have not answered when all have been asked. One whose node is short of memory takes
+	// seconds, and is the one that matters; the others' readings wait no longer for one that hangs.
+	patience = 5 * time.Second
 	// ofKubelets is the part of usage that fails with a kubelet.
 	ofKubelets = "kubelets"
 	// What opens a kubelet's answers.
@@ -90,7 +91,7 @@ func New(config *rest.Config, o Options) (*Source, error) {
 	return &Source{
 		Options: o, client: client, timeout: timeout, kubelets: map[string]*kubelet{},
 		trustedAtOnce: trustedAtOnce, suspectsAtOnce: suspectsAtOnce,
-		patience: min(patience, o.Interval/15), logged: rate.NewLimiter(1, 20),
+		patience: min(patience, o.Interval/6), logged: rate.NewLimiter(1, 20),
 	}, nil
 }
 
