@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/killorder/killorder/internal/usage"
 )
 
 // What is read of a kubelet: get on nodes/stats and on nodes/configz opens them.
@@ -76,8 +78,7 @@ func statusText(code int) string {
 // get reads one answer of a kubelet within the source's timeout, and reports whether the kubelet knew the TLS session
 // of the last time.
 func (s *Source) get(ctx context.Context, n *Node, path string, read func(io.Reader) error) (resumed bool, err error) {
-	late := fmt.Errorf("no complete answer within %s: %w", s.timeout, context.DeadlineExceeded)
-	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, late)
+	ctx, cancel := usage.Within(ctx, s.timeout)
 	defer cancel()
 	at := net.JoinHostPort(n.Host, strconv.Itoa(int(n.Port)))
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+at+path, http.NoBody)
@@ -86,14 +87,14 @@ func (s *Source) get(ctx context.Context, n *Node, path string, read func(io.Rea
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return false, causeOf(ctx, err)
+		return false, usage.CauseOf(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }() // it has been read, or given up
 	resumed = resp.TLS != nil && resp.TLS.DidResume
 	if resp.StatusCode != http.StatusOK {
 		err = &statusError{resp.StatusCode}
 	} else if err = read(resp.Body); err != nil {
-		err = causeOf(ctx, &contentError{err})
+		err = usage.CauseOf(ctx, &contentError{err})
 	}
 	return resumed, err
 }
@@ -102,11 +103,3 @@ func (s *Source) get(ctx context.Context, n *Node, path string, read func(io.Rea
 type contentError struct{ error }
 
 func (e *contentError) Unwrap() error { return e.error }
-
-// causeOf returns the deadline's error in place of what it led to, such as an answer cut short.
-func causeOf(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
-}

@@ -65,21 +65,12 @@ func (s *Source) Read(ctx context.Context, into usage.Sink) []usage.Failure {
 
 // list requests a list and hands over its items, encoded.
 func (s *Source) list(ctx context.Context, resource, kind string, item func([]byte)) error {
-	late := fmt.Errorf("no complete answer within %s: %w", s.timeout, context.DeadlineExceeded)
-	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, late)
+	ctx, cancel := usage.Within(ctx, s.timeout)
 	defer cancel()
 	body, err := s.client.Get().Resource(resource).MaxRetries(0).Stream(ctx)
 	if err != nil {
-		return cause(ctx, err)
+		return usage.CauseOf(ctx, err)
 	}
 	err = decodeList(body, kind, item)
-	return cause(ctx, errors.Join(err, body.Close()))
-}
-
-// cause returns the deadline's error in place of what it led to, such as an answer cut short.
-func cause(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
+	return usage.CauseOf(ctx, errors.Join(err, body.Close()))
 }
