@@ -7,9 +7,8 @@ import (
 )
 
 // noMemoryEvictionThreshold: the kubelet never evicts for memory, and the kernel is the only killer left; with a soft
-// threshold alone, it is while the grace period lasts. What the
-// policy assumes where nothing is known is no finding. On nodes that are not Linux nothing is inferred from all being
-// allocatable: virtual kubelets have no threshold to set.
+// threshold alone, it is while the grace period lasts. What the policy assumes where nothing is known is no finding. On
+// nodes that are not Linux nothing is inferred from all being allocatable: virtual kubelets have no threshold to set.
 func noMemoryEvictionThreshold(c *audit) {
 	leftOut, inferable := c.inferable()
 	known := c.v.Node.Config != nil || (inferable && c.v.Node.Linux && leftOut == 0)
