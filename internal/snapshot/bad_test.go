@@ -159,7 +159,7 @@ func TestBadInput(t *testing.T) {
 		},
 		"summary of another node": {
 			file: stats, content: `{"node":{"nodeName":"worker-2"},"pods":[{}]}`,
-			wantErr: stats + ": node.nodeName: is worker-2, but the folder is worker-1's",
+			wantErr: stats + ": node.nodeName: is worker-2, not worker-1",
 		},
 		"summary without content": {
 			file: stats, content: `{}`,

@@ -52,20 +52,52 @@ func (c *collector) answer(node, kind string, d document) error {
 }
 
 func (c *collector) summary(node string, d document) error {
-	var s stats.Summary
-	if err := decode(d.json, &s); err != nil {
+	s, err := decodeSummary(node, d.json)
+	if err != nil {
 		return err
+	}
+	if known, err := c.known(fileSummary+" of node "+node, d.location, s); known || err != nil {
+		return err
+	}
+	r, timeless, err := readingsIn(node, s)
+	if err != nil {
+		return err
+	}
+	for _, pod := range timeless {
+		c.omitted.count(omittedReadings, d.file+": "+pod+": memory.time: missing")
+	}
+	c.snapshot.Kubelets[node] = r
+	return nil
+}
+
+// Summary returns the readings in a kubelet's answer to /stats/summary. The error names the field that keeps it from
+// being that node's.
+func Summary(node string, answer []byte) (*Readings, error) {
+	s, err := decodeSummary(node, answer)
+	if err != nil {
+		return nil, err
+	}
+	r, _, err := readingsIn(node, s)
+	return r, err
+}
+
+func decodeSummary(node string, answer []byte) (*stats.Summary, error) {
+	s := new(stats.Summary)
+	if err := decode(answer, s); err != nil {
+		return nil, err
 	}
 	if s.Node.NodeName != "" && s.Node.NodeName != node {
-		return &fieldError{"node.nodeName", "is " + s.Node.NodeName + ", but the folder is " + node + "'s"}
+		return nil, &fieldError{"node.nodeName", "is " + s.Node.NodeName + ", not " + node}
 	}
 	if s.Node.Memory == nil && len(s.Pods) == 0 {
-		return &fieldError{"node.memory", "missing"}
+		return nil, &fieldError{"node.memory", "missing"}
 	}
-	if known, err := c.known(fileSummary+" of node "+node, d.location, &s); known || err != nil {
-		return err
-	}
-	r := NewReadings()
+	return s, nil
+}
+
+// readingsIn returns a Summary's readings, and the pods whose reading tells no time.
+func readingsIn(node string, s *stats.Summary) (r *Readings, timeless []string, err error) {
+	r = NewReadings()
 	if n := extract.SummaryNode(&s.Node); !n.ObservedAt.IsZero() {
 		r.Nodes[node] = n
 	}
@@ -73,16 +105,15 @@ func (c *collector) summary(node string, d document) error {
 		ref := &s.Pods[i].PodRef
 		path := fmt.Sprintf("pods[%d].podRef", i)
 		if err := cmp.Or(name(path+".name", ref.Name), name(path+".namespace", ref.Namespace)); err != nil {
-			return err
+			return nil, nil, err
 		}
 		if p := extract.SummaryPod(&s.Pods[i]); !p.ObservedAt.IsZero() {
 			r.Pods[Key{ref.Namespace, ref.Name}] = p
 		} else if p.WorkingSet != facts.Unknown {
-			c.omitted.count(omittedReadings, d.file+": "+ref.Namespace+"/"+ref.Name+": memory.time: missing")
+			timeless = append(timeless, ref.Namespace+"/"+ref.Name)
 		}
 	}
-	c.snapshot.Kubelets[node] = r
-	return nil
+	return r, timeless, nil
 }
 
 func (c *collector) configz(node string, d document) error {
