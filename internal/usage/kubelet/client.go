@@ -23,7 +23,8 @@ const (
 
 // Trust is how a kubelet's serving certificate is verified.
 type Trust struct {
-	// CAFile signs the kubelets' certificates; "" is the authority that the API server's is verified by.
+	// CAFile holds the authorities that sign the kubelets' certificates; "" is what the API server's is verified by. The
+	// file may change.
 	CAFile string
 	// Insecure: they are not verified.
 	Insecure bool
@@ -36,11 +37,11 @@ type Trust struct {
 //
 // A request that is given up leaves its connection half made: nothing but the transport's own limits ends that then.
 // They are a little longer than the timeout of a request, so that it is always that which says what happened.
-func newClient(config *rest.Config, trust Trust, timeout time.Duration) (*http.Client, error) {
+func newClient(config *rest.Config, o *Options, timeout time.Duration) (*http.Client, error) {
 	c := rest.CopyConfig(config)
 	c.ServerName, c.NextProtos, c.Insecure = "", nil, false // meant for the API server
-	if trust.CAFile != "" || trust.Insecure {
-		c.CAFile, c.CAData, c.Insecure = trust.CAFile, nil, trust.Insecure
+	if o.Trust.CAFile != "" || o.Trust.Insecure {
+		c.CAFile, c.CAData, c.Insecure = o.Trust.CAFile, nil, o.Trust.Insecure
 	}
 	secured, err := rest.TLSConfigFor(c)
 	if err != nil {
@@ -50,15 +51,20 @@ func newClient(config *rest.Config, trust Trust, timeout time.Duration) (*http.C
 		secured = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	secured.ClientSessionCache = &sessionCache{}
-	transport, err := rest.HTTPWrappersForConfig(c, &http.Transport{
+	transport := &http.Transport{
 		DialContext:     (&net.Dialer{Timeout: timeout + time.Second}).DialContext,
 		TLSClientConfig: secured, TLSHandshakeTimeout: timeout + time.Second,
 		DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
-	})
+	}
+	var secure http.RoundTripper = transport
+	if c.CAFile != "" && len(c.CAData) == 0 {
+		secure = &trusting{file: c.CAFile, now: o.Now, log: o.Log, transport: transport}
+	}
+	authenticated, err := rest.HTTPWrappersForConfig(c, secure)
 	if err != nil {
 		return nil, fmt.Errorf("credentials for kubelets: %w", err)
 	}
-	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+	return &http.Client{Transport: authenticated, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse // the credentials are for the kubelet alone
 	}}, nil
 }

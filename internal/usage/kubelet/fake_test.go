@@ -108,6 +108,11 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// certificateOf a fake signs itself, as those of all fakes.
+func certificateOf(f *fake) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: f.Certificate().Raw})
+}
+
 func summaryOf(name string, at time.Time) string {
 	return strings.ReplaceAll(fmt.Sprintf(`{"node":{"nodeName":%q,"memory":{"time":"NOW","workingSetBytes":100,"availableBytes":50},
 		"systemContainers":[{"name":"pods","memory":{"workingSetBytes":70}}]},
@@ -152,7 +157,7 @@ type rig struct {
 func newRig(t *testing.T, interval time.Duration, fakes ...*fake) *rig {
 	t.Helper()
 	config := &rest.Config{Host: "https://api.invalid", BearerToken: token}
-	config.CAData = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: newFake(t, "authority").Certificate().Raw})
+	config.CAData = certificateOf(newFake(t, "authority"))
 	return rigOf(t, config, Trust{}, interval, fakes...)
 }
 

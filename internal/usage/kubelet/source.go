@@ -84,7 +84,7 @@ var _ usage.Source = (*Source)(nil)
 // New makes a source whose requests have the credentials of a client configuration.
 func New(config *rest.Config, o Options) (*Source, error) {
 	timeout := min(maxTimeout, o.Interval/3)
-	client, err := newClient(config, o.Trust, timeout)
+	client, err := newClient(config, &o, timeout)
 	if err != nil {
 		return nil, err
 	}
