@@ -42,6 +42,10 @@ var _ = ginkgo.Describe("configuration", ginkgo.Ordered, func() {
 				amount(m.SoftEvictionThreshold), k.soft/mebibyte, amount(m.Headroom), k.headroom()/mebibyte,
 				cmp.Or(m.EvictionSignal, "no signal"), k.pods.limit/mebibyte,
 				m.OOMScope, amount(m.OOMHeadroom), k.pods.available/mebibyte)
+			gomega.Eventually(func(g gomega.Gomega) {
+				k = readKubeletMemory(ctx, g)
+				k.equals(g, byPlugin(ctx).Status.Memory)
+			}).WithTimeout(time.Minute).WithPolling(2*time.Second).Should(gomega.Succeed(), "the plugin says the same")
 		}, ginkgo.SpecTimeout(6*time.Minute))
 	}
 })

@@ -50,6 +50,7 @@ func prepare(ctx ginkgo.SpecContext) {
 			ObjectMeta: metav1.ObjectMeta{Name: name}, Value: value, PreemptionPolicy: &never,
 		})).To(gomega.Succeed())
 	}
+	createReader(ctx)
 	gomega.Eventually(func() error {
 		return api.Get(ctx, client.ObjectKey{Namespace: scenes, Name: "default"}, &corev1.ServiceAccount{})
 	}).WithTimeout(time.Minute).Should(gomega.Succeed())

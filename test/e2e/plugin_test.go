@@ -6,20 +6,53 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/cli"
 	"github.com/killorder/killorder/test/e2e/node"
 )
 
-// metricsOnly is the order of this moment by what metrics.k8s.io knows, as the plugin ranks it: by the same code as
-// the operator, without the kubelet's own readings and settings.
+// reader is a user who may read what README.md says that the plugin needs, and no kubelet.
+const reader = "killorder-reader"
+
+func createReader(ctx ginkgo.SpecContext) {
+	ginkgo.GinkgoHelper()
+	named := metav1.ObjectMeta{Name: reader}
+	gomega.Expect(api.Create(ctx, &rbacv1.ClusterRole{ObjectMeta: named, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"nodes", "pods", "namespaces"}, Verbs: []string{"get", "list"}},
+		{APIGroups: []string{"metrics.k8s.io"}, Resources: []string{"nodes", "pods"}, Verbs: []string{"list"}},
+		{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"killorderpolicies"}, Verbs: []string{"get"}},
+	}})).To(gomega.Succeed())
+	gomega.Expect(api.Create(ctx, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: named,
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: reader},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: reader}},
+	})).To(gomega.Succeed())
+}
+
+// byPlugin is the order of this moment as the plugin ranks it, by the same code as the operator, for somebody who may
+// read the kubelet through the API server.
+func byPlugin(ctx ginkgo.SpecContext) *v1alpha1.NodeKillOrder {
+	ginkgo.GinkgoHelper()
+	return runPlugin(ctx, "")
+}
+
+// metricsOnly is that order by what metrics.k8s.io knows, without the kubelet's own readings and settings.
 func metricsOnly(ctx ginkgo.SpecContext) *v1alpha1.NodeKillOrder {
 	ginkgo.GinkgoHelper()
-	var out, complaints bytes.Buffer
-	status := cli.Run(ctx, []string{"rank", node.Name, "-o", "json", "--top", "0", "--kubeconfig", machine.Kubeconfig()},
-		cli.Streams{In: &bytes.Buffer{}, Out: &out, Err: &complaints})
-	gomega.Expect(status).To(gomega.BeZero(), complaints.String())
+	return runPlugin(ctx, "note: kubelets are not read, which takes the right to get nodes/proxy\n", "--as", reader)
+}
+
+// runPlugin ranks the node, and expects those notes of it.
+func runPlugin(ctx ginkgo.SpecContext, notes string, args ...string) *v1alpha1.NodeKillOrder {
+	ginkgo.GinkgoHelper()
+	args = append(args, "rank", node.Name, "-o", "json", "--top", "0", "--kubeconfig", machine.Kubeconfig())
+	var out, noted bytes.Buffer
+	status := cli.Run(ctx, args, cli.Streams{In: &bytes.Buffer{}, Out: &out, Err: &noted})
+	gomega.Expect(noted.String()).To(gomega.Equal(notes))
+	gomega.Expect(status).To(gomega.BeZero())
 	var list struct{ Items []v1alpha1.NodeKillOrder }
 	gomega.Expect(json.Unmarshal(out.Bytes(), &list)).To(gomega.Succeed())
 	gomega.Expect(list.Items).To(gomega.HaveLen(1))
