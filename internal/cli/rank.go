@@ -14,9 +14,11 @@ import (
 
 const rankLong = `Rank who dies first on all nodes, or on the named ones, if memory runs out.
 
-By default this reads Nodes, Pods and usage (metrics.k8s.io) from the cluster of your kubeconfig. It
-needs neither the killorder operator nor its custom resources. Without usage, it ranks by what
-requests and priorities alone decide, and says so.
+By default this reads Nodes, Pods and usage from the cluster of your kubeconfig: of the kubelets, through
+the API server, if you may get nodes/proxy, else of metrics.k8s.io. Only kubelets know exact thresholds
+and resident memory; where a KillOrderPolicy says MetricsAPI, they are left alone. It needs neither the
+killorder operator nor its custom resources. Without usage, it ranks by what requests and priorities
+alone decide, and says so.
 
 With -f it reads a snapshot instead and touches no cluster: any Kubernetes objects or Lists as kubectl
 prints them (Node, Pod, and if there are any Namespace, PriorityClass, PodMetrics, NodeMetrics and
