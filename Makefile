@@ -59,7 +59,7 @@ e2e: ## A real kubelet, containerd and kernel as judges, as root (TESTFLAGS="-ro
 conformance: conformance-kubelet conformance-kernel ## The kubelet's own code and the real kernel as judges
 conformance-kubelet: ## 2,000 random nodes against the newest kubelet (TESTFLAGS="-minors 1.34,1.35,1.36,1.37")
 	go test -C test/conformance/kubelet -count=1 -v -timeout 60m $(TESTFLAGS) .
-conformance-kernel: ## 40 random scenarios against the kernel's OOM killer, as root (TESTFLAGS="-scenarios 200")
+conformance-kernel: ## 200 random scenarios against the kernel's OOM killer, as root (TESTFLAGS="-scenarios 40 -seed 5")
 	go test ./test/conformance/kernel -count=1 -v -timeout 60m $(TESTFLAGS)
 scale: ## 5,000 simulated kubelets: what a pass over them takes, also while some hang (TESTFLAGS="-nodes 200 -passes 20")
 	go test -C test/scale -count=1 -v -timeout 60m . $(TESTFLAGS)

@@ -42,7 +42,7 @@ func (c *cluster) readKubelets(ctx context.Context) (read []fromKubelet, notes [
 		return nil, nil
 	}
 	if why := c.mayNotReadKubelets(ctx); why != "" {
-		return nil, []string{"kubelets are not read, " + why}
+		return nil, []string{"kubelets are " + why + ": ranking by metrics.k8s.io, thresholds are inferred"}
 	}
 	read = make([]fromKubelet, len(c.snapshot.Nodes))
 	next := make(chan int)
@@ -75,9 +75,9 @@ func (c *cluster) mayNotReadKubelets(ctx context.Context) string {
 	}, metav1.CreateOptions{})
 	switch {
 	case err != nil:
-		return fmt.Sprintf("since it cannot be told whether you may (%v)", err)
+		return fmt.Sprintf("not read, since it cannot be told whether you may (%v)", err)
 	case !answer.Status.Allowed:
-		return "which takes the right to get nodes/proxy"
+		return "read only for those who may get nodes/proxy"
 	}
 	return ""
 }

@@ -178,7 +178,7 @@ func TestLive(t *testing.T) {
 	pods := []*corev1.Pod{podOn("worker-1", "web", "1Gi"), podOn("worker-1", "best-effort", ""), podOn("worker-2", "other", "1Gi")}
 	finished := podOn("worker-1", "done", "")
 	finished.Status.Phase = corev1.PodSucceeded
-	noKubelets := "note: kubelets are not read, which takes the right to get nodes/proxy\n"
+	noKubelets := "note: kubelets are read only for those who may get nodes/proxy: ranking by metrics.k8s.io, thresholds are inferred\n"
 	absent := noKubelets + "note: no metrics API (metrics.k8s.io, as of metrics-server) answers here: ranking with usage unknown\n"
 	for name, tc := range map[string]struct {
 		server     *apiServer

@@ -77,7 +77,8 @@ func deploy(ctx ginkgo.SpecContext) {
 	showAll(ctx)
 }
 
-// operatorAvailable expects that all replicas run and never had to be started again.
+// operatorAvailable expects that all replicas run, and that none was killed, by the kernel or for its health, or
+// panicked. One that lost its lease ends with 1: a machine that stands still for ten seconds is not the operator's fault.
 func operatorAvailable(ctx ginkgo.SpecContext, g gomega.Gomega) {
 	var d appsv1.Deployment
 	g.Expect(api.Get(ctx, client.ObjectKey{Namespace: system, Name: "killorder-manager"}, &d)).To(gomega.Succeed())
@@ -86,7 +87,9 @@ func operatorAvailable(ctx ginkgo.SpecContext, g gomega.Gomega) {
 	g.Expect(api.List(ctx, &pods, client.InNamespace(system))).To(gomega.Succeed())
 	for i := range pods.Items {
 		for _, s := range pods.Items[i].Status.ContainerStatuses {
-			g.Expect(s.RestartCount).To(gomega.BeZero(), "restarts of %s, last: %+v", pods.Items[i].Name, s.LastTerminationState.Terminated)
+			if ended := s.LastTerminationState.Terminated; ended != nil {
+				g.Expect(ended.ExitCode).To(gomega.Equal(int32(1)), "%s ended: %+v", pods.Items[i].Name, ended)
+			}
 		}
 	}
 }

@@ -42,7 +42,7 @@ func byPlugin(ctx ginkgo.SpecContext) *v1alpha1.NodeKillOrder {
 // metricsOnly is that order by what metrics.k8s.io knows, without the kubelet's own readings and settings.
 func metricsOnly(ctx ginkgo.SpecContext) *v1alpha1.NodeKillOrder {
 	ginkgo.GinkgoHelper()
-	return runPlugin(ctx, "note: kubelets are not read, which takes the right to get nodes/proxy\n", "--as", reader)
+	return runPlugin(ctx, "note: kubelets are read only for those who may get nodes/proxy: ranking by metrics.k8s.io, thresholds are inferred\n", "--as", reader)
 }
 
 // runPlugin ranks the node, and expects those notes of it.

@@ -41,22 +41,39 @@ func (s *Source) Read(ctx context.Context, into usage.Sink) []usage.Failure {
 	case facts.SourceKubelet:
 		return s.Kubelets.Read(ctx, into)
 	}
-	failures := s.Kubelets.Read(ctx, &read{Sink: into, of: s})
+	from := &choice{kubelets: s.Kubelets, unread: map[string]bool{}}
+	failures := s.Kubelets.Read(ctx, &read{Sink: into, choice: from})
 	if ctx.Err() != nil || !s.Kubelets.AnyUnread() {
 		return failures
 	}
-	return append(failures, s.Metrics.Read(ctx, &unread{into, s})...)
+	return append(failures, s.Metrics.Read(ctx, &unread{into, from, s.NodeOf})...)
+}
+
+// choice is where each node's readings come from in one pass. Kubelets may answer while metrics.k8s.io is read: what was
+// said of a node once holds for all of its pods.
+type choice struct {
+	kubelets Kubelets
+	unread   map[string]bool
+}
+
+func (c *choice) isUnread(node string) bool {
+	unread, made := c.unread[node]
+	if !made {
+		unread = c.kubelets.Unread(node)
+		c.unread[node] = unread
+	}
+	return unread
 }
 
 // read lets through what is of nodes whose kubelet is read, which one that has just answered again is not yet.
 type read struct {
 	usage.Sink
-	of   *Source
+	*choice
 	skip bool
 }
 
 func (r *read) Node(name string, reading facts.NodeReading) {
-	if r.skip = r.of.Kubelets.Unread(name); !r.skip {
+	if r.skip = r.isUnread(name); !r.skip {
 		r.Sink.Node(name, reading)
 	}
 }
@@ -70,17 +87,18 @@ func (r *read) Pod(p *usage.Pod) {
 // unread lets through what is of nodes whose kubelet is not read.
 type unread struct {
 	usage.Sink
-	of *Source
+	*choice
+	nodeOf func(namespace, name []byte) string
 }
 
 func (u *unread) Pod(p *usage.Pod) {
-	if node := u.of.NodeOf(p.Namespace, p.Name); node != "" && u.of.Kubelets.Unread(node) {
+	if node := u.nodeOf(p.Namespace, p.Name); node != "" && u.isUnread(node) {
 		u.Sink.Pod(p)
 	}
 }
 
 func (u *unread) Node(name string, r facts.NodeReading) {
-	if u.of.Kubelets.Unread(name) {
+	if u.isUnread(name) {
 		u.Sink.Node(name, r)
 	}
 }

@@ -128,3 +128,28 @@ func TestPodsOfNoKnownNodeAreLeftOut(t *testing.T) {
 		t.Errorf("read (-want +got):\n%s", diff)
 	}
 }
+
+// late is unread when first asked about, and answers while metrics.k8s.io is read.
+type late struct{ kubelets }
+
+func (l *late) Unread(node string) bool {
+	unread := l.unread[node]
+	l.unread[node] = false
+	return unread
+}
+
+// TestOneThatAnswersMeanwhile: a node's readings are all of one source.
+func TestOneThatAnswersMeanwhile(t *testing.T) {
+	const metrics = facts.SourceMetricsAPI
+	s := &Source{
+		Kubelets: &late{kubelets{source: source{kind: facts.SourceKubelet}, unread: map[string]bool{"a": true}}},
+		Metrics:  &source{kind: metrics, nodes: []string{"a"}},
+		Wanted:   func() facts.Source { return facts.SourceNone },
+		NodeOf:   func(_, name []byte) string { return string(name[len("on-"):]) },
+	}
+	into := &sink{got: map[string]facts.Source{}}
+	s.Read(t.Context(), into)
+	if diff := cmp.Diff(map[string]facts.Source{"a": metrics, "on-a": metrics}, into.got); diff != "" {
+		t.Errorf("read (-want +got):\n%s", diff)
+	}
+}

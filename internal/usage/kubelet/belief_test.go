@@ -19,7 +19,7 @@ func TestKubeletsAreBelievedAboutTheirOwnPodsOnly(t *testing.T) {
 	own := summaryOf("evil", start)
 	foreign := strings.ReplaceAll(own, "web-evil", "web-good")
 	evil.stats = says(strings.Replace(own, `"pods":[`, foreign[strings.Index(foreign, `"pods":[{"podRef"`):len(foreign)-2]+",", 1))
-	r := newRig(t, 3*time.Second, evil)
+	r := newRig(t, 30*time.Second, evil)
 	s, failures := r.at(t, 0)
 	if diff := cmp.Diff([]string{"web-evil"}, s.pods); diff != "" || failures != nil {
 		t.Errorf("failures %v, pods (-want +got):\n%s", failures, diff)
@@ -38,7 +38,7 @@ func TestLateAnswersAreOfTheNextPass(t *testing.T) {
 		healthy(w, r)
 	}
 	r := newRig(t, 30*time.Second, slow, good)
-	r.patience = time.Second
+	r.patience = 1500 * time.Millisecond
 	if s := r.pass(t, 0); !slices.Equal(s.pods, []string{"web-good"}) || arrived.Load() != 1 {
 		t.Errorf("read %v; want good's, with slow's request under way", s.pods)
 	}
@@ -98,7 +98,7 @@ func TestOneFailureOfAKubeletNeverRead(t *testing.T) {
 				}
 				healthy(w, r)
 			}
-			r := newRig(t, 3*time.Second, f)
+			r := newRig(t, 30*time.Second, f)
 			s, _ := r.at(t, 0)
 			if read := len(s.pods) == 1 && !r.Unread("worker-1"); read != tc.wantRead || f.asked.Load() != tc.wantAsked {
 				t.Errorf("read %t, asked %d times; want %t, %d", read, f.asked.Load(), tc.wantRead, tc.wantAsked)

@@ -45,7 +45,7 @@ func newSilentKubelet(t *testing.T, name string) *silentKubelet {
 func TestHandshakeThatHangs(t *testing.T) {
 	t.Parallel()
 	silent := newSilentKubelet(t, "silent")
-	r := newRig(t, 3*time.Second, newFake(t, "good"))
+	r := newRig(t, 4500*time.Millisecond, newFake(t, "good"))
 	r.nodes = append(r.nodes, silent.node)
 	if s, _ := r.at(t, 0); len(s.pods) != 1 || silent.accepted.Load() != 1 {
 		t.Errorf("read %v, and asked the silent one %d times", s.pods, silent.accepted.Load())
@@ -63,7 +63,7 @@ func TestPatienceHasAnEnd(t *testing.T) {
 			t.Parallel()
 			silent := newSilentKubelet(t, "silent")
 			r := newRig(t, 30*time.Second, newFake(t, "good")) // a request may take 10 seconds
-			r.patience = time.Second
+			r.patience = 1500 * time.Millisecond
 			r.nodes = append(r.nodes, silent.node)
 			r.Source.kubelets = map[string]*kubelet{"silent": {Node: silent.node, failures: failures, answered: true}}
 			if s := r.pass(t, 0); len(s.pods) != 1 || silent.open.Load() != 1 {

@@ -11,7 +11,7 @@ import (
 func TestCollect(t *testing.T) {
 	good, refuses, secretive := newFake(t, "good"), newFake(t, "refuses"), newFake(t, "secretive")
 	refuses.stats, secretive.configz = status(401), status(403)
-	r := newRig(t, 3*time.Second, good, refuses, secretive)
+	r := newRig(t, 30*time.Second, good, refuses, secretive)
 	if got := testutil.CollectAndCount(r.Source); got != 0 {
 		t.Errorf("%d series before the first pass", got)
 	}

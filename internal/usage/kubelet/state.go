@@ -22,6 +22,8 @@ const (
 	tolerated = 1
 	// convincing is how many passes in a row it must then be read in, before they come from it again.
 	convincing = 3
+	// configDoubt is how long a configuration is believed that may no longer be the running kubelet's.
+	configDoubt = time.Hour
 	// maxConfigz bounds an answer of /configz, in bytes; one has some 6 kB.
 	maxConfigz = 1 << 20
 )
@@ -42,9 +44,13 @@ type kubelet struct {
 	fallen    bool
 	successes int
 	// resumed: it knew the TLS session of the time before.
-	resumed       bool
-	config        *facts.KubeletConfig
-	configDue     time.Time
+	resumed   bool
+	config    *facts.KubeletConfig
+	configDue time.Time
+	// configIsOf the kubelet that runs: its TLS session, the boot and the version are those of when it was read. sureAt is
+	// when that was last known.
+	configIsOf    bool
+	sureAt        time.Time
 	configProblem *Problem
 }
 
@@ -113,7 +119,7 @@ func (k *kubelet) update(n *Node, now time.Time) *kubelet {
 		k.notBefore = now
 	}
 	if k.BootID != n.BootID || k.Version != n.Version {
-		k.configDue = now
+		k.configDue, k.configIsOf = now, false
 	}
 	k.Node = *n
 	return k
@@ -158,6 +164,9 @@ func (s *Source) keep(n *asked, problem *Problem, err error, resumed bool) {
 		return
 	}
 	k.answered, k.failures, k.notBefore, k.resumed = true, 0, time.Time{}, resumed
+	if k.configIsOf = k.configIsOf && resumed; k.configIsOf {
+		k.sureAt = now
+	}
 	k.successes++
 	if k.successes >= convincing {
 		k.fallen = false
@@ -180,6 +189,7 @@ func (s *Source) keepConfig(n *asked, config *facts.KubeletConfig, err error) {
 		k.configProblem, k.configDue = problem, now.Add(jittered(configRetry))
 	default:
 		k.config, k.configProblem, k.configDue = config, nil, now.Add(jittered(configAge))
+		k.configIsOf, k.sureAt = true, now
 	}
 }
 
@@ -233,11 +243,13 @@ func (s *Source) AnyUnread() bool {
 	return false
 }
 
-// Config returns the configuration of a node's kubelet as last read, nil if it never was.
+// Config returns the configuration of a node's kubelet as last read; nil if it never was, or if for an hour it has not
+// been known to be that of the kubelet that runs.
 func (s *Source) Config(node string) *facts.KubeletConfig {
+	now := s.Now()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if k := s.kubelets[node]; k != nil {
+	if k := s.kubelets[node]; k != nil && now.Sub(k.sureAt) <= configDoubt {
 		return k.config
 	}
 	return nil
@@ -250,7 +262,7 @@ func (s *Source) Problem(node string) string {
 	defer s.mu.RUnlock()
 	switch k := s.kubelets[node]; {
 	case k == nil:
-	case k.problem != nil && (k.failures > tolerated || !k.answered):
+	case k.problem != nil && (k.fallen || !k.answered):
 		return k.problem.Text
 	case k.fallen:
 		return "The kubelet answers again, after it did not."

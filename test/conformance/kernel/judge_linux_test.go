@@ -163,6 +163,7 @@ func (n *node) checkTable(k kill, into *tally) error {
 	if _, there := k.table[victim.pid()]; !there {
 		return nil
 	}
+	into.tables++
 	limit := n.stage.limit(n.Limit)
 	badness := func(row taskRow) int64 { return oom.Badness(row.sum(), row.adj, limit) }
 	for _, p := range k.before.living {
@@ -180,7 +181,7 @@ func (n *node) checkTable(k kill, into *tally) error {
 			into.drift = max(into.drift, row.sum()-k.before.memory[p].sum(), k.before.memory[p].sum()-row.sum())
 		}
 	}
-	into.tables++
+	into.agreeing++
 	return nil
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	scenarios = flag.Int("scenarios", 40, "random scenarios; a quarter as many are killed to the last one")
+	scenarios = flag.Int("scenarios", 200, "random scenarios; a quarter as many are killed to the last one")
 	seed      = flag.Uint64("seed", uint64(time.Now().UnixNano()%1e9), "seed of the random scenarios")
 	only      = flag.Int64("only", -1, "play only the scenario of this number")
 )

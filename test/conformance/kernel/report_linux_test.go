@@ -14,8 +14,8 @@ type tally struct {
 	several int
 	// double counts further kills in one step: the first one counts, but the others must have been next.
 	double int
-	// tables the kernel printed, all of them agreeing with Badness without any margin.
-	tables int
+	// tables the kernel printed, and how many of them agree with Badness without any margin.
+	tables, agreeing int
 	// drift is the largest difference in bytes between a reading and the kernel's own figure.
 	drift int64
 }
@@ -92,7 +92,7 @@ func (r *report) judged(b *strings.Builder, g *ground) {
 		f.played-f.right, f.played, o.played-o.right, o.played, f.double+o.double)
 	line("where one of %d wrong rules names another victim, the kernel follows the engine in %d of %d", len(mistakes), r.refuted, r.contested)
 	line("badness agrees with the kernel's own table in %d of %d (no margin); readings differ from it by up to %d pages",
-		f.tables+o.tables, f.tables+o.tables, max(f.drift, o.drift)/pageSize)
+		f.agreeing+o.agreeing, f.tables+o.tables, max(f.drift, o.drift)/pageSize)
 }
 
 // sane holds container sums to no more than sanity: they are an estimate, but not a coin.
