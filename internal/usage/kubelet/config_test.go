@@ -37,7 +37,7 @@ func TestConfigurationIsReadWhenItMayHaveChanged(t *testing.T) {
 	}
 }
 
-// TestConfigurationIsNotBelievedForEver: an hour after it was last known to be that of the kubelet that runs, it is not.
+// TestConfigurationIsNotBelievedForEver: two hours after it was last known to be that of the kubelet that runs, it is not.
 func TestConfigurationIsNotBelievedForEver(t *testing.T) {
 	for name, change := range map[string]func(*rig, *fake){
 		"a kubelet that fails":                     func(_ *rig, f *fake) { f.stats = status(500) },
@@ -51,22 +51,38 @@ func TestConfigurationIsNotBelievedForEver(t *testing.T) {
 			r := newRig(t, 30*time.Second, f)
 			r.at(t, 30*time.Minute)
 			change(r, f)
-			for minutes := 35; minutes <= 90; minutes += 5 {
+			for minutes := 35; minutes <= 150; minutes += 5 {
 				r.at(t, time.Duration(minutes)*time.Minute)
 				if r.Config("worker-1") == nil {
 					t.Fatalf("not known any more after %d minutes", minutes-30)
 				}
 			}
-			r.at(t, 91*time.Minute)
+			r.at(t, 151*time.Minute)
 			if r.Config("worker-1") != nil {
-				t.Error("still believed after more than an hour")
+				t.Error("still believed after more than two hours")
 			}
 			f.stats, f.configz = healthy, config
-			r.at(t, 100*time.Minute)
+			r.at(t, 160*time.Minute)
 			if r.Config("worker-1") == nil {
 				t.Error("not known again")
 			}
 		})
+	}
+}
+
+// TestConfigurationWithoutSessions: of a kubelet that resumes no TLS session, it is read hourly, and known throughout.
+func TestConfigurationWithoutSessions(t *testing.T) {
+	f := newFake(t, "worker-1")
+	r := newRig(t, 30*time.Second, f)
+	for minutes := 0; minutes <= 200; minutes += 5 {
+		r.at(t, time.Duration(minutes)*time.Minute)
+		if r.Config("worker-1") == nil {
+			t.Fatalf("not known after %d minutes", minutes)
+		}
+		f.restart(t)
+	}
+	if got := f.configs.Load(); got < 4 || got > 5 {
+		t.Errorf("read %d times in 200 minutes, want once an hour", got)
 	}
 }
 

@@ -22,8 +22,9 @@ const (
 	tolerated = 1
 	// convincing is how many passes in a row it must then be read in, before they come from it again.
 	convincing = 3
-	// configDoubt is how long a configuration is believed that may no longer be the running kubelet's.
-	configDoubt = time.Hour
+	// configDoubt is how long a configuration is believed that may no longer be the running kubelet's. Of kubelets that
+	// resume no TLS session none is known to be for longer than configAge.
+	configDoubt = 2 * configAge
 	// maxConfigz bounds an answer of /configz, in bytes; one has some 6 kB.
 	maxConfigz = 1 << 20
 )
@@ -243,8 +244,8 @@ func (s *Source) AnyUnread() bool {
 	return false
 }
 
-// Config returns the configuration of a node's kubelet as last read; nil if it never was, or if for an hour it has not
-// been known to be that of the kubelet that runs.
+// Config returns the configuration of a node's kubelet as last read; nil if it never was, or if for two hours it has
+// not been known to be that of the kubelet that runs.
 func (s *Source) Config(node string) *facts.KubeletConfig {
 	now := s.Now()
 	s.mu.RLock()
