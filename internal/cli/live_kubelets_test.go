@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -124,12 +123,9 @@ func TestLiveKubelets(t *testing.T) {
 // ranked by.
 func thresholds(t *testing.T, out string) (lines []string) {
 	t.Helper()
-	var l list
-	if err := json.Unmarshal([]byte(out), &l); err != nil {
-		t.Fatal(err)
-	}
-	for i := range l.Items {
-		o := &l.Items[i]
+	items := itemsOf(t, out)
+	for i := range items {
+		o := &items[i]
 		m := o.Status.Memory
 		usage := "?"
 		if u := o.Status.OOMOrder[0].Usage; u != nil {

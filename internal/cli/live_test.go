@@ -262,15 +262,9 @@ func TestLive(t *testing.T) {
 // evictionOrders lists node, source of usage and pods, critical ones with a mark.
 func evictionOrders(t *testing.T, out string) (orders []string) {
 	t.Helper()
-	if out == "" {
-		return nil
-	}
-	var l list
-	if err := json.Unmarshal([]byte(out), &l); err != nil {
-		t.Fatal(err)
-	}
-	for i := range l.Items {
-		o := &l.Items[i]
+	items := itemsOf(t, out)
+	for i := range items {
+		o := &items[i]
 		words := []string{o.Name, string(o.Status.Usage.Source)}
 		for _, v := range o.Status.EvictionOrder {
 			mark := ""
@@ -282,4 +276,17 @@ func evictionOrders(t *testing.T, out string) (orders []string) {
 		orders = append(orders, strings.Join(words, " "))
 	}
 	return orders
+}
+
+// itemsOf a List, none where nothing was printed.
+func itemsOf(t *testing.T, out string) []v1alpha1.NodeKillOrder {
+	t.Helper()
+	if out == "" {
+		return nil
+	}
+	var l list
+	if err := json.Unmarshal([]byte(out), &l); err != nil {
+		t.Fatal(err)
+	}
+	return l.Items
 }
