@@ -112,7 +112,9 @@ show() {
   run kubectl get nodekillorders
   run kubectl get nodekillorders -o wide
   run kubectl get nodekillorder worker-2 -o yaml
-  say "The same from the kubectl plugin, which needs neither operator nor CRDs. From one reading it sees no growth: its culprit is who is furthest over the request. It asks kubelets through the API server, which forwards nothing to loopback addresses, as these nodes have"
+  say "The same from the kubectl plugin, which needs neither operator nor CRDs"
+  echo "(From one reading it sees no growth: its culprit is who is furthest over the request. It asks kubelets through the API"
+  echo "server, which forwards nothing to loopback addresses, as these nodes have.)"
   run kubectl killorder rank worker-2
   cat <<'TEXT'
 
