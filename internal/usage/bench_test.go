@@ -82,13 +82,13 @@ func TestStoreMemory(t *testing.T) {
 		byKubelet bool
 		mostBytes float64
 	}{
-		"working sets":                              {2, false, 98},
-		"with RSS and swap":                         {2, true, 106},
-		"with RSS and swap, two containers each":    {1, true, 88},
-		"with RSS and swap, one container each pod": {3_000, true, 150},
+		"working sets":                              {2, false, 100},
+		"with RSS and swap":                         {2, true, 108},
+		"with RSS and swap, two containers each":    {1, true, 90},
+		"with RSS and swap, one container each pod": {6_000, true, 152},
 	} {
 		t.Run(name, func(t *testing.T) {
-			readings := newBenchReadings(3_000, tc.twoIn, tc.byKubelet)
+			readings := newBenchReadings(6_000, tc.twoIn, tc.byKubelet)
 			store, _, bytes := readings.filled(fullHistory)
 			if got := bytes / float64(readings.containerCount()); got > tc.mostBytes {
 				t.Errorf("%.0f bytes a container, at most %.0f wanted", got, tc.mostBytes)
