@@ -2,6 +2,7 @@ package cli
 
 import (
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,43 +12,48 @@ import (
 	"github.com/killorder/killorder/api/v1alpha1"
 )
 
-// TestLiveAsksForNoMore: with named nodes, only their pods are read.
-func TestLiveAsksForNoMore(t *testing.T) {
+// asksOf the API server, by a command line that has nothing to note.
+func asksOf(t *testing.T, api *apiServer, args ...string) []string {
+	t.Helper()
 	t.Setenv("KUBECONFIG", t.TempDir()+"/none")
-	api := &apiServer{nodes: []string{"worker-1"}, pods: []*corev1.Pod{podOn("worker-1", "web", "1Gi")}, metrics: true}
 	server := httptest.NewServer(api)
-	defer server.Close()
-	if got := run(t, "", "rank", "--server", server.URL, "worker-1"); got.status != exitFine {
+	defer server.Close() // waits for all that is being answered
+	if got := run(t, "", append([]string{"rank", "--server", server.URL}, args...)...); got.status != exitFine || got.err != "" {
 		t.Fatal(got.err)
 	}
 	api.mu.Lock()
 	defer api.mu.Unlock()
-	for _, ask := range api.asks {
+	return api.asks
+}
+
+func apiOf(source v1alpha1.UsagePreference) *apiServer {
+	return &apiServer{
+		nodes: []string{"worker-1"}, pods: []*corev1.Pod{podOn("worker-1", "web", "1Gi")}, metrics: true,
+		kubelets: map[string]fakeKubelet{"worker-1": {summaryOf("worker-1", "web"), configzOf}},
+		policy: &v1alpha1.KillOrderPolicy{
+			ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.PolicyName},
+			Spec:       v1alpha1.KillOrderPolicySpec{Usage: v1alpha1.UsagePolicy{Source: source}},
+		},
+	}
+}
+
+// TestLiveAsksForNoMore: with named nodes, only their pods are read.
+func TestLiveAsksForNoMore(t *testing.T) {
+	for _, ask := range asksOf(t, apiOf(v1alpha1.PreferAuto), "worker-1") {
 		if strings.HasPrefix(ask, "/api/v1/pods") && !strings.Contains(ask, "fieldSelector=spec.nodeName%3Dworker-1") {
 			t.Errorf("asked for %s", ask)
 		}
 	}
 }
 
-// TestLiveKubeletsNotWanted: where the policy wants metrics.k8s.io, kubelets are left alone, as by the operator.
-func TestLiveKubeletsNotWanted(t *testing.T) {
-	t.Setenv("KUBECONFIG", t.TempDir()+"/none")
-	api := &apiServer{
-		nodes: []string{"worker-1"}, pods: []*corev1.Pod{podOn("worker-1", "web", "1Gi")}, metrics: true,
-		kubelets: map[string]fakeKubelet{"worker-1": {summaryOf("worker-1", "web"), configzOf}},
-		policy: &v1alpha1.KillOrderPolicy{
-			ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.PolicyName},
-			Spec:       v1alpha1.KillOrderPolicySpec{Usage: v1alpha1.UsagePolicy{Source: v1alpha1.PreferMetricsAPI}},
-		},
-	}
-	server := httptest.NewServer(api)
-	defer server.Close()
-	if got := run(t, "", "rank", "--server", server.URL); got.status != exitFine || got.err != "" {
-		t.Fatal(got)
-	}
-	for _, ask := range api.asks {
-		if strings.Contains(ask, "/proxy/") {
-			t.Errorf("asked for %s", ask)
+// TestLiveKubeletsWanted: where the policy wants metrics.k8s.io, kubelets are left alone, as by the operator.
+func TestLiveKubeletsWanted(t *testing.T) {
+	for source, want := range map[v1alpha1.UsagePreference]bool{
+		v1alpha1.PreferAuto: true, v1alpha1.PreferKubelet: true, v1alpha1.PreferMetricsAPI: false,
+	} {
+		asked := slices.ContainsFunc(asksOf(t, apiOf(source)), func(ask string) bool { return strings.Contains(ask, "/proxy/") })
+		if asked != want {
+			t.Errorf("%s: kubelets asked %t, want %t", source, asked, want)
 		}
 	}
 }

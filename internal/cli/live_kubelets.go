@@ -56,7 +56,7 @@ func (c *cluster) readKubelets(ctx context.Context) (read []fromKubelet, notes [
 	}
 	for i := range read {
 		next <- i
-		c.progress.count("kubelets read", i)
+		c.progress.count("kubelets asked", i+1)
 	}
 	close(next)
 	wg.Wait()
@@ -123,7 +123,8 @@ func (c *cluster) takeKubelets(read []fromKubelet) (all bool) {
 	var noReadings, noConfig failures
 	for i := range read {
 		k, n := &read[i], &c.snapshot.Nodes[i]
-		if n.Config = k.config; k.readings != nil {
+		n.Config = k.config
+		if k.readings != nil {
 			c.snapshot.Kubelets[n.Name] = k.readings
 		}
 		noReadings.add(n.Name, k.noReadings)

@@ -75,25 +75,29 @@ func (b *benchReadings) filled(passes int) (store *usage.Store, next func(), byt
 // fullHistory is how many passes leave nothing more to remember: 20 minutes.
 const fullHistory = 40
 
-// TestStoreMemory: what a container takes once the history is full. Of few pods, some bytes more than of many.
+// mixes of pods, and what a container of many may take once the history is full.
+var mixes = []struct {
+	name      string
+	twoIn     int
+	byKubelet bool
+	mostBytes float64
+}{
+	{"working sets", 2, false, 100},
+	{"with RSS and swap", 2, true, 100},
+	{"with RSS and swap, two containers each", 1, true, 80},
+	{"with RSS and swap, one container each", benchPods, true, 140},
+}
+
+// TestStoreMemory holds a tenth more, for what few pods take and many share.
 func TestStoreMemory(t *testing.T) {
-	for name, tc := range map[string]struct {
-		twoIn     int
-		byKubelet bool
-		mostBytes float64
-	}{
-		"working sets":                              {2, false, 100},
-		"with RSS and swap":                         {2, true, 108},
-		"with RSS and swap, two containers each":    {1, true, 90},
-		"with RSS and swap, one container each pod": {6_000, true, 152},
-	} {
-		t.Run(name, func(t *testing.T) {
-			readings := newBenchReadings(6_000, tc.twoIn, tc.byKubelet)
+	for _, m := range mixes {
+		t.Run(m.name, func(t *testing.T) {
+			readings := newBenchReadings(6_000, m.twoIn, m.byKubelet)
 			store, _, bytes := readings.filled(fullHistory)
-			if got := bytes / float64(readings.containerCount()); got > tc.mostBytes {
-				t.Errorf("%.0f bytes a container, at most %.0f wanted", got, tc.mostBytes)
-			} else {
-				t.Logf("%.0f bytes a container", got)
+			got := bytes / float64(readings.containerCount())
+			t.Logf("%.0f bytes a container", got)
+			if got > m.mostBytes*1.1 {
+				t.Errorf("more than a tenth above %.0f bytes", m.mostBytes)
 			}
 			runtime.KeepAlive(store)
 		})
@@ -102,11 +106,12 @@ func TestStoreMemory(t *testing.T) {
 
 // BenchmarkStoreMemory reports what a container takes once the history is full, and what a pass costs.
 func BenchmarkStoreMemory(b *testing.B) {
-	b.Run("working sets", func(b *testing.B) { benchmarkStore(b, newBenchReadings(benchPods, 2, false)) })
-	b.Run("with RSS", func(b *testing.B) { benchmarkStore(b, newBenchReadings(benchPods, 2, true)) })
+	for _, m := range mixes {
+		b.Run(m.name, func(b *testing.B) { benchmarkStore(b, newBenchReadings(benchPods, m.twoIn, m.byKubelet), m.mostBytes) })
+	}
 }
 
-func benchmarkStore(b *testing.B, readings *benchReadings) {
+func benchmarkStore(b *testing.B, readings *benchReadings, mostBytes float64) {
 	b.Helper()
 	store, next, bytes := readings.filled(fullHistory)
 	b.ReportAllocs()
@@ -115,6 +120,9 @@ func benchmarkStore(b *testing.B, readings *benchReadings) {
 	}
 	b.ReportMetric(bytes/float64(readings.containerCount()), "bytes/container")
 	b.ReportMetric(bytes/float64(readings.pods), "bytes/pod")
+	if bytes > mostBytes*float64(readings.containerCount()) {
+		b.Errorf("more than %.0f bytes a container", mostBytes)
+	}
 	runtime.KeepAlive(store)
 }
 

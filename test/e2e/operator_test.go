@@ -77,8 +77,8 @@ func deploy(ctx ginkgo.SpecContext) {
 	showAll(ctx)
 }
 
-// operatorAvailable expects that all replicas run, and that none was killed, by the kernel or for its health, or
-// panicked. One that lost its lease ends with 1: a machine that stands still for ten seconds is not the operator's fault.
+// operatorAvailable expects that all replicas run and never had to be started again, but for one that lost its lease,
+// which it does on a machine that stands still for ten seconds.
 func operatorAvailable(ctx ginkgo.SpecContext, g gomega.Gomega) {
 	var d appsv1.Deployment
 	g.Expect(api.Get(ctx, client.ObjectKey{Namespace: system, Name: "killorder-manager"}, &d)).To(gomega.Succeed())
@@ -88,7 +88,7 @@ func operatorAvailable(ctx ginkgo.SpecContext, g gomega.Gomega) {
 	for i := range pods.Items {
 		for _, s := range pods.Items[i].Status.ContainerStatuses {
 			if ended := s.LastTerminationState.Terminated; ended != nil {
-				g.Expect(ended.ExitCode).To(gomega.Equal(int32(1)), "%s ended: %+v", pods.Items[i].Name, ended)
+				g.Expect(ended.Message).To(gomega.ContainSubstring("leader election lost"), "%s ended: %+v", pods.Items[i].Name, ended)
 			}
 		}
 	}
