@@ -92,7 +92,7 @@ func (a *attachment) podReading(p *facts.PodState, r *facts.PodReading) {
 	if !a.usable(r.ObservedAt) || r.ObservedAt.Before(started) || !p.HasKubeletStats(a.node.SandboxStats) {
 		return
 	}
-	if p.WorkingSet = a.ram(r.WorkingSet); p.WorkingSet == facts.Unknown {
+	if p.WorkingSet = a.ram(ownWorkingSet(p.Pod, r)); p.WorkingSet == facts.Unknown {
 		return
 	}
 	u := &a.node.Usage
@@ -113,12 +113,8 @@ func (a *attachment) containerUsage(r *facts.PodReading, c *facts.Container) fac
 	if r.ObservedAt.Before(time.Unix(0, c.Started)) {
 		return facts.NoContainerUsage // it was another container's, before a restart
 	}
-	for i := range r.Containers {
-		if u := &r.Containers[i]; u.Name == c.Name {
-			return facts.ContainerUsage{WorkingSet: a.ram(u.WorkingSet), RSS: a.ram(u.RSS), Swap: a.swap(u.Swap)}
-		}
-	}
-	return facts.NoContainerUsage
+	u := readingOf(r, c.Name)
+	return facts.ContainerUsage{WorkingSet: a.ram(u.WorkingSet), RSS: a.ram(u.RSS), Swap: a.swap(u.Swap)}
 }
 
 // growth is what the working set grew by since the first reading kept that is not older than the container.

@@ -101,8 +101,13 @@ func TestAttachPodReadings(t *testing.T) {
 		},
 		"nothing runs": {pod: func(p *facts.Pod) { p.Containers[0] = facts.Container{Name: "app"} }, want: none},
 		"a container that was not read": {
-			pod:  func(p *facts.Pod) { p.Containers[0].Name = "log" },
-			want: state(GiB, facts.NoContainerUsage),
+			pod: func(p *facts.Pod) {
+				p.Containers = append(p.Containers, facts.Container{Name: "log", Running: true, Started: started.UnixNano()})
+			},
+			want: state(GiB, usage(GiB, 900*MiB, 0), facts.NoContainerUsage),
+		},
+		"only containers of another pod were read": {
+			pod: func(p *facts.Pod) { p.Containers[0].Name = "log" }, want: none,
 		},
 		"a container started again after the reading, beside one that was not": {
 			pod: func(p *facts.Pod) {

@@ -3,6 +3,7 @@ package extract
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metrics "k8s.io/metrics/pkg/apis/metrics/v1beta1"
@@ -13,7 +14,9 @@ import (
 // errMissing is a field that a reading is worthless without.
 var errMissing = errors.New("missing")
 
-// PodMetrics returns the reading in a PodMetrics object. The error names the field that makes it unusable.
+// PodMetrics returns the reading in a PodMetrics object. Its WorkingSet is the sum of the containers that have a name;
+// an unnamed one is an adapter's total of the pod, and counts only where no other container is listed. The error names
+// the field that makes the reading unusable.
 func PodMetrics(m *metrics.PodMetrics) (facts.PodReading, error) {
 	r := facts.PodReading{
 		Source: facts.SourceMetricsAPI, ObservedAt: m.Timestamp.Time,
@@ -25,6 +28,7 @@ func PodMetrics(m *metrics.PodMetrics) (facts.PodReading, error) {
 	if len(m.Containers) == 0 {
 		return r, inField("containers", errMissing)
 	}
+	named := slices.ContainsFunc(m.Containers, func(c metrics.ContainerMetrics) bool { return c.Name != "" })
 	for i := range m.Containers {
 		c := &m.Containers[i]
 		bytes, err := workingSet(c.Usage)
@@ -34,7 +38,9 @@ func PodMetrics(m *metrics.PodMetrics) (facts.PodReading, error) {
 		usage := facts.NoContainerUsage
 		usage.WorkingSet = bytes
 		r.Containers = append(r.Containers, facts.ContainerReading{Name: intern(c.Name), ContainerUsage: usage})
-		r.WorkingSet = min(r.WorkingSet+bytes, facts.MaxBytes)
+		if c.Name != "" || !named {
+			r.WorkingSet = min(r.WorkingSet+bytes, facts.MaxBytes)
+		}
 	}
 	return r, nil
 }

@@ -26,6 +26,14 @@ func TestPodMetrics(t *testing.T) {
 			metrics: metrics.PodMetrics{Timestamp: at, Containers: []metrics.ContainerMetrics{{Name: "a", Usage: usage("1Ki")}, {Name: "b", Usage: usage("1")}}},
 			want:    1025,
 		},
+		"an adapter's unnamed total beside containers": {
+			metrics: metrics.PodMetrics{Timestamp: at, Containers: []metrics.ContainerMetrics{{Usage: usage("27Mi")}, {Name: "a", Usage: usage("21Mi")}}},
+			want:    21 << 20,
+		},
+		"an adapter's unnamed total alone": {
+			metrics: metrics.PodMetrics{Timestamp: at, Containers: []metrics.ContainerMetrics{{Usage: usage("27Mi")}}},
+			want:    27 << 20,
+		},
 		"far too much": {
 			metrics: metrics.PodMetrics{Timestamp: at, Containers: []metrics.ContainerMetrics{{Usage: usage("9Ei")}, {Usage: usage("9Ei")}}},
 			want:    facts.MaxBytes,

@@ -1,6 +1,7 @@
 package usage
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -109,16 +110,21 @@ func (p *Pass) Pod(r *Pod) {
 	}
 }
 
-// judgePod returns the pod's working set in bytes, or why the reading cannot be used.
+// judgePod returns the pod's working set in bytes, or why the reading cannot be used. Of containers, those that have a
+// name are added up; an unnamed one is an adapter's total of the pod, and counts only where no other is listed.
 func (p *Pass) judgePod(r *Pod) (workingSet int64, cause DropCause) {
 	if len(r.Namespace) == 0 || len(r.Name) == 0 {
 		return 0, DropMalformed
 	}
 	complete := len(r.Containers) > 0
+	named := slices.ContainsFunc(r.Containers, func(c Container) bool { return len(c.Name) > 0 })
 	for i := range r.Containers {
 		u := &r.Containers[i].ContainerUsage
 		if negative(u.WorkingSet) || negative(u.RSS) || negative(u.Swap) {
 			return 0, DropNegative
+		}
+		if named && len(r.Containers[i].Name) == 0 {
+			continue
 		}
 		complete = complete && u.WorkingSet != facts.Unknown
 		workingSet = min(workingSet+min(u.WorkingSet, facts.MaxBytes), facts.MaxBytes)

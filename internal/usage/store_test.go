@@ -158,6 +158,20 @@ func TestPodReading(t *testing.T) {
 	}
 }
 
+// TestUnnamedContainer: an adapter's unnamed container is the pod's total, so it is not added to the others.
+func TestUnnamedContainer(t *testing.T) {
+	beside := reading("beside", start, 27*mib, 21*mib, 2*mib)
+	beside.Containers[0].Name = nil
+	alone := reading("alone", start, 27*mib)
+	alone.Containers[0].Name = nil
+	store, _ := passes(t, time.Second, []*usage.Pod{beside, alone})
+	for name, want := range map[string]int64{"beside": 23 * mib, "alone": 27 * mib} {
+		if got, _ := store.Pod("shop", name); got.WorkingSet != want {
+			t.Errorf("%s: %d bytes, want %d", name, got.WorkingSet, want)
+		}
+	}
+}
+
 func TestDropped(t *testing.T) {
 	unnamed := reading("", start, mib)
 	ownNegative := reading("a", start, mib)
