@@ -1,13 +1,12 @@
 package metricsapi
 
 import (
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
-	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/quantity"
 	"github.com/killorder/killorder/internal/usage"
 )
 
@@ -218,10 +217,10 @@ func memory(entry []byte, bytes *int64) usage.DropCause {
 	if !is {
 		return ""
 	}
-	return quantity(value, bytes)
+	return quantityOf(value, bytes)
 }
 
-func quantity(message []byte, bytes *int64) usage.DropCause {
+func quantityOf(message []byte, bytes *int64) usage.DropCause {
 	for len(message) > 0 {
 		f, rest, err := next(message)
 		if err != nil {
@@ -240,16 +239,9 @@ func quantity(message []byte, bytes *int64) usage.DropCause {
 	return ""
 }
 
-// maxExponent is the longest exponent of a quantity that is parsed, "e-18": for one of seven digits
-// ParseQuantity takes seconds, and for more it does not come back.
-const maxExponent = 4
-
 // parse returns a quantity in bytes, at most facts.MaxBytes.
 func parse(amount string) (int64, usage.DropCause) {
-	if i := strings.LastIndexAny(amount, "eE"); i >= 0 && len(amount)-i > maxExponent {
-		return 0, usage.DropMalformed
-	}
-	q, err := resource.ParseQuantity(amount)
+	q, err := quantity.Parse(amount)
 	switch {
 	case err != nil:
 		return 0, usage.DropMalformed
