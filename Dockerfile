@@ -7,6 +7,7 @@ ARG VERSION=devel
 WORKDIR /src
 # Modules first: they change less often than the code, and a layer of their own keeps them cached.
 COPY go.mod go.sum ./
+COPY api/go.mod api/go.sum api/
 RUN go mod download
 COPY api/ api/
 COPY cmd/ cmd/

@@ -2,7 +2,6 @@
 // when memory runs out; KillOrderPolicy says what counts as critical and carries the cluster's roll-up.
 //
 // +kubebuilder:object:generate=true
-// +kubebuilder:ac:generate=true
 // +groupName=killorder.io
 package v1alpha1
 
@@ -14,9 +13,6 @@ import (
 
 // GroupVersion of every kind in this package.
 var GroupVersion = schema.GroupVersion{Group: "killorder.io", Version: "v1alpha1"}
-
-// SchemeGroupVersion is the name that generated code expects for GroupVersion.
-var SchemeGroupVersion = GroupVersion
 
 // AddToScheme registers the kinds of this package.
 func AddToScheme(s *runtime.Scheme) error {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/publish"
+	"github.com/killorder/killorder/internal/status"
 )
 
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
@@ -19,7 +20,7 @@ import (
 // second Event. One that the rate holds back comes with a later pass.
 func (r *Reconciler) emit(ctx context.Context, p *pass, published *v1alpha1.NodeKillOrder) error {
 	called := map[string]bool{}
-	for _, e := range publish.Events(published, &p.verdict, r.Instance, p.now) {
+	for _, e := range status.Events(published, &p.verdict, r.Instance, p.now) {
 		key := e.Namespace + "/" + e.Name
 		if called[key] = p.state.emitted[key]; called[key] || !r.EventRate.Allow() {
 			continue

@@ -1,5 +1,5 @@
-// Package nodekillorder keeps one NodeKillOrder per Node: gather what is known, decide what is true and
-// whether that is worth a write, publish.
+// Package nodekillorder keeps one NodeKillOrder per Node. A reconcile gathers what is known of the node, decides what
+// the order should say and whether saying so is worth a write, writes, and creates Events.
 package nodekillorder
 
 import (
@@ -18,11 +18,10 @@ import (
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/engine"
-	"github.com/killorder/killorder/internal/engine/audit"
-	"github.com/killorder/killorder/internal/engine/forecast"
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/publish"
+	"github.com/killorder/killorder/internal/status"
 )
 
 // Pods is the cluster's unfinished pods by node.
@@ -105,16 +104,17 @@ type pass struct {
 	now     time.Time
 }
 
-// update decides what the order should say, publishes it if that is worth a write, and creates the Events that what
-// is published calls for.
+// update decides what the order should say, publishes it if that is worth a write, and creates the Events that the
+// published status calls for.
 func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *v1alpha1.NodeKillOrder) (ctrl.Result, error) {
 	p := &pass{node: node, order: order, state: r.states.of(node.Name), now: r.Clock.Now()}
 	p.current = p.state.current(order)
-	r.decide(p)
-	p.state.summary.Store(publish.Summarize(&p.verdict, &p.next))
+	policy := r.Policy()
+	p.decide(r.gather(node, policy), policy)
+	p.state.summary.Store(status.Summarize(&p.verdict, &p.next))
 	result, wrote, err := r.write(ctx, p)
 	if err != nil || order == nil {
-		return result, err // the next pass sees a new order, and its UID
+		return result, err // Events need the order's UID, which the pass after the order's creation sees
 	}
 	published := order
 	if wrote {
@@ -124,25 +124,23 @@ func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *v1alp
 	return result, r.emit(ctx, p, published)
 }
 
-// decide is the pure part: facts, verdict, and the status that follows.
-func (r *Reconciler) decide(p *pass) {
-	policy, prev := r.Policy(), p.current.status
-	if prev == nil {
-		prev = &v1alpha1.NodeKillOrderStatus{}
-	}
-	f := extract.Node(p.node)
-	f.Config, f.KubeletUnread = r.Kubelets.Config(f.Name), r.Kubelets.Problem(f.Name)
-	r.Metrics.AbsurdReadings(extract.Attach(&f, r.Pods.Node(p.node.Name), r.Usage, policy, r.namespaceLabels()))
-	exact := engine.Evaluate(&f, &policy.Policy, p.now)
-	forecast.Predict(&exact, &p.state.foreseen, p.now)
-	p.verdict, p.state.challenger = publish.Settle(&exact, &policy.Policy, prev, p.state.challenger)
-	p.verdict.Findings = audit.Find(&p.verdict, &policy.Policy, &p.state.found)
-	p.next = publish.Status(&p.verdict, &policy.Policy, prev, policy.TopN, p.current.generation, p.now)
+// gather collects the node's facts from the caches: the Node, its kubelet's configuration, its pods and their readings.
+func (r *Reconciler) gather(node *corev1.Node, policy *extract.Policy) *facts.Node {
+	n := extract.Node(node)
+	n.Config, n.KubeletUnread = r.Kubelets.Config(n.Name), r.Kubelets.Problem(n.Name)
+	r.Metrics.AbsurdReadings(extract.Attach(&n, r.Pods.Node(n.Name), r.Usage, policy, r.namespaceLabels()))
+	return &n
+}
+
+// decide is pure: from facts and the node's history to the verdict and the status that should be published.
+func (p *pass) decide(n *facts.Node, policy *extract.Policy) {
+	p.state.history.Published(p.current.status)
+	p.verdict, p.next = status.Judge(n, &policy.Policy, &p.state.history, policy.TopN, p.current.generation, p.now)
 }
 
 // write publishes the status if that is worth a write, now.
 func (r *Reconciler) write(ctx context.Context, p *pass) (result ctrl.Result, wrote bool, err error) {
-	plan := publish.PlanWrite(p.node.Name, p.current.status, &p.next, p.current.writtenAt, p.now)
+	plan := status.PlanWrite(p.node.Name, p.current.status, &p.next, p.current.writtenAt, p.now)
 	switch {
 	case !plan.Write && plan.After == 0:
 		r.Gate.Withdraw(p.node.Name)
@@ -160,14 +158,14 @@ func (r *Reconciler) write(ctx context.Context, p *pass) (result ctrl.Result, wr
 
 func (r *Reconciler) publish(ctx context.Context, p *pass) error {
 	if p.order == nil && !p.state.written() {
-		if err := r.Writer.Create(ctx, p.node.Name, p.node.UID); err != nil {
+		if err := r.Writer.CreateOrder(ctx, p.node.Name, p.node.UID); err != nil {
 			r.Metrics.WriteFailed()
 			return err
 		}
 		r.Gate.Charge() // two writes
 		r.Metrics.Written()
 	}
-	resourceVersion, err := r.Writer.WriteStatus(ctx, p.node.Name, &p.next)
+	resourceVersion, err := r.Writer.WriteOrder(ctx, p.node.Name, &p.next)
 	if err != nil {
 		r.Metrics.WriteFailed()
 		return err

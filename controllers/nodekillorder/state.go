@@ -8,9 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	"github.com/killorder/killorder/api/v1alpha1"
-	"github.com/killorder/killorder/internal/engine/audit"
-	"github.com/killorder/killorder/internal/engine/forecast"
-	"github.com/killorder/killorder/internal/publish"
+	"github.com/killorder/killorder/internal/status"
 )
 
 // states remembers, per node, what the cache cannot say. All of it can be lost: it only saves writes.
@@ -39,11 +37,8 @@ func (s *states) forget(node string) {
 
 // state of one node. Only one worker has a node at a time; deleted and summary are shared beyond that.
 type state struct {
-	challenger publish.Challenger
-	// found is what the last audit found.
-	found audit.Memory
-	// foreseen is what forecasts are made from.
-	foreseen forecast.Memory
+	// history is what the next judgement compares with.
+	history status.History
 	// emitted are the Events that the published status calls for and that exist.
 	emitted map[string]bool
 	// last is the latest version written, kept until the cache has caught up with it.
@@ -52,7 +47,7 @@ type state struct {
 	writtenAt time.Time
 	// deleted: the order was seen deleted, so last is no more.
 	deleted atomic.Bool
-	summary atomic.Pointer[publish.NodeSummary]
+	summary atomic.Pointer[status.NodeSummary]
 }
 
 // version is a status as it is on the API server.
@@ -102,10 +97,10 @@ func newer(a, b string) bool {
 }
 
 // Summaries of all nodes judged.
-func (r *Reconciler) Summaries() []*publish.NodeSummary {
+func (r *Reconciler) Summaries() []*status.NodeSummary {
 	r.states.mu.Lock()
 	defer r.states.mu.Unlock()
-	all := make([]*publish.NodeSummary, 0, len(r.states.m))
+	all := make([]*status.NodeSummary, 0, len(r.states.m))
 	for _, s := range r.states.m {
 		if summary := s.summary.Load(); summary != nil {
 			all = append(all, summary)

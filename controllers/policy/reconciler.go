@@ -4,7 +4,6 @@ package policy
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,11 +21,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/killorder/killorder/api/v1alpha1"
-	apply "github.com/killorder/killorder/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"github.com/killorder/killorder/controllers/trigger"
 	"github.com/killorder/killorder/internal/engine/audit"
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/publish"
+	"github.com/killorder/killorder/internal/status"
 )
 
 // minInterval between two writes of the roll-up.
@@ -34,13 +33,15 @@ const minInterval = time.Minute
 
 // Reconciler keeps the KillOrderPolicy.
 type Reconciler struct {
-	Client  client.Client
+	// Client reads from the manager's cache.
+	Client  client.Reader
+	Writer  *publish.Writer
 	Current *Current
 	// Changed is called when another policy came into force.
 	Changed func(context.Context)
 	// Nodes sums up the nodes as last judged, Replicas counts the pods of workloads.
-	Nodes    func() []*publish.NodeSummary
-	Replicas func([]publish.WorkloadKey) map[publish.WorkloadKey]int32
+	Nodes    func() []*status.NodeSummary
+	Replicas func([]status.WorkloadKey) map[status.WorkloadKey]int32
 	// LastPass is when the nodes were last looked at, zero before.
 	LastPass func() time.Time
 	Clock    clock.PassiveClock
@@ -55,7 +56,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	err := r.Client.Get(ctx, types.NamespacedName{Name: v1alpha1.PolicyName}, policy)
 	switch {
 	case apierrors.IsNotFound(err):
-		return ctrl.Result{}, r.create(ctx)
+		return ctrl.Result{}, r.Writer.CreatePolicy(ctx)
 	case err != nil:
 		return ctrl.Result{}, fmt.Errorf("read the KillOrderPolicy: %w", err)
 	}
@@ -65,15 +66,6 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 		return ctrl.Result{}, nil // the next pass comes back to it
 	}
 	return ctrl.Result{}, r.writeStatus(ctx, policy, accepted, pass)
-}
-
-// create makes the policy with the schema's defaults. It names no field of the spec, so it owns none.
-func (r *Reconciler) create(ctx context.Context) error {
-	err := r.Client.Apply(ctx, apply.KillOrderPolicy(v1alpha1.PolicyName), client.FieldOwner(publish.FieldManager))
-	if err != nil {
-		return fmt.Errorf("create the default KillOrderPolicy: %w", err)
-	}
-	return nil
 }
 
 // enforce puts the policy in force if it can be; the one before stays in force otherwise.
@@ -114,29 +106,15 @@ func sameVerdict(policy *v1alpha1.KillOrderPolicy, accepted metav1.Condition) bo
 }
 
 func (r *Reconciler) writeStatus(ctx context.Context, policy *v1alpha1.KillOrderPolicy, accepted metav1.Condition, pass time.Time) error {
-	status := policy.Status
+	next := policy.Status
 	if !pass.IsZero() {
-		status = publish.RollUp(r.Nodes(), r.Replicas)
-		status.LastPassAt = &metav1.Time{Time: pass.UTC().Truncate(time.Second)}
+		next = status.RollUp(r.Nodes(), r.Replicas)
+		next.LastPassAt = &metav1.Time{Time: pass.UTC().Truncate(time.Second)}
 	}
-	status.Conditions = policy.Status.DeepCopy().Conditions
+	next.Conditions = policy.Status.DeepCopy().Conditions
 	accepted.LastTransitionTime = metav1.NewTime(r.Clock.Now().UTC().Truncate(time.Second))
-	meta.SetStatusCondition(&status.Conditions, accepted)
-
-	raw, err := json.Marshal(status)
-	if err != nil {
-		return fmt.Errorf("encode the KillOrderPolicy's status: %w", err)
-	}
-	s := &apply.KillOrderPolicyStatusApplyConfiguration{}
-	if err := json.Unmarshal(raw, s); err != nil {
-		return fmt.Errorf("convert the KillOrderPolicy's status: %w", err)
-	}
-	err = r.Client.Status().Apply(ctx, apply.KillOrderPolicy(policy.Name).WithStatus(s),
-		client.FieldOwner(publish.FieldManager), client.ForceOwnership)
-	if err != nil {
-		return fmt.Errorf("write the KillOrderPolicy's status: %w", err)
-	}
-	return nil
+	meta.SetStatusCondition(&next.Conditions, accepted)
+	return r.Writer.WritePolicy(ctx, &next)
 }
 
 // SetUp registers the controller; passed fires after each usage pass.

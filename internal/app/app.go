@@ -24,6 +24,7 @@ import (
 	"github.com/killorder/killorder/internal/options"
 	"github.com/killorder/killorder/internal/podcache"
 	"github.com/killorder/killorder/internal/publish"
+	"github.com/killorder/killorder/internal/status"
 	"github.com/killorder/killorder/internal/usage"
 )
 
@@ -91,16 +92,17 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
 		Source: source, Store: store, Interval: o.UsageInterval,
 		Log: mgr.GetLogger().WithName("usage"), Metrics: usage.NewMetrics(metrics.Registry),
 	}
+	writer := &publish.Writer{Client: mgr.GetClient()}
 	orders := &nodekillorder.Reconciler{
 		Client: mgr.GetClient(), Pods: pods, Usage: store, Kubelets: kubelets, Policy: current.Get,
 		Passed: func() bool { return !runner.Status().At.IsZero() },
-		Writer: &publish.Writer{Client: mgr.GetClient()}, Gate: gate,
+		Writer: writer, Gate: gate,
 		Metrics: publish.NewMetrics(metrics.Registry, gate), Clock: clock,
 		EventRate: rate.NewLimiter(eventsPerSecond, eventBurst), Instance: instance(),
 	}
 	metrics.Registry.MustRegister(&publish.Collector{Summaries: orders.Summaries}, kubelets)
 	policies := &policy.Reconciler{
-		Client: mgr.GetClient(), Current: current, Clock: clock,
+		Client: mgr.GetClient(), Writer: writer, Current: current, Clock: clock,
 		Changed:  func(ctx context.Context) { orders.EveryNode(ctx, nodes) },
 		Nodes:    orders.Summaries,
 		Replicas: replicasIn(pods),
@@ -127,9 +129,9 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
 }
 
 // replicasIn counts the pods of workloads in the cache.
-func replicasIn(pods *podcache.Cache) func([]publish.WorkloadKey) map[publish.WorkloadKey]int32 {
-	return func(of []publish.WorkloadKey) map[publish.WorkloadKey]int32 {
-		counts := make(map[publish.WorkloadKey]int32, len(of))
+func replicasIn(pods *podcache.Cache) func([]status.WorkloadKey) map[status.WorkloadKey]int32 {
+	return func(of []status.WorkloadKey) map[status.WorkloadKey]int32 {
+		counts := make(map[status.WorkloadKey]int32, len(of))
 		for _, k := range of {
 			counts[k] = 0
 		}
@@ -138,7 +140,7 @@ func replicasIn(pods *podcache.Cache) func([]publish.WorkloadKey) map[publish.Wo
 		}
 		for _, node := range pods.Nodes() {
 			for _, p := range pods.Node(node) {
-				if k := publish.KeyOf(p); hasKey(counts, k) {
+				if k := status.KeyOf(p); hasKey(counts, k) {
 					counts[k]++
 				}
 			}

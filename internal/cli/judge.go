@@ -8,11 +8,10 @@ import (
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/engine"
-	"github.com/killorder/killorder/internal/engine/audit"
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
-	"github.com/killorder/killorder/internal/publish"
 	"github.com/killorder/killorder/internal/snapshot"
+	"github.com/killorder/killorder/internal/status"
 )
 
 // ranked is one node's result: the object, its orders cut at the top, and the verdict that it says so of.
@@ -50,13 +49,12 @@ func judge(s *snapshot.Snapshot, names []string, top int) (orders []ranked, note
 	orders = make([]ranked, 0, len(nodes))
 	for _, n := range nodes {
 		absurd += extract.Attach(n, s.Pods[n.Name], s.ReadingsOf(n.Name), s.Policy, s.NamespaceLabels)
-		v := engine.Evaluate(n, &s.Policy.Policy, s.Now)
-		v.Findings = audit.Find(&v, &s.Policy.Policy, &audit.Memory{})
+		v, st := status.Judge(n, &s.Policy.Policy, nil, top, 0, s.Now)
 		orders = append(orders, ranked{
 			NodeKillOrder: v1alpha1.NodeKillOrder{
 				TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "NodeKillOrder"},
 				ObjectMeta: metav1.ObjectMeta{Name: n.Name},
-				Status:     publish.Status(&v, &s.Policy.Policy, nil, top, 0, s.Now),
+				Status:     st,
 			},
 			verdict: v,
 		})

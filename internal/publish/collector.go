@@ -4,13 +4,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/status"
 )
 
 // Collector shows what was last judged of each node as gauges. It reads the summaries when it is scraped, so
 // judging costs nothing more.
 type Collector struct {
 	// Summaries of the nodes judged.
-	Summaries func() []*NodeSummary
+	Summaries func() []*status.NodeSummary
 }
 
 var (

@@ -11,7 +11,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/facts/factstest"
+	"github.com/killorder/killorder/internal/status"
+)
+
+const (
+	miB = factstest.MiB
+	giB = factstest.GiB
 )
 
 // exposed gathers as a scrape does, label collisions included, and returns sorted series with their values.
@@ -43,21 +50,24 @@ func gathered(t *testing.T, registry *prometheus.Registry) (series []string) {
 	return series
 }
 
-func collectorOf(summaries ...*NodeSummary) *Collector {
-	return &Collector{Summaries: func() []*NodeSummary { return summaries }}
+func collectorOf(summaries ...*status.NodeSummary) *Collector {
+	return &Collector{Summaries: func() []*status.NodeSummary { return summaries }}
 }
 
 // What a node in trouble shows: the gauges of a judged node, not of a summary made up for the test.
 func TestCollectorShowsWhatWasJudged(t *testing.T) {
 	now := factstest.Now
-	n := atRiskNode(800 * miB)
+	n := factstest.Node(16*giB,
+		factstest.Pod("critical").Running(0, 800*miB).Critical(), factstest.Pod("a").Running(0, 500*miB))
 	n.Allocatable = n.Capacity - 100*miB // the kubelet's default threshold
 	n.Usage.ObservedAt, n.Usage.WorkingSet = now.Add(-20*time.Second), 15*giB
-	v, _ := Settle(evaluate(n, now), &testPolicy, &v1alpha1.NodeKillOrderStatus{}, Challenger{})
-	s := Status(&v, &testPolicy, &v1alpha1.NodeKillOrderStatus{}, testPolicy.TopN, 1, now)
-	summary := Summarize(&v, &s)
-	summary.Findings = map[string]RuleCount{
-		"NearMemoryLimit": {v1alpha1.SeverityWarning, 2}, "CriticalNotGuaranteed": {v1alpha1.SeverityCritical, 1},
+	v, s := status.Judge(n, &facts.Policy{
+		TopN: 3, RiskRank: 3, RiskHeadroomPercent: 15, NearLimitPercent: 85, MinPriority: 100000, MaxAge: 3 * time.Minute,
+		AssumedEvictionHard: facts.Threshold{Set: true, Bytes: 100 * miB},
+	}, &status.History{}, 3, 1, now)
+	summary := status.Summarize(&v, &s)
+	summary.Findings = map[string]status.RuleCount{
+		"NearMemoryLimit": {Severity: v1alpha1.SeverityWarning, Count: 2}, "CriticalNotGuaranteed": {Severity: v1alpha1.SeverityCritical, Count: 1},
 	}
 	node := n.Name
 	want := []string{
@@ -82,7 +92,7 @@ func TestCollectorShowsWhatWasJudged(t *testing.T) {
 
 // Unknown is a value: a gauge that is not known is absent, it is not 0, which would page somebody.
 func TestCollectorLeavesOutWhatIsNotKnown(t *testing.T) {
-	got := exposed(t, collectorOf(&NodeSummary{Node: "silent", Capacity: giB}))
+	got := exposed(t, collectorOf(&status.NodeSummary{Node: "silent", Capacity: giB}))
 	for _, name := range []string{"headroom", "usage_timestamp", "rank", "findings"} {
 		if i := slices.IndexFunc(got, func(s string) bool { return strings.Contains(s, name) }); i >= 0 {
 			t.Errorf("shown although unknown: %s", got[i])
@@ -121,7 +131,9 @@ func TestCountersStartAtZero(t *testing.T) {
 	m.Unchanged()
 	m.HeldForInterval()
 	m.HeldForTurn()
-	for _, reason := range []string{EventCriticalPodAtRisk, EventCriticalPodSafe, EventWrongVictimPredicted} {
+	for _, reason := range []string{
+		status.EventCriticalPodAtRisk, status.EventCriticalPodSafe, status.EventWrongVictimPredicted,
+	} {
 		m.Event(reason)
 	}
 	if got := gathered(t, registry); len(got) != len(want) {

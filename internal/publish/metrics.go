@@ -1,6 +1,10 @@
 package publish
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/killorder/killorder/internal/status"
+)
 
 // Results of writes, and why there was none.
 const (
@@ -46,7 +50,7 @@ func NewMetrics(r prometheus.Registerer, gate *Gate) *Metrics {
 	for counter, values := range map[*prometheus.CounterVec][]string{
 		m.writes:   {resultWritten, resultFailed},
 		m.heldBack: {heldUnchanged, heldInterval, heldRate},
-		m.events:   {EventCriticalPodAtRisk, EventCriticalPodSafe, EventWrongVictimPredicted},
+		m.events:   {status.EventCriticalPodAtRisk, status.EventCriticalPodSafe, status.EventWrongVictimPredicted},
 	} {
 		for _, v := range values {
 			counter.WithLabelValues(v) // 0 is a value: rates need it

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/killorder/killorder/internal/publish"
+	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/snapshot"
+	"github.com/killorder/killorder/internal/status"
 )
 
 // FuzzRead: whatever the files hold, Read returns an error of one line or a snapshot that can be judged; it never
@@ -46,11 +47,11 @@ func FuzzRead(f *testing.F) {
 			}
 			return
 		}
-		verdicts := evaluate(s)
-		for i := range verdicts {
-			v := &verdicts[i]
-			status := publish.Status(v, &s.Policy.Policy, nil, 0, 0, s.Now)
-			if _, err := json.Marshal(&status); err != nil {
+		for i := range s.Nodes {
+			n := s.Nodes[i]
+			extract.Attach(&n, s.Pods[n.Name], s.ReadingsOf(n.Name), s.Policy, s.NamespaceLabels)
+			v, order := status.Judge(&n, &s.Policy.Policy, nil, 0, 0, s.Now)
+			if _, err := json.Marshal(&order); err != nil {
 				t.Error(err)
 			}
 			if len(v.Eviction)+v.Exempt != len(v.Node.Pods) {

@@ -4,11 +4,13 @@ go 1.26.0
 
 replace (
 	github.com/killorder/killorder => ../..
+	github.com/killorder/killorder/api => ../../api
 	github.com/killorder/killorder/test/cluster => ../cluster
 )
 
 require (
 	github.com/killorder/killorder v0.0.0-00010101000000-000000000000
+	github.com/killorder/killorder/api v0.0.0
 	github.com/killorder/killorder/test/cluster v0.0.0
 	github.com/onsi/ginkgo/v2 v2.34.0
 	github.com/onsi/gomega v1.44.0

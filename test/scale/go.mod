@@ -4,6 +4,7 @@ go 1.26.0
 
 replace (
 	github.com/killorder/killorder => ../..
+	github.com/killorder/killorder/api => ../../api
 	github.com/killorder/killorder/test/cluster => ../cluster
 )
 
@@ -43,6 +44,7 @@ require (
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
+	github.com/killorder/killorder/api v0.0.0 // indirect
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
 	github.com/modern-go/reflect2 v1.0.3-0.20250322232337-35a7c28c31ee // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect

@@ -10,10 +10,9 @@ import (
 	metrics "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 
 	"github.com/killorder/killorder/api/v1alpha1"
-	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
-	"github.com/killorder/killorder/internal/publish"
+	"github.com/killorder/killorder/internal/status"
 )
 
 // predict is killorder's own path, from objects and readings to the status of a NodeKillOrder, uncut.
@@ -21,8 +20,8 @@ func predict(node *corev1.Node, candidates []*facts.Pod, r facts.Readings) v1alp
 	n := extract.Node(node)
 	policy := extract.DefaultPolicy()
 	extract.Attach(&n, candidates, r, policy, func(string) labels.Labels { return nil })
-	verdict := engine.Evaluate(&n, &policy.Policy, now)
-	return publish.Status(&verdict, &policy.Policy, nil, 0, 1, now)
+	_, orders := status.Judge(&n, &policy.Policy, nil, 0, 1, now)
+	return orders
 }
 
 // candidates reads pods once, as the plugin does.

@@ -15,6 +15,7 @@ import (
 	_ "github.com/killorder/killorder/internal/app" // with all that registers itself in the process
 	"github.com/killorder/killorder/internal/engine/audit"
 	"github.com/killorder/killorder/internal/publish"
+	"github.com/killorder/killorder/internal/status"
 	"github.com/killorder/killorder/internal/usage"
 )
 
@@ -38,7 +39,7 @@ func own(t *testing.T) map[string][]string {
 	registry := prometheus.NewRegistry()
 	usage.NewMetrics(registry)
 	publish.NewMetrics(registry, publish.NewGate(1, func(string) {}))
-	registry.MustRegister(&publish.Collector{Summaries: func() []*publish.NodeSummary { return nil }})
+	registry.MustRegister(&publish.Collector{Summaries: func() []*status.NodeSummary { return nil }})
 	collectors := []prometheus.Collector{registry}
 	if process, ok := metrics.Registry.(prometheus.Collector); ok {
 		collectors = append(collectors, process)

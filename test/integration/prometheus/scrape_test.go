@@ -13,8 +13,8 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// status that the operator answers with to somebody who shows a token, "" for none.
-func status(ctx context.Context, bearer string) int {
+// answerTo is the HTTP status with which the operator answers a scraper that shows a token, "" for none.
+func answerTo(ctx context.Context, bearer string) int {
 	GinkgoHelper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+"/metrics", http.NoBody)
 	Expect(err).NotTo(HaveOccurred())
@@ -51,10 +51,10 @@ var _ = Describe("A real Prometheus", Ordered, func() {
 			HaveKeyWithValue("outsider", And(HaveField("Health", "down"), HaveField("LastError", ContainSubstring("403 Forbidden")))),
 		))
 		Expect(server.query(ctx, `up{job=~"anonymous|outsider"}`)).To(And(HaveLen(2), HaveEach(value(0))))
-		Expect(status(ctx, "")).To(Equal(http.StatusUnauthorized))
-		Expect(status(ctx, "no.such.token")).To(Equal(http.StatusInternalServerError), "as controller-runtime answers where the review fails")
-		Expect(status(ctx, token(ctx, "outsider"))).To(Equal(http.StatusForbidden))
-		Expect(status(ctx, token(ctx, "killorder-metrics-scraper"))).To(Equal(http.StatusOK))
+		Expect(answerTo(ctx, "")).To(Equal(http.StatusUnauthorized))
+		Expect(answerTo(ctx, "no.such.token")).To(Equal(http.StatusInternalServerError), "as controller-runtime answers where the review fails")
+		Expect(answerTo(ctx, token(ctx, "outsider"))).To(Equal(http.StatusForbidden))
+		Expect(answerTo(ctx, token(ctx, "killorder-metrics-scraper"))).To(Equal(http.StatusOK))
 	})
 
 	It("has each node's gauges", func(ctx SpecContext) {

@@ -1,0 +1,72 @@
+package status
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/engine"
+)
+
+// keptAfter is how long an entry of status.atRisk stays after its pod left the front.
+const keptAfter = 10 * time.Minute
+
+// atRisk carries the entries forward: a critical pod that came to the front of an order opens one, and closes it
+// when it leaves, or is gone from the node. The entries are the state that Events
+// follow, so that they survive a restart.
+func atRisk(v *engine.Verdict, prev []v1alpha1.AtRiskPod, now time.Time) []v1alpha1.AtRiskPod {
+	type key struct {
+		uid    types.UID
+		killer v1alpha1.Killer
+	}
+	before := make(map[key]v1alpha1.AtRiskPod, len(prev))
+	for _, e := range prev {
+		before[key{e.UID, e.Killer}] = e
+	}
+	var entries []v1alpha1.AtRiskPod
+	for _, r := range v.Outlook.Risks {
+		e := v1alpha1.AtRiskPod{
+			UID: types.UID(r.UID), Namespace: r.Namespace, Pod: r.Name, Killer: killers[r.Killer], Rank: int32(r.Rank),
+			Since: stamp(now),
+		}
+		if was, ok := before[key{e.UID, e.Killer}]; ok && was.Until == nil {
+			e.Since = was.Since
+		}
+		delete(before, key{e.UID, e.Killer})
+		entries = append(entries, e)
+	}
+	for _, e := range before {
+		if e.Until == nil {
+			e.Until = new(stamp(now))
+		}
+		if now.Sub(e.Until.Time) < keptAfter {
+			entries = append(entries, e)
+		}
+	}
+	return bounded(entries)
+}
+
+// bounded keeps open entries before closed ones, lower ranks and later ends first.
+func bounded(entries []v1alpha1.AtRiskPod) []v1alpha1.AtRiskPod {
+	slices.SortFunc(entries, func(a, b v1alpha1.AtRiskPod) int {
+		return cmp.Or(compareUntil(a.Until, b.Until), cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.Killer, b.Killer),
+			cmp.Compare(a.UID, b.UID))
+	})
+	return entries[:min(len(entries), v1alpha1.MaxAtRisk)]
+}
+
+func compareUntil(a, b *metav1.Time) int {
+	switch {
+	case a == nil && b == nil:
+		return 0
+	case a == nil:
+		return -1
+	case b == nil:
+		return 1
+	}
+	return b.Compare(a.Time)
+}

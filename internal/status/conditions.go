@@ -1,0 +1,94 @@
+package status
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// conditions of a NodeKillOrder. Messages name no figure that moves with each reading: a message that changes
+// is a write.
+func conditions(v *engine.Verdict, p *facts.Policy, prev []metav1.Condition, generation int64, now time.Time) []metav1.Condition {
+	cs := slices.Clone(prev)
+	for _, c := range []metav1.Condition{ready(v, p), criticalAtRisk(v, p), wrongVictim(v), memoryPressure(v.Node)} {
+		c.ObservedGeneration, c.LastTransitionTime = generation, stamp(now)
+		meta.SetStatusCondition(&cs, c)
+	}
+	return cs
+}
+
+func condition(kind string, status metav1.ConditionStatus, reason, message string) metav1.Condition {
+	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message}
+}
+
+func ready(v *engine.Verdict, p *facts.Policy) metav1.Condition {
+	c := condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonUsageFresh,
+		fmt.Sprintf("Readings are at most %s old.", p.MaxAge))
+	switch v.Freshness {
+	case engine.Stale:
+		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonUsageStale
+		c.Message = fmt.Sprintf("Readings are older than %s; the orders follow the last known usage.", p.MaxAge)
+	case engine.Unavailable:
+		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonUsageUnavailable
+		c.Message = fmt.Sprintf("No readings, or none younger than %s: usage counts as unknown.", engine.UnavailableAfter)
+	}
+	if v.Node.KubeletUnread != "" {
+		c.Message += " " + v.Node.KubeletUnread
+	}
+	if v.NoOOM != "" {
+		c.Message += " No oomOrder: " + v.NoOOM + "."
+	}
+	return c
+}
+
+func criticalAtRisk(v *engine.Verdict, p *facts.Policy) metav1.Condition {
+	switch {
+	case v.Outlook.CriticalAtRisk:
+		return condition(v1alpha1.ConditionCriticalAtRisk, metav1.ConditionTrue, v1alpha1.ReasonCriticalPodNearFront,
+			fmt.Sprintf("A critical pod is among the first %d to die and headroom is under %d%%.", p.RiskRank, p.RiskHeadroomPercent))
+	case len(v.Outlook.Risks) > 0:
+		return condition(v1alpha1.ConditionCriticalAtRisk, metav1.ConditionFalse, v1alpha1.ReasonHeadroomAmple,
+			fmt.Sprintf("A critical pod is among the first %d to die, but headroom is not under %d%%.", p.RiskRank, p.RiskHeadroomPercent))
+	}
+	return condition(v1alpha1.ConditionCriticalAtRisk, metav1.ConditionFalse, v1alpha1.ReasonNoCriticalPod,
+		fmt.Sprintf("No critical pod is among the first %d to die.", p.RiskRank))
+}
+
+func wrongVictim(v *engine.Verdict) metav1.Condition {
+	o := &v.Outlook
+	c := condition(v1alpha1.ConditionWrongVictim, metav1.ConditionFalse, v1alpha1.ReasonVictimIsCulprit,
+		"The first victim is the culprit.")
+	switch {
+	case v.Culprit.PodState == nil:
+		c.Reason, c.Message = v1alpha1.ReasonNoCulprit, "No pod grows, and none is over its request."
+	case o.Nearer.Killer == engine.None:
+		c.Reason, c.Message = v1alpha1.ReasonNoVictim, "Headroom is not known, or there is nobody to kill."
+	case o.WrongVictim:
+		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonVictimNotCulprit
+		c.Message = fmt.Sprintf("%s dies first (%s) for the memory of %s.",
+			nameOf(o.Nearer.Victim), killers[o.Nearer.Killer], nameOf(v.Culprit.PodState))
+	case !o.NearerIsLow:
+		c.Reason, c.Message = v1alpha1.ReasonHeadroomAmple, "Headroom is ample."
+	}
+	return c
+}
+
+func memoryPressure(n *facts.Node) metav1.Condition {
+	switch n.MemoryPressure {
+	case facts.StateTrue:
+		return condition(v1alpha1.ConditionMemoryPressure, metav1.ConditionTrue, v1alpha1.ReasonNodeCondition,
+			"The kubelet reports memory pressure.")
+	case facts.StateFalse:
+		return condition(v1alpha1.ConditionMemoryPressure, metav1.ConditionFalse, v1alpha1.ReasonNodeCondition,
+			"The kubelet reports no memory pressure.")
+	}
+	return condition(v1alpha1.ConditionMemoryPressure, metav1.ConditionUnknown, v1alpha1.ReasonNodeSaysNot,
+		"The Node does not say.")
+}

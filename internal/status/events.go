@@ -1,0 +1,178 @@
+package status
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// Reasons of Events.
+const (
+	EventCriticalPodAtRisk    = "CriticalPodAtRisk"
+	EventCriticalPodSafe      = "CriticalPodSafe"
+	EventWrongVictimPredicted = "WrongVictimPredicted"
+)
+
+const reportingController = "killorder.io/manager"
+
+// Events are those that a published status calls for: one for each pod that came to the front of an order or left
+// it, and one for a wrong victim, each within the last ten minutes. Their names are made of what happened and when,
+// so that creating one twice is one Event, whoever does it.
+func Events(order *v1alpha1.NodeKillOrder, v *engine.Verdict, instance string, now time.Time) []*eventsv1.Event {
+	var events []*eventsv1.Event
+	for i := range order.Status.AtRisk {
+		e := &order.Status.AtRisk[i]
+		switch {
+		case e.Until != nil && now.Sub(e.Until.Time) < keptAfter:
+			events = append(events, podEvent(order, e, corev1.EventTypeNormal, EventCriticalPodSafe, e.Until.Time, safeNote(v, e)))
+		case e.Until == nil && now.Sub(e.Since.Time) < keptAfter:
+			kind, note := riskNote(order, v, e)
+			events = append(events, podEvent(order, e, kind, EventCriticalPodAtRisk, e.Since.Time, note))
+		}
+	}
+	if c := meta.FindStatusCondition(order.Status.Conditions, v1alpha1.ConditionWrongVictim); c != nil &&
+		c.Status == metav1.ConditionTrue && now.Sub(c.LastTransitionTime.Time) < keptAfter {
+		e := event(EventWrongVictimPredicted, string(order.UID), c.LastTransitionTime.Time)
+		e.Namespace, e.Type, e.Note = metav1.NamespaceDefault, corev1.EventTypeWarning, wrongVictimNote(v, c.Message)
+		e.Regarding = referTo(order)
+		events = append(events, e)
+	}
+	for _, e := range events {
+		e.ReportingInstance = instance
+	}
+	return events
+}
+
+// event made once for a thing that happened at a time.
+func event(reason, subject string, at time.Time) *eventsv1.Event {
+	return &eventsv1.Event{
+		ObjectMeta:          metav1.ObjectMeta{Name: fmt.Sprintf("%s.%s.%x", strings.ToLower(reason), strings.ToLower(subject), at.Unix())},
+		EventTime:           metav1.NewMicroTime(at),
+		ReportingController: reportingController,
+		Action:              "Predict",
+		Reason:              reason,
+	}
+}
+
+func podEvent(order *v1alpha1.NodeKillOrder, r *v1alpha1.AtRiskPod, kind, reason string, at time.Time, note string) *eventsv1.Event {
+	e := event(reason, string(r.UID)+"."+string(r.Killer), at)
+	e.Namespace, e.Type, e.Note = r.Namespace, kind, note
+	e.Regarding = corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: r.Namespace, Name: r.Pod, UID: r.UID}
+	related := referTo(order)
+	e.Related = &related
+	return e
+}
+
+func referTo(order *v1alpha1.NodeKillOrder) corev1.ObjectReference {
+	return corev1.ObjectReference{
+		APIVersion: v1alpha1.GroupVersion.String(), Kind: "NodeKillOrder", Name: order.Name, UID: order.UID,
+	}
+}
+
+// riskNote says rank, killer, why, headroom and the fix in one line; it warns unless headroom is ample.
+func riskNote(order *v1alpha1.NodeKillOrder, v *engine.Verdict, r *v1alpha1.AtRiskPod) (kind, note string) {
+	kind = corev1.EventTypeNormal
+	for i := range v.Outlook.Risks {
+		if k := &v.Outlook.Risks[i]; k.UID == string(r.UID) && killers[k.Killer] == r.Killer && k.Low {
+			kind = corev1.EventTypeWarning
+		}
+	}
+	note = fmt.Sprintf("%s on node %s: number %d of its order%s; headroom %s.",
+		verbs[r.Killer], v.Node.Name, r.Rank, why(v, r), headroomOf(v, r))
+	return kind, note + fixFor(order, v, r.UID)
+}
+
+var verbs = map[v1alpha1.Killer]string{
+	v1alpha1.KillerEviction: "The kubelet would evict this pod among the first",
+	v1alpha1.KillerOOM:      "The kernel would OOM-kill this pod among the first",
+	v1alpha1.KillerLimit:    "This pod is near its own memory limit",
+}
+
+func why(v *engine.Verdict, r *v1alpha1.AtRiskPod) string {
+	switch r.Killer {
+	case v1alpha1.KillerEviction:
+		for i := range v.Eviction {
+			if e := &v.Eviction[i]; e.UID == string(r.UID) {
+				return fmt.Sprintf(" (%s: uses %s, requests %s)", evictionReasons[e.Reason], text(e.Usage), text(e.Request))
+			}
+		}
+	case v1alpha1.KillerOOM:
+		for i := range v.OOM {
+			if k := &v.OOM[i]; k.UID == string(r.UID) {
+				return fmt.Sprintf(" (oom_score_adj %d, uses %s)", k.Adj, text(k.Usage))
+			}
+		}
+	case v1alpha1.KillerLimit:
+		for i := range v.Limits {
+			if l := &v.Limits[i]; l.UID == string(r.UID) {
+				return fmt.Sprintf(" (uses %s of %s)", text(l.Usage), text(l.Limit))
+			}
+		}
+	}
+	return ""
+}
+
+func headroomOf(v *engine.Verdict, r *v1alpha1.AtRiskPod) string {
+	m := &v.Memory
+	switch {
+	case r.Killer == v1alpha1.KillerEviction && m.HeadroomKnown:
+		return text(m.Headroom)
+	case r.Killer == v1alpha1.KillerOOM && m.OOMHeadroomKnown:
+		return text(m.OOMHeadroom)
+	case r.Killer == v1alpha1.KillerLimit:
+		for i := range v.Limits {
+			if l := &v.Limits[i]; l.UID == string(r.UID) {
+				return text(l.Headroom())
+			}
+		}
+	}
+	return "unknown"
+}
+
+func text(bytes int64) string {
+	q := figure(bytes)
+	return q.String()
+}
+
+func safeNote(v *engine.Verdict, r *v1alpha1.AtRiskPod) string {
+	if !slices.ContainsFunc(v.Node.Pods, podWithUID(r.UID)) {
+		return fmt.Sprintf("Gone from node %s, where it was among the first of the %s order.", v.Node.Name, r.Killer)
+	}
+	return fmt.Sprintf("No longer among the first of the %s order on node %s.", r.Killer, v.Node.Name)
+}
+
+func wrongVictimNote(v *engine.Verdict, message string) string {
+	t := v.Outlook.Nearer
+	return fmt.Sprintf("%s Headroom %s.", message, text(t.Headroom))
+}
+
+// fixFor is the fix of the worst finding about the pod's workload, if the order shows one.
+func fixFor(order *v1alpha1.NodeKillOrder, v *engine.Verdict, uid types.UID) string {
+	i := slices.IndexFunc(v.Node.Pods, podWithUID(uid))
+	if i < 0 {
+		return ""
+	}
+	w := workloadRef(v.Node.Pods[i].Workload)
+	for _, f := range order.Status.Findings {
+		same := f.Pod == v.Node.Pods[i].Name || (w != nil && f.Workload != nil && *f.Workload == *w)
+		if f.Namespace == v.Node.Pods[i].Namespace && same && f.Fix != "" {
+			return " Fix: " + f.Fix
+		}
+	}
+	return ""
+}
+
+func podWithUID(uid types.UID) func(facts.PodState) bool {
+	return func(p facts.PodState) bool { return p.UID == string(uid) }
+}

@@ -1,0 +1,43 @@
+package status
+
+import (
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/engine"
+)
+
+var severities = map[engine.Severity]v1alpha1.Severity{
+	engine.Critical: v1alpha1.SeverityCritical,
+	engine.Warning:  v1alpha1.SeverityWarning,
+	engine.Info:     v1alpha1.SeverityInfo,
+}
+
+// findings are the worst of those found, as many as an object shows.
+func findings(found []engine.Finding) []v1alpha1.Finding {
+	out := make([]v1alpha1.Finding, 0, min(len(found), v1alpha1.MaxFindings))
+	for i := range found[:cap(out)] {
+		f := &found[i]
+		e := v1alpha1.Finding{
+			Rule: f.Rule, Severity: severities[f.Severity], Container: f.Container, Message: f.Message, Fix: f.Fix,
+		}
+		if f.Pod != nil {
+			e.Namespace, e.Pod, e.Workload = f.Pod.Namespace, f.Pod.Name, workloadRef(f.Pod.Workload)
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// ruleCounts counts findings by rule, each with its worst severity.
+func ruleCounts(found []engine.Finding) map[string]RuleCount {
+	counts := make(map[string]RuleCount, len(found))
+	for i := range found {
+		f := &found[i]
+		c, seen := counts[f.Rule]
+		c.Count++
+		if !seen {
+			c.Severity = severities[f.Severity] // they come worst first
+		}
+		counts[f.Rule] = c
+	}
+	return counts
+}

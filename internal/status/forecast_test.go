@@ -1,0 +1,166 @@
+package status
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/facts/factstest"
+)
+
+func TestTimeBound(t *testing.T) {
+	for name, tc := range map[string]struct {
+		before   v1alpha1.TimeBound
+		estimate time.Duration
+		want     v1alpha1.TimeBound
+	}{
+		"no estimate":                      {},
+		"an estimate that is gone":         {before: "<1h"},
+		"a moment":                         {estimate: time.Second, want: "<5m"},
+		"just within five minutes":         {estimate: 5*time.Minute - 1, want: "<5m"},
+		"five minutes":                     {estimate: 5 * time.Minute, want: "<15m"},
+		"a quarter of an hour":             {estimate: 15 * time.Minute, want: "<1h"},
+		"an hour":                          {estimate: time.Hour, want: "<6h"},
+		"six hours":                        {estimate: 6 * time.Hour},
+		"six hours, shown before":          {before: "<6h", estimate: 6 * time.Hour, want: "<6h"},
+		"clearly more than six hours":      {before: "<6h", estimate: 7*time.Hour + 30*time.Minute},
+		"a little above the bound shown":   {before: "<15m", estimate: 18 * time.Minute, want: "<15m"},
+		"clearly above the bound shown":    {before: "<15m", estimate: 19 * time.Minute, want: "<1h"},
+		"a little below the next bound":    {before: "<15m", estimate: 4 * time.Minute, want: "<15m"},
+		"clearly below the next bound":     {before: "<15m", estimate: 3 * time.Minute, want: "<5m"},
+		"the soonest bound has none below": {before: "<5m", estimate: time.Second, want: "<5m"},
+		"far from what was shown":          {before: "<6h", estimate: time.Minute, want: "<5m"},
+		"a bound of another version":       {before: "<2d", estimate: time.Minute, want: "<5m"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := timeBound(tc.before, tc.estimate); got != tc.want {
+				t.Errorf("%q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+// watch is one node from reading to reading, as the operator judges and publishes it.
+type watch struct {
+	history   History
+	published *v1alpha1.NodeKillOrderStatus
+	summary   *NodeSummary
+}
+
+func (w *watch) read(n *facts.Node, at time.Time) {
+	n.Usage.ObservedAt = at
+	w.history.Published(w.published)
+	v, s := Judge(n, &testPolicy, &w.history, testPolicy.TopN, 1, at)
+	w.published, w.summary = &s, Summarize(&v, &s)
+}
+
+// times shown of the node and, by pod, of limits.
+func (w *watch) times() string {
+	shown := []string{string(w.published.Memory.TimeToThreshold)}
+	for _, l := range w.published.LimitOrder {
+		shown = append(shown, l.Pod+string(l.TimeToLimit))
+	}
+	slices.Sort(shown)
+	return strings.Join(shown, " ")
+}
+
+// under is a pod of one container under a limit.
+func under(name string, limit, usage int64) *factstest.PodBuilder {
+	return factstest.Pod(name).Running(0, usage).Edit(func(p *facts.Pod) { p.Containers[0].Limit = limit })
+}
+
+// onNode is a node of 16Gi with the kubelet's default threshold, 100Mi.
+func onNode(workingSet int64, pods ...*factstest.PodBuilder) *facts.Node {
+	n := factstest.Node(16*giB, pods...)
+	n.Allocatable -= 100 * miB
+	n.Usage.WorkingSet = workingSet
+	return n
+}
+
+// Readings that vary within noise show no time, and write the same text each time.
+func TestNoiseShowsNoTime(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	noise := func(width int64) int64 { return r.Int64N(width) - width/2 }
+	w := &watch{}
+	first := ""
+	for tick := range 1000 {
+		w.read(onNode(14*giB+noise(16*giB/100),
+			under("a", 1000*miB, 900*miB+noise(facts.Band(1000*miB)*4/5)), under("b", 4*giB, 3*giB+noise(facts.Band(3*giB)*4/5)),
+		), factstest.Now.Add(time.Duration(tick)*30*time.Second))
+		if first == "" {
+			first = w.times()
+		}
+		if got := w.times(); got != first || strings.Contains(got, "<") {
+			t.Fatalf("tick %d: %s after %s", tick, got, first)
+		}
+	}
+}
+
+// Memory that grows with noise passes each bound once, however often the estimate crosses its edge.
+func TestGrowthPassesEachBoundOnce(t *testing.T) {
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 9))
+		w := &watch{}
+		var node, limit []string
+		follow := func(shown []string, now v1alpha1.TimeBound) []string {
+			if len(shown) == 0 || shown[len(shown)-1] != string(now) {
+				return append(shown, string(now))
+			}
+			return shown
+		}
+		for tick := range 740 {
+			steps := int64(tick) // of half a minute
+			w.read(onNode(9000*miB+steps*10*miB+r.Int64N(24*miB), under("a", giB, min(650*miB+steps*7*miB/2+r.Int64N(6*miB), giB))),
+				factstest.Now.Add(time.Duration(tick)*30*time.Second))
+			node = follow(node, w.published.Memory.TimeToThreshold)
+			limit = follow(limit, w.published.LimitOrder[0].TimeToLimit)
+		}
+		want := []string{"", "<6h", "<1h", "<15m", "<5m", ""}
+		if d := cmp.Diff(want, node); d != "" {
+			t.Errorf("seed %d, threshold (-want +got):\n%s", seed, d)
+		}
+		want = slices.Delete(want, 1, 2) // 5% of the limit in ten minutes is half of it in less than two hours
+		if d := cmp.Diff(want, limit); d != "" {
+			t.Errorf("seed %d, limit (-want +got):\n%s", seed, d)
+		}
+	}
+}
+
+// A time to a limit is that of a pod and container, whatever their rank.
+func TestATimeGoesWithItsContainer(t *testing.T) {
+	w := &watch{}
+	for minute, wantFirst := range []string{"calm", "calm", "calm", "calm", "calm", "calm", "grower"} {
+		w.read(onNode(8*giB, under("calm", giB, 800*miB), under("grower", giB, int64(690+30*minute)*miB)),
+			factstest.Now.Add(time.Duration(minute)*time.Minute))
+		if got := w.published.LimitOrder[0].Pod; got != wantFirst {
+			t.Fatalf("minute %d: %s is first, want %s", minute, got, wantFirst)
+		}
+		want := " calm grower"
+		if minute >= 3 { // (1024 - 780) / 30 minutes at first
+			want = " calm grower<15m"
+		}
+		if got := w.times(); got != want {
+			t.Errorf("minute %d: %q, want %q", minute, got, want)
+		}
+	}
+}
+
+// The gauge that the collector shows is the estimate itself, not the bound that the order shows.
+func TestSummaryHasTheEstimate(t *testing.T) {
+	w := &watch{}
+	for minute := range 10 {
+		w.read(onNode(int64(12000+100*minute)*miB), factstest.Now.Add(time.Duration(minute)*time.Minute))
+		if minute == 2 && w.summary.TimeToThreshold != 0 {
+			t.Errorf("of three readings: %s", w.summary.TimeToThreshold)
+		}
+	}
+	if want := 3384 * 60 / 100 * time.Second; w.summary.TimeToThreshold.Truncate(time.Second) != want {
+		t.Errorf("%s, want %s", w.summary.TimeToThreshold, want)
+	}
+}

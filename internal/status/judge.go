@@ -1,0 +1,57 @@
+// Package status says what a NodeKillOrder should say, and whether saying so is worth a write. It is pure: a verdict
+// and what was published before go in; a status, a plan and Events come out. Readings are noisy and writes are dear,
+// so a published figure or place changes only when the change is more than noise.
+package status
+
+import (
+	"time"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/engine/audit"
+	"github.com/killorder/killorder/internal/engine/forecast"
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// History is all that the operator remembers of one node between two passes, but for one thing: package podcache
+// remembers the requests with which a container started, because only the watch sees each change of a pod. A node
+// without a History (a restart, a new leader) is judged from its readings alone; what is lost is calm, not
+// correctness: figures may move by noise once, a new culprit needs two passes again, and forecasts begin anew.
+type History struct {
+	// published is the status as the API server has it; nil before the first.
+	published *v1alpha1.NodeKillOrderStatus
+	// challenger is the pod that beat the published culprit in the last pass.
+	challenger Challenger
+	// forecasts has the past readings from which times are estimated.
+	forecasts forecast.Memory
+	// findings has the texts of the last audit, so that a text changes only with what the text is about.
+	findings audit.Memory
+}
+
+// Published tells the History which status the API server has: the one that the next judgement is compared with.
+// nil means none.
+func (h *History) Published(s *v1alpha1.NodeKillOrderStatus) { h.published = s }
+
+// Judge is the one road from a node's facts to what is said of the node, for the operator and the plugin alike. The
+// verdict's orders are those of the status, complete; the status shows the first top of each (0: all). generation is
+// that of the NodeKillOrder.
+//
+// With a History, the status stays as close to the published one as the readings allow, and the History is updated.
+// Without one (nil) everything is exact.
+func Judge(
+	n *facts.Node, p *facts.Policy, h *History, top int, generation int64, now time.Time,
+) (engine.Verdict, v1alpha1.NodeKillOrderStatus) {
+	v := engine.Evaluate(n, p, now)
+	if h == nil {
+		v.Findings = audit.Find(&v, p, &audit.Memory{})
+		return v, statusOf(&v, p, nil, top, generation, now)
+	}
+	prev := h.published
+	if prev == nil {
+		prev = &v1alpha1.NodeKillOrderStatus{}
+	}
+	forecast.Predict(&v, &h.forecasts, now)
+	v, h.challenger = settle(&v, p, prev, h.challenger)
+	v.Findings = audit.Find(&v, p, &h.findings)
+	return v, statusOf(&v, p, prev, top, generation, now)
+}

@@ -1,0 +1,168 @@
+package status
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// MaxWorkloadsAtRisk bounds status.workloadsAtRisk of the policy.
+const MaxWorkloadsAtRisk = 10
+
+// WorkloadKey names a workload, or a bare pod, in a namespace.
+type WorkloadKey struct {
+	Namespace string
+	facts.Workload
+}
+
+// KeyOf a pod: its workload, or itself where it has none.
+func KeyOf(p *facts.Pod) WorkloadKey {
+	if p.Workload == (facts.Workload{}) {
+		return WorkloadKey{p.Namespace, facts.Workload{Kind: "Pod", Name: p.Name}}
+	}
+	return WorkloadKey{p.Namespace, p.Workload}
+}
+
+// NodeSummary is what the roll-up and the gauges need of one node.
+type NodeSummary struct {
+	Node                  string
+	Capacity              int64
+	Headroom, OOMHeadroom *int64
+	// TimeToThreshold is estimated; 0 if there is no meaningful estimate.
+	TimeToThreshold time.Duration
+	ObservedAt      time.Time
+	CriticalAtRisk  int32
+	// Conditions that are True.
+	Conditions map[string]bool
+	// Findings by rule.
+	Findings map[string]RuleCount
+	// Ranks of the critical pods within the first topN of an order.
+	Ranks []RankedPod
+	// AtRisk has the best rank of each critical pod near the front, by UID.
+	AtRisk map[string]RankOf
+}
+
+// RuleCount counts a rule's findings.
+type RuleCount struct {
+	Severity v1alpha1.Severity
+	Count    int32
+}
+
+// RankedPod is a pod's rank in a killer's order.
+type RankedPod struct {
+	Namespace, Pod string
+	Killer         v1alpha1.Killer
+	Rank           int32
+}
+
+// RankOf is a pod's workload and its best rank in any order.
+type RankOf struct {
+	Workload WorkloadKey
+	Rank     int
+}
+
+// Summarize one node's verdict and the status that follows from it.
+func Summarize(v *engine.Verdict, s *v1alpha1.NodeKillOrderStatus) *NodeSummary {
+	n := &NodeSummary{
+		Node:            v.Node.Name,
+		Capacity:        v.Node.Capacity,
+		TimeToThreshold: v.Memory.TimeToThreshold,
+		CriticalAtRisk:  s.Summary.CriticalAtRisk,
+		Conditions:      make(map[string]bool, len(s.Conditions)),
+		Findings:        ruleCounts(v.Findings),
+		Ranks:           rankedPods(s),
+		AtRisk:          make(map[string]RankOf, len(v.Outlook.Risks)),
+	}
+	if m := &v.Memory; m.HeadroomKnown {
+		n.Headroom = new(m.Headroom)
+	}
+	if m := &v.Memory; m.OOMHeadroomKnown {
+		n.OOMHeadroom = new(m.OOMHeadroom)
+	}
+	if s.Usage.ObservedAt != nil {
+		n.ObservedAt = v.Node.Usage.ObservedAt
+	}
+	for _, c := range s.Conditions {
+		n.Conditions[c.Type] = c.Status == metav1.ConditionTrue
+	}
+	for _, r := range v.Outlook.Risks {
+		if best, ok := n.AtRisk[r.UID]; !ok || r.Rank < best.Rank {
+			n.AtRisk[r.UID] = RankOf{KeyOf(r.Pod), r.Rank}
+		}
+	}
+	return n
+}
+
+// rankedPods are the critical pods of the published orders; of a pod's containers, the first counts.
+func rankedPods(s *v1alpha1.NodeKillOrderStatus) (ranks []RankedPod) {
+	for i := range s.EvictionOrder {
+		if e := &s.EvictionOrder[i]; e.Critical {
+			ranks = append(ranks, RankedPod{e.Namespace, e.Pod, v1alpha1.KillerEviction, e.Rank})
+		}
+	}
+	seen := map[[2]string]bool{}
+	for i := range s.OOMOrder {
+		e := &s.OOMOrder[i]
+		if e.Critical && !seen[[2]string{e.Namespace, e.Pod}] {
+			seen[[2]string{e.Namespace, e.Pod}] = true
+			ranks = append(ranks, RankedPod{e.Namespace, e.Pod, v1alpha1.KillerOOM, e.Rank})
+		}
+	}
+	return ranks
+}
+
+// RollUp sums the nodes up. replicas counts a workload's pods in the cluster.
+func RollUp(nodes []*NodeSummary, replicas func([]WorkloadKey) map[WorkloadKey]int32) v1alpha1.KillOrderPolicyStatus {
+	s := v1alpha1.KillOrderPolicyStatus{Nodes: int32(len(nodes)), Findings: map[string]int32{}}
+	at := map[WorkloadKey]*v1alpha1.WorkloadAtRisk{}
+	for _, n := range nodes {
+		if n.Conditions[v1alpha1.ConditionMemoryPressure] {
+			s.NodesUnderPressure++
+		}
+		s.CriticalAtRisk += n.CriticalAtRisk
+		for rule, count := range n.Findings {
+			s.Findings[rule] += count.Count
+		}
+		for _, r := range n.AtRisk {
+			w := at[r.Workload]
+			if w == nil {
+				w = &v1alpha1.WorkloadAtRisk{
+					Namespace: r.Workload.Namespace, Kind: r.Workload.Kind, Name: r.Workload.Name, BestRank: int32(r.Rank),
+				}
+				at[r.Workload] = w
+			}
+			w.ReplicasAtRisk++
+			w.BestRank = min(w.BestRank, int32(r.Rank))
+		}
+	}
+	s.WorkloadsAtRisk = worst(at, replicas)
+	return s
+}
+
+// worst few: most replicas at risk first, then the best rank, then by name.
+func worst(at map[WorkloadKey]*v1alpha1.WorkloadAtRisk, replicas func([]WorkloadKey) map[WorkloadKey]int32) []v1alpha1.WorkloadAtRisk {
+	all := make([]v1alpha1.WorkloadAtRisk, 0, len(at))
+	for _, w := range at {
+		all = append(all, *w)
+	}
+	slices.SortFunc(all, func(a, b v1alpha1.WorkloadAtRisk) int {
+		return cmp.Or(cmp.Compare(b.ReplicasAtRisk, a.ReplicasAtRisk), cmp.Compare(a.BestRank, b.BestRank),
+			cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	})
+	all = all[:min(len(all), MaxWorkloadsAtRisk)]
+	keys := make([]WorkloadKey, len(all))
+	for i, w := range all {
+		keys[i] = WorkloadKey{w.Namespace, facts.Workload{Kind: w.Kind, Name: w.Name}}
+	}
+	counts := replicas(keys)
+	for i := range all {
+		all[i].Replicas = counts[keys[i]]
+	}
+	return all
+}

@@ -1,0 +1,158 @@
+package status
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/engine/evict"
+	"github.com/killorder/killorder/internal/engine/oom"
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// settle returns the verdict with its orders as close to those last published as the readings allow: two pods
+// trade places, cross the cut at topN, or change between exceeding and not, only when their keys differ by
+// more than the Band; the culprit changes only when another beats it by a quarter in
+// two passes. Without a previous status everything stays exact.
+func settle(exact *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrderStatus, c Challenger) (engine.Verdict, Challenger) {
+	v := *exact
+	if prev == nil || prev.Summary == nil {
+		return v, Challenger{}
+	}
+	places := max(p.TopN, p.RiskRank)
+	if prev.Memory != nil {
+		v.Memory = settleMemory(&v, prev.Memory)
+		if v.Memory.OOMLimit != exact.Memory.OOMLimit {
+			v.Rescale()
+		}
+	}
+	v.Eviction = settleEviction(v.Eviction, prev.EvictionOrder, places)
+	v.OOM = settleOOM(v.OOM, prev.OOMOrder, places)
+	v.Limits = settleLimits(v.Limits, prev.LimitOrder, v1alpha1.MaxLimitOrder)
+	v.Culprit, c = settleCulprit(&v, prev.CulpritRef, c)
+	v.Outlook = engine.Conclude(&v, p)
+	return v, c
+}
+
+// keep returns the amount published before if the exact one is within its Band.
+func keep(before, exact int64) int64 {
+	if d := exact - before; d <= facts.Band(before) && -d <= facts.Band(before) {
+		return before
+	}
+	return exact
+}
+
+func settleEviction(exact []evict.Victim, prev []v1alpha1.EvictionVictim, places int) []evict.Victim {
+	before := make(map[string]*v1alpha1.EvictionVictim, len(prev))
+	for i := range prev {
+		before[string(prev[i].UID)] = &prev[i]
+	}
+	order := slices.Clone(exact)
+	for i := range order {
+		settleClass(&order[i], before[order[i].UID])
+	}
+	evict.Sort(order)
+	return closest(order, places, func(v *evict.Victim) int {
+		if p := before[v.UID]; p != nil {
+			return int(p.Rank)
+		}
+		return math.MaxInt
+	}, clearlyEvictedBefore)
+}
+
+// settleClass keeps a pod on the side of its request where it was published, or, if it was not, within its
+// request, until its usage is beyond the Band on the other side. A request of 0 has no other side.
+func settleClass(v *evict.Victim, before *v1alpha1.EvictionVictim) {
+	if (v.Reason != evict.ExceedsRequest && v.Reason != evict.WithinRequest) || v.Request == 0 {
+		return
+	}
+	if over := v.Over(); over > facts.Band(v.Usage) || -over > facts.Band(v.Usage) {
+		return
+	}
+	v.Exceeds = before != nil && before.Reason == v1alpha1.ReasonExceedsRequest
+	v.Reason = evict.WithinRequest
+	if v.Exceeds {
+		v.Reason = evict.ExceedsRequest
+	}
+}
+
+func clearlyEvictedBefore(a, b *evict.Victim) bool {
+	if c := evict.CompareClass(a, b); c != 0 {
+		return c < 0
+	}
+	return a.Reason != evict.NoKubeletStats && a.Over()-b.Over() > facts.Band(max(a.Usage, b.Usage))
+}
+
+func settleOOM(exact []oom.Victim, prev []v1alpha1.OOMVictim, places int) []oom.Victim {
+	type key struct{ namespace, pod, container string }
+	rank := make(map[key]int, len(prev))
+	for i := range prev {
+		rank[key{prev[i].Namespace, prev[i].Pod, prev[i].Container}] = int(prev[i].Rank)
+	}
+	return closest(exact, places, func(v *oom.Victim) int {
+		if r, ok := rank[key{v.Namespace, v.Name, v.ContainerName()}]; ok {
+			return r
+		}
+		return math.MaxInt
+	}, clearlyKilledBefore)
+}
+
+// clearlyKilledBefore takes the Band of the memory: only that part of badness is a noisy reading.
+func clearlyKilledBefore(a, b *oom.Victim) bool {
+	return a.Badness-b.Badness > facts.Band(max(a.Usage, b.Usage))
+}
+
+func settleLimits(exact []engine.AtLimit, prev []v1alpha1.LimitVictim, places int) []engine.AtLimit {
+	type key struct{ namespace, pod, container string }
+	rank := make(map[key]int, len(prev))
+	for i := range prev {
+		rank[key{prev[i].Namespace, prev[i].Pod, prev[i].Container}] = int(prev[i].Rank)
+	}
+	return closest(exact, places, func(v *engine.AtLimit) int {
+		if r, ok := rank[key{v.Namespace, v.Name, v.ContainerName()}]; ok {
+			return r
+		}
+		return math.MaxInt
+	}, clearlyNearer)
+}
+
+func clearlyNearer(a, b *engine.AtLimit) bool {
+	return float64(a.Usage-facts.Band(a.Usage))/float64(a.Limit) > float64(b.Usage)/float64(b.Limit)
+}
+
+// closest returns order with its first places taken one by one by whoever, of those that nobody left clearly
+// precedes, had the best place before; the rest keep their order. clearly must imply order's own order, so
+// there always is one.
+func closest[T any](order []T, places int, before func(*T) int, clearly func(a, b *T) bool) []T {
+	rest := make([]*T, len(order))
+	for i := range order {
+		rest[i] = &order[i]
+	}
+	byPlace := slices.Clone(rest)
+	slices.SortStableFunc(byPlace, func(a, b *T) int { return cmp.Compare(before(a), before(b)) })
+	settled := make([]T, 0, len(order))
+	for len(settled) < min(places, len(order)) {
+		next := firstFree(byPlace, rest, clearly)
+		settled = append(settled, *next)
+		byPlace, rest = without(byPlace, next), without(rest, next)
+	}
+	for _, r := range rest {
+		settled = append(settled, *r)
+	}
+	return settled
+}
+
+func firstFree[T any](byPlace, rest []*T, clearly func(a, b *T) bool) *T {
+	for _, c := range byPlace {
+		if !slices.ContainsFunc(rest, func(r *T) bool { return r != c && clearly(r, c) }) {
+			return c
+		}
+	}
+	return rest[0]
+}
+
+func without[T any](from []*T, it *T) []*T {
+	return slices.DeleteFunc(from, func(t *T) bool { return t == it })
+}

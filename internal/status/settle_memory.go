@@ -1,0 +1,50 @@
+package status
+
+import (
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// settleMemory returns the verdict's memory with what is left of it as published, within its Band, and with the signal
+// and the scope as published, unless the other is nearer by more than the Band of what is left.
+func settleMemory(v *engine.Verdict, prev *v1alpha1.MemoryStatus) engine.Memory {
+	left := v.Memory.Left(v.Node)
+	if prev.Available != nil && left.Available != facts.Unknown {
+		left.Available = keep(prev.Available.Value(), left.Available)
+	}
+	if before, ok := podsLeft(v, prev); ok {
+		left.Pods = keep(before, left.Pods)
+	}
+	if judgedByConfig(prev) { // else kubepods was not judged
+		left.EvictionBias = bias(prev.EvictionSignal == v1alpha1.SignalAllocatableMemoryAvailable, left.Pods)
+		left.OOMBias = bias(prev.OOMScope == v1alpha1.OOMScopePods, left.Pods)
+	}
+	return v.Memory.With(v.Node, left)
+}
+
+// judgedByConfig: the kubelet's configuration was known. A threshold of none may be inferred, but then nothing is
+// reserved, and kubepods never is the nearer.
+func judgedByConfig(prev *v1alpha1.MemoryStatus) bool {
+	return prev.ThresholdSource == v1alpha1.ThresholdKubelet || prev.ThresholdSource == v1alpha1.ThresholdNone
+}
+
+// podsLeft is what was published to be left of kubepods, if it was.
+func podsLeft(v *engine.Verdict, prev *v1alpha1.MemoryStatus) (bytes int64, published bool) {
+	switch {
+	case prev.OOMScope == v1alpha1.OOMScopePods && prev.OOMHeadroom != nil:
+		return prev.OOMHeadroom.Value(), true
+	case prev.EvictionSignal == v1alpha1.SignalAllocatableMemoryAvailable && prev.Headroom != nil:
+		_, pods := v.Memory.Signals(v.Node)
+		return prev.Headroom.Value() + pods.Threshold, true
+	}
+	return 0, false
+}
+
+// bias in favour of what was published.
+func bias(pods bool, left int64) int64 {
+	if pods {
+		return facts.Band(left)
+	}
+	return -facts.Band(left)
+}

@@ -1,0 +1,237 @@
+package status
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/engine/evict"
+	"github.com/killorder/killorder/internal/engine/oom"
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// statusOf is what a NodeKillOrder says of a verdict, its orders cut at top (0: not at all). With the previous
+// status (an empty one before the first), figures that moved by no more than the Band stay as they were, pods
+// within the Band of each other are marked tied, and conditions keep their transition times; with nil everything
+// is exact. generation is the object's.
+func statusOf(
+	v *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrderStatus, top int, generation int64, now time.Time,
+) v1alpha1.NodeKillOrderStatus {
+	exact := prev == nil
+	if exact {
+		prev = &v1alpha1.NodeKillOrderStatus{}
+	}
+	s := v1alpha1.NodeKillOrderStatus{
+		LastChangedAt: new(stamp(now)),
+		Usage:         usageStatus(v),
+		Memory:        memoryStatus(v, prev.Memory),
+		Summary:       summary(v),
+		EvictionOrder: evictionOrder(v.Eviction, prev.EvictionOrder, top),
+		OOMOrder:      oomOrder(v, prev.OOMOrder, top),
+		LimitOrder:    limitOrder(v.Limits, prev.LimitOrder, top),
+		CulpritRef:    culpritRef(v.Culprit, prev.CulpritRef),
+		AtRisk:        atRisk(v, prev.AtRisk, now),
+		Kills:         prev.Kills,
+	}
+	s.Findings = findings(v.Findings)
+	s.Conditions = conditions(v, p, prev.Conditions, generation, now)
+	if !exact {
+		markTies(s.EvictionOrder)
+		fit(&s)
+	}
+	return s
+}
+
+// stamp is a time as the API writes it.
+func stamp(t time.Time) metav1.Time { return metav1.NewTime(t.UTC().Truncate(time.Second)) }
+
+func usageStatus(v *engine.Verdict) *v1alpha1.UsageStatus {
+	u := &v1alpha1.UsageStatus{Source: v1alpha1.UsageSourceNone, Missing: int32(v.Missing)}
+	if v.Freshness == engine.Unavailable {
+		return u
+	}
+	u.ObservedAt = new(stamp(v.Node.Usage.ObservedAt))
+	switch v.Node.Usage.Source {
+	case facts.SourceMetricsAPI:
+		u.Source = v1alpha1.UsageSourceMetricsAPI
+	case facts.SourceKubelet:
+		u.Source = v1alpha1.UsageSourceKubelet
+	}
+	return u
+}
+
+func summary(v *engine.Verdict) *v1alpha1.SummaryStatus {
+	s := &v1alpha1.SummaryStatus{
+		Pods:           int32(len(v.Node.Pods)),
+		ExemptPods:     int32(v.Exempt),
+		CriticalAtRisk: int32(v.Outlook.CriticalPods),
+		Findings:       int32(len(v.Findings)),
+		Culprit:        nameOf(v.Culprit.PodState),
+	}
+	if len(v.Eviction) > 0 {
+		s.FirstEvicted = nameOf(v.Eviction[0].PodState)
+	}
+	if len(v.OOM) > 0 {
+		s.FirstOOMKilled = nameOf(v.OOM[0].PodState)
+	}
+	if len(v.Limits) > 0 {
+		s.FirstAtLimit = nameOf(v.Limits[0].PodState)
+	}
+	if t := v.Outlook.Next; t.Killer != engine.None {
+		s.Next = &v1alpha1.NextKill{
+			Killer: killers[t.Killer], Namespace: t.Victim.Namespace, Pod: t.Victim.Name,
+			UID: types.UID(t.Victim.UID), Headroom: figure(t.Headroom),
+		}
+	}
+	return s
+}
+
+var killers = map[engine.Killer]v1alpha1.Killer{
+	engine.Eviction: v1alpha1.KillerEviction,
+	engine.OOM:      v1alpha1.KillerOOM,
+	engine.Limit:    v1alpha1.KillerLimit,
+}
+
+func nameOf(p *facts.PodState) string {
+	if p == nil {
+		return ""
+	}
+	return p.Namespace + "/" + p.Name
+}
+
+var evictionReasons = map[evict.Reason]v1alpha1.EvictionReason{
+	evict.ExceedsRequest: v1alpha1.ReasonExceedsRequest,
+	evict.WithinRequest:  v1alpha1.ReasonWithinRequest,
+	evict.NoKubeletStats: v1alpha1.ReasonNoKubeletStats,
+	evict.UsageUnknown:   v1alpha1.ReasonUsageUnknown,
+}
+
+func evictionOrder(order []evict.Victim, prev []v1alpha1.EvictionVictim, top int) []v1alpha1.EvictionVictim {
+	before := make(map[types.UID]*resource.Quantity, len(prev))
+	for i := range prev {
+		before[prev[i].UID] = prev[i].Usage
+	}
+	out := make([]v1alpha1.EvictionVictim, 0, cut(len(order), top))
+	for i := range order[:cap(out)] {
+		v := &order[i]
+		e := v1alpha1.EvictionVictim{
+			Rank: int32(i + 1), Namespace: v.Namespace, Pod: v.Name, UID: types.UID(v.UID),
+			Workload: workloadRef(v.Workload), Critical: v.Critical, QOSClass: v.QOS.String(), Priority: v.Priority,
+			Request: quantity(v.Request), Reason: evictionReasons[v.Reason], Tied: v.Tied,
+		}
+		if v.WorkingSet != facts.Unknown {
+			e.Usage = new(sticky(before[e.UID], v.WorkingSet))
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// markTies goes by the published figures, which do not move with each reading.
+func markTies(order []v1alpha1.EvictionVictim) {
+	for i := range order {
+		order[i].Tied = (i > 0 && within(&order[i-1], &order[i])) || (i+1 < len(order) && within(&order[i], &order[i+1]))
+	}
+}
+
+// within reports whether only noise orders two neighbours.
+func within(a, b *v1alpha1.EvictionVictim) bool {
+	if a.Priority != b.Priority || a.Reason != b.Reason {
+		return false
+	}
+	if a.Usage == nil || b.Usage == nil {
+		return a.Usage == b.Usage && (a.Reason == v1alpha1.ReasonNoKubeletStats || a.Request.Cmp(b.Request) == 0)
+	}
+	overA, overB := a.Usage.Value()-a.Request.Value(), b.Usage.Value()-b.Request.Value()
+	band := facts.Band(max(a.Usage.Value(), b.Usage.Value()))
+	return overA-overB <= band && overB-overA <= band
+}
+
+func oomOrder(v *engine.Verdict, prev []v1alpha1.OOMVictim, top int) []v1alpha1.OOMVictim {
+	type key struct{ namespace, pod, container string }
+	before := make(map[key]*resource.Quantity, len(prev))
+	for i := range prev {
+		before[key{prev[i].Namespace, prev[i].Pod, prev[i].Container}] = prev[i].Usage
+	}
+	out := make([]v1alpha1.OOMVictim, 0, cut(len(v.OOM), top))
+	for i := range v.OOM[:cap(out)] {
+		k := &v.OOM[i]
+		e := v1alpha1.OOMVictim{
+			Rank: int32(i + 1), Namespace: k.Namespace, Pod: k.Name, Container: k.ContainerName(),
+			Critical: k.Critical, QOSClass: k.QOS.String(), OOMScoreAdj: k.Adj,
+		}
+		memory := k.Usage + k.Swap
+		if k.UsageKnown {
+			e.Usage = new(sticky(before[key{e.Namespace, e.Pod, e.Container}], k.Usage))
+			memory = keep(e.Usage.Value(), k.Usage) + k.Swap
+		}
+		e.OOMScore = oom.Score(memory, k.Adj, v.Memory.Total)
+		e.Badness = figure(oom.Badness(memory, k.Adj, v.Memory.OOMLimit))
+		out = append(out, e)
+	}
+	return out
+}
+
+func limitOrder(order []engine.AtLimit, prev []v1alpha1.LimitVictim, top int) []v1alpha1.LimitVictim {
+	type key struct{ namespace, pod, container string }
+	before := make(map[key]*v1alpha1.LimitVictim, len(prev))
+	for i := range prev {
+		before[key{prev[i].Namespace, prev[i].Pod, prev[i].Container}] = &prev[i]
+	}
+	if top > 0 {
+		top = min(top, v1alpha1.MaxLimitOrder)
+	}
+	out := make([]v1alpha1.LimitVictim, 0, cut(len(order), top))
+	for i := range order[:cap(out)] {
+		l := order[i]
+		e := v1alpha1.LimitVictim{
+			Rank: int32(i + 1), Namespace: l.Namespace, Pod: l.Name, Container: l.ContainerName(), Limit: quantity(l.Limit),
+		}
+		if was := before[key{e.Namespace, e.Pod, e.Container}]; was != nil {
+			e.Usage, e.TimeToLimit = sticky(&was.Usage, l.Usage), timeBound(was.TimeToLimit, l.TimeToLimit)
+		} else {
+			e.Usage, e.TimeToLimit = figure(l.Usage), timeBound("", l.TimeToLimit)
+		}
+		l.Usage = keep(e.Usage.Value(), l.Usage)
+		e.Percent = int32(l.Percent())
+		out = append(out, e)
+	}
+	return out
+}
+
+func culpritRef(c engine.Culprit, prev *v1alpha1.CulpritReference) *v1alpha1.CulpritReference {
+	if c.PodState == nil {
+		return nil
+	}
+	ref := &v1alpha1.CulpritReference{
+		Namespace: c.Namespace, Pod: c.Name, UID: types.UID(c.UID), Workload: workloadRef(c.Workload),
+		Reason: v1alpha1.CulpritOverRequest,
+	}
+	if c.Grew {
+		ref.Reason = v1alpha1.CulpritGrowth
+	}
+	var before *resource.Quantity
+	if prev != nil && prev.UID == ref.UID && prev.Reason == ref.Reason {
+		before = &prev.Amount
+	}
+	ref.Amount = sticky(before, c.Amount)
+	return ref
+}
+
+func workloadRef(w facts.Workload) *v1alpha1.WorkloadReference {
+	if w == (facts.Workload{}) {
+		return nil
+	}
+	return &v1alpha1.WorkloadReference{Kind: w.Kind, Name: w.Name}
+}
+
+func cut(n, top int) int {
+	if top <= 0 {
+		return n
+	}
+	return min(n, top)
+}
