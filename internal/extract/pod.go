@@ -40,7 +40,7 @@ func Pod(p *corev1.Pod) *facts.Pod {
 		UID:          strings.Clone(string(p.UID)),
 		Node:         intern(p.Spec.NodeName),
 		Workload:     workload(p),
-		Labels:       facts.NewLabels(p.Labels, intern),
+		Labels:       labelsOf(p),
 		QOS:          qosClass(p),
 		Terminating:  p.DeletionTimestamp != nil,
 		SandboxReady: sandboxReady(p),
@@ -54,7 +54,7 @@ func Pod(p *corev1.Pod) *facts.Pod {
 	_, mirror := p.Annotations[annotationMirror]
 	f.Exempt = mirror || f.Priority >= systemCriticalPriority
 	f.NodeCritical = f.Exempt && p.Spec.PriorityClassName == systemNodeCritical
-	f.Containers = containers(p, alloc)
+	f.Containers = bounded(containers(p, alloc))
 	return f
 }
 
@@ -62,33 +62,33 @@ func intern(s string) string { return unique.Make(s).Value() }
 
 func containers(p, alloc *corev1.Pod) []facts.Container {
 	cs := make([]facts.Container, 0, len(p.Spec.InitContainers)+len(p.Spec.Containers)+len(p.Spec.EphemeralContainers))
+	statuses := indexed(p.Status.InitContainerStatuses)
 	for i := range alloc.Spec.InitContainers {
 		c := &alloc.Spec.InitContainers[i]
 		kind := facts.Init
 		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
 			kind = facts.Sidecar
 		}
-		cs = append(cs, container(c.Name, kind, c.Resources, p.Status.InitContainerStatuses))
+		cs = append(cs, container(c.Name, kind, c.Resources, statuses.of(c.Name)))
 	}
+	statuses = indexed(p.Status.ContainerStatuses)
 	for i := range alloc.Spec.Containers {
 		c := &alloc.Spec.Containers[i]
-		cs = append(cs, container(c.Name, facts.Regular, c.Resources, p.Status.ContainerStatuses))
+		cs = append(cs, container(c.Name, facts.Regular, c.Resources, statuses.of(c.Name)))
 	}
+	statuses = indexed(p.Status.EphemeralContainerStatuses)
 	for i := range alloc.Spec.EphemeralContainers {
 		c := &alloc.Spec.EphemeralContainers[i]
-		cs = append(cs, container(c.Name, facts.Ephemeral, c.Resources, p.Status.EphemeralContainerStatuses))
+		cs = append(cs, container(c.Name, facts.Ephemeral, c.Resources, statuses.of(c.Name)))
 	}
 	return cs
 }
 
-func container(
-	name string, kind facts.ContainerKind, r corev1.ResourceRequirements, statuses []corev1.ContainerStatus,
-) facts.Container {
+func container(name string, kind facts.ContainerKind, r corev1.ResourceRequirements, s *corev1.ContainerStatus) facts.Container {
 	c := facts.Container{
 		Name: intern(name), Kind: kind, Request: memory(r.Requests), Limit: memory(r.Limits),
 		CPURequest: r.Requests.Cpu().MilliValue(), CPULimit: r.Limits.Cpu().MilliValue(),
 	}
-	s := statusOf(statuses, name)
 	if s == nil {
 		return c
 	}
@@ -102,15 +102,6 @@ func container(
 		c.Limit = memory(s.Resources.Limits) // as actuated, after an in-place resize
 	}
 	return c
-}
-
-func statusOf(statuses []corev1.ContainerStatus, name string) *corev1.ContainerStatus {
-	for i := range statuses {
-		if statuses[i].Name == name {
-			return &statuses[i]
-		}
-	}
-	return nil
 }
 
 func sandboxReady(p *corev1.Pod) bool {
@@ -130,8 +121,8 @@ func workload(p *corev1.Pod) facts.Workload {
 	}
 	if hash := p.Labels[labelPodTemplateHash]; owner.Kind == "ReplicaSet" && hash != "" {
 		if name, ok := strings.CutSuffix(owner.Name, "-"+hash); ok {
-			return facts.Workload{Kind: "Deployment", Name: intern(name)}
+			return facts.Workload{Kind: "Deployment", Name: intern(shortened(name))}
 		}
 	}
-	return facts.Workload{Kind: intern(owner.Kind), Name: intern(owner.Name)}
+	return facts.Workload{Kind: intern(shortened(owner.Kind)), Name: intern(shortened(owner.Name))}
 }

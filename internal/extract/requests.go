@@ -95,8 +95,9 @@ func allocated(p *corev1.Pod) *corev1.Pod {
 
 func allocatedContainers(spec []corev1.Container, statuses []corev1.ContainerStatus) (cs []corev1.Container, changed bool) {
 	cs = spec
+	byName := indexed(statuses)
 	for i := range spec {
-		s := statusOf(statuses, spec[i].Name)
+		s := byName.of(spec[i].Name)
 		if s == nil || (s.AllocatedResources == nil && s.Resources == nil) {
 			continue // not created yet, or a kubelet that reports neither; alone, a missing allocation is an empty one
 		}

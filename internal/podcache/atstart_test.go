@@ -48,7 +48,7 @@ func TestAtStart(t *testing.T) {
 	deliver := map[string]func(s *store, p *corev1.Pod) error{
 		"watched":          func(s *store, p *corev1.Pod) error { return s.Update(p) },
 		"listed again":     func(s *store, p *corev1.Pod) error { return s.Replace([]any{p}, "") },
-		"WatchListed anew": func(s *store, p *corev1.Pod) error { f, _ := compact(p); return s.Replace([]any{f}, "") },
+		"WatchListed anew": func(s *store, p *corev1.Pod) error { f, _ := s.compact(p); return s.Replace([]any{f}, "") },
 	}
 	for name, tc := range tests {
 		for how, to := range deliver {

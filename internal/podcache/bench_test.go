@@ -74,7 +74,7 @@ func BenchmarkPodMemory(b *testing.B) {
 		s := newStore()
 		items := make([]any, pods)
 		for i := range items {
-			items[i], _ = compact(benchPod(i))
+			items[i], _ = s.compact(benchPod(i))
 		}
 		_ = s.Replace(items, "1")
 		return s

@@ -35,19 +35,17 @@ func New(config *rest.Config) (*Cache, error) {
 		return nil, fmt.Errorf("client for Pods: %w", err)
 	}
 	s := newStore()
-	return &Cache{store: s, reflector: cache.NewReflectorWithOptions(candidates(client), &corev1.Pod{}, s, cache.ReflectorOptions{
+	return &Cache{store: s, reflector: cache.NewReflectorWithOptions(bound(client), &corev1.Pod{}, s, cache.ReflectorOptions{
 		Name: "podcache",
 	})}, nil
 }
 
-// candidates lists and watches the pods that are bound and not finished; the API server need not send the rest.
-func candidates(client corev1client.PodsGetter) *cache.ListWatch {
+// bound lists and watches the pods that are bound to a node; the API server need not send the rest. Finished pods
+// are asked for too: a pod that leaves a watch's selector arrives as DELETED with the object as it was before, so with
+// the phase in the selector nobody would see how a pod ended.
+func bound(client corev1client.PodsGetter) *cache.ListWatch {
 	pods := client.Pods(metav1.NamespaceAll)
-	selector := fields.AndSelectors(
-		fields.OneTermNotEqualSelector("spec.nodeName", ""),
-		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)),
-		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
-	).String()
+	selector := fields.OneTermNotEqualSelector("spec.nodeName", "").String()
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.FieldSelector = selector

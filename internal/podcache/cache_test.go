@@ -50,7 +50,7 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	f.requests = append(f.requests, kind)
 	f.mu.Unlock()
-	if got, want := q.Get("fieldSelector"), "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"; got != want {
+	if got, want := q.Get("fieldSelector"), "spec.nodeName!="; got != want {
 		f.t.Errorf("selects %q, want %q", got, want)
 	}
 	if accept := r.Header.Get("Accept"); !strings.HasPrefix(accept, "application/vnd.kubernetes.protobuf") {

@@ -21,8 +21,9 @@ type store struct {
 	pods  map[key]*facts.Pod
 	nodes map[string][]*facts.Pod // each slice is replaced, never changed
 
-	pool   pool // of the writer alone
-	synced chan struct{}
+	pool     pool     // of the writer alone
+	observer Observer // may be nil
+	synced   chan struct{}
 
 	listenersMu sync.Mutex
 	listeners   []func(node string)
@@ -42,19 +43,19 @@ func newStore() *store {
 	}
 }
 
-// Transformer turns Pods into facts.
-func (*store) Transformer() cache.TransformFunc {
-	return func(obj any) (any, error) { return compact(obj) }
-}
+// Transformer shows Pods to the observer and turns them into facts.
+func (s *store) Transformer() cache.TransformFunc { return s.compact }
 
-// compact returns the facts of a Pod, nil if it is no candidate for any killer. Facts are left as they are.
-func compact(obj any) (*facts.Pod, error) {
+// compact shows a Pod to the observer and returns the facts of the Pod, or ended if the Pod is no candidate for any
+// killer. What compact has returned before is left as it is.
+func (s *store) compact(obj any) (any, error) {
 	switch p := obj.(type) {
-	case *facts.Pod:
+	case *facts.Pod, ended:
 		return p, nil
 	case *corev1.Pod:
+		s.see(p, false)
 		if !extract.Candidate(p) {
-			return nil, nil
+			return ended{key{p.Namespace, p.Name}, string(p.UID)}, nil
 		}
 		return extract.Pod(p), nil
 	}
@@ -66,12 +67,13 @@ func (s *store) Add(obj any) error { return s.Update(obj) }
 
 // Update takes a Pod as it is now.
 func (s *store) Update(obj any) error {
-	p, err := compact(obj)
-	switch {
-	case err != nil:
+	compacted, err := s.compact(obj)
+	if err != nil {
 		return err
-	case p == nil:
-		return s.Delete(obj)
+	}
+	p, candidate := compacted.(*facts.Pod)
+	if !candidate {
+		return s.forget(obj)
 	}
 	old := s.pods[keyOf(p)]
 	if p = s.kept(p); p == old {
@@ -84,8 +86,16 @@ func (s *store) Update(obj any) error {
 	return nil
 }
 
-// Delete forgets a Pod.
+// Delete takes a Pod that is gone from the API server.
 func (s *store) Delete(obj any) error {
+	if p, ok := obj.(*corev1.Pod); ok {
+		s.see(p, true)
+	}
+	return s.forget(obj)
+}
+
+// forget no longer holds the Pod of that name.
+func (s *store) forget(obj any) error {
 	m, err := meta.Accessor(obj)
 	if err != nil {
 		return fmt.Errorf("deleting from the pod cache: %w", err)
@@ -127,17 +137,22 @@ func (s *store) setNode(name string, pods []*facts.Pod) {
 // Replace takes all Pods anew, at the start and when the watch was interrupted for too long: Pods from a list, or
 // facts from a WatchList. What has not changed stays the same pointer.
 func (s *store) Replace(items []any, _ string) error {
-	pods := make(map[key]*facts.Pod, len(items))
+	pods, listed := make(map[key]*facts.Pod, len(items)), make(map[key]string, len(items))
 	for i, item := range items {
 		items[i] = nil // a list's Pods are large, and not needed any more
-		p, err := compact(item)
+		compacted, err := s.compact(item)
 		if err != nil {
 			return err
 		}
-		if p != nil {
+		switch p := compacted.(type) {
+		case ended:
+			listed[p.key] = p.uid
+		case *facts.Pod:
+			listed[keyOf(p)] = p.UID
 			pods[keyOf(p)] = s.kept(p)
 		}
 	}
+	s.seeTombstones(listed)
 	changed := s.changedBy(pods)
 	s.swap(pods, byNode(pods))
 	for _, name := range changed {
