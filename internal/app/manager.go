@@ -8,7 +8,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -52,29 +51,6 @@ func newManager(config *rest.Config, o *options.Options) (ctrl.Manager, error) {
 		return nil, fmt.Errorf("set up the manager: %w", err)
 	}
 	return mgr, nil
-}
-
-// stripNode keeps of a Node what extract reads, in a few hundred bytes: images and annotations are most of a Node.
-func stripNode(object any) (any, error) {
-	node, ok := object.(*corev1.Node)
-	if !ok {
-		return object, nil
-	}
-	stripped := &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: node.Name, UID: node.UID, ResourceVersion: node.ResourceVersion, Labels: node.Labels,
-		},
-		Status: corev1.NodeStatus{
-			Capacity: node.Status.Capacity, Allocatable: node.Status.Allocatable, NodeInfo: node.Status.NodeInfo,
-			Addresses: node.Status.Addresses, DaemonEndpoints: node.Status.DaemonEndpoints,
-		},
-	}
-	for _, c := range node.Status.Conditions {
-		if c.Type == corev1.NodeMemoryPressure {
-			stripped.Status.Conditions = []corev1.NodeCondition{{Type: c.Type, Status: c.Status}}
-		}
-	}
-	return stripped, nil
 }
 
 // synced is a cache that can be waited for.
