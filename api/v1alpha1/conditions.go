@@ -29,6 +29,6 @@ const (
 	ReasonNoCulprit        = "NoCulprit"
 	ReasonNoVictim         = "NoVictim"
 
-	ReasonNodeCondition = "NodeCondition"
-	ReasonNodeSaysNot   = "NodeConditionUnknown"
+	ReasonNodeCondition        = "NodeCondition"
+	ReasonNodeConditionUnknown = "NodeConditionUnknown"
 )

@@ -15,9 +15,9 @@ import (
 
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
 
-// emit creates the Events that a published status calls for. What was created is remembered only to save requests:
-// an Event's name says what happened and when, so creating it again, after a restart or by another leader, is no
-// second Event. One that the rate holds back comes with a later pass.
+// emit creates the Events that a published status calls for. An Event's name says what happened and when: creating the
+// Event again, after a restart or by another leader, is refused as AlreadyExists, which counts as success. The names of
+// created Events are remembered only to save requests. An Event that the rate holds back is created in a later pass.
 func (r *Reconciler) emit(ctx context.Context, p *pass, published *v1alpha1.NodeKillOrder) error {
 	called := map[string]bool{}
 	for _, e := range status.Events(published, &p.verdict, r.Instance, p.now) {

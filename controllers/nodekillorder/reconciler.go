@@ -24,16 +24,16 @@ import (
 	"github.com/killorder/killorder/internal/status"
 )
 
-// Pods is the cluster's unfinished pods by node.
+// Pods has the cluster's unfinished pods, by node.
 type Pods interface {
 	Node(name string) []*facts.Pod
 }
 
 // Kubelets are the nodes' own kubelets, as last read.
 type Kubelets interface {
-	// Config is a kubelet's configuration, nil if it is not known.
+	// Config returns a kubelet's configuration, nil if the configuration is not known.
 	Config(node string) *facts.KubeletConfig
-	// Problem says in a sentence why a kubelet could not be read, "" if it could or was not to be.
+	// Problem says in one sentence why a kubelet could not be read; "" if the kubelet answered, or was not asked.
 	Problem(node string) string
 }
 
@@ -43,15 +43,15 @@ type Reconciler struct {
 	Client client.Client
 	Pods   Pods
 	Usage  facts.Readings
-	// Kubelets may know more than readings.
+	// Kubelets has what kubelets say beside readings: configurations, and why a kubelet could not be read.
 	Kubelets Kubelets
-	// Passed: a first pass over the readings was made; until then there is nothing to publish.
+	// Passed reports whether a first pass over the readings was made. Before that there is nothing to publish.
 	Passed  func() bool
 	Policy  func() *extract.Policy
 	Writer  *publish.Writer
 	Gate    *publish.Gate
 	Metrics *publish.Metrics
-	// EventRate bounds Events of the whole cluster, Instance names this process in them.
+	// EventRate bounds the Events of the whole cluster. Instance names this process in the Events.
 	EventRate *rate.Limiter
 	Instance  string
 	Clock     clock.PassiveClock
@@ -92,10 +92,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	return r.update(ctx, node, order)
 }
 
-// pass is one node on its way from what is known to what is published.
+// pass is one reconcile of one node: what was known at its start, and what was decided.
 type pass struct {
 	node *corev1.Node
-	// order as the cache has it, nil if there is none.
+	// order is the NodeKillOrder in the cache, nil if the cache has none.
 	order   *v1alpha1.NodeKillOrder
 	state   *state
 	current version
@@ -138,7 +138,7 @@ func (p *pass) decide(n *facts.Node, policy *extract.Policy) {
 	p.verdict, p.next = status.Judge(n, &policy.Policy, &p.state.history, policy.TopN, p.current.generation, p.now)
 }
 
-// write publishes the status if that is worth a write, now.
+// write publishes the status if the change is worth a write and the gate lets the node through now.
 func (r *Reconciler) write(ctx context.Context, p *pass) (result ctrl.Result, wrote bool, err error) {
 	plan := status.PlanWrite(p.node.Name, p.current.status, &p.next, p.current.writtenAt, p.now)
 	switch {
@@ -184,8 +184,8 @@ func (r *Reconciler) get(ctx context.Context, name string, into client.Object) (
 	return err == nil, nil
 }
 
-// delete removes an order whose Node is gone, or was replaced by another of its name. Clusters collect such
-// orders as garbage by their owner; those without a garbage collector need this.
+// delete removes an order whose Node is gone, or was replaced by another Node of the same name. The garbage collector
+// does the same by the owner reference; clusters without a garbage collector need this call.
 func (r *Reconciler) delete(ctx context.Context, order *v1alpha1.NodeKillOrder) error {
 	err := r.Client.Delete(ctx, order, client.Preconditions{UID: &order.UID})
 	if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {

@@ -11,7 +11,8 @@ import (
 	"github.com/killorder/killorder/internal/status"
 )
 
-// states remembers, per node, what the cache cannot say. All of it can be lost: it only saves writes.
+// states has the state of each node. The operator may lose all of it (a restart, a new leader): states only save writes
+// and requests.
 type states struct {
 	mu sync.Mutex
 	m  map[string]*state
@@ -35,22 +36,23 @@ func (s *states) forget(node string) {
 	delete(s.m, node)
 }
 
-// state of one node. Only one worker has a node at a time; deleted and summary are shared beyond that.
+// state is what the operator remembers of one node between two reconciles. Only one worker handles a node at a time;
+// other goroutines touch deleted (the watch) and summary (gauges and roll-up) only, which are atomic.
 type state struct {
-	// history is what the next judgement compares with.
+	// history is what the next judgement compares with; package status describes its contents.
 	history status.History
-	// emitted are the Events that the published status calls for and that exist.
+	// emitted names the Events that the published status calls for and that exist, so that they are not created again.
 	emitted map[string]bool
-	// last is the latest version written, kept until the cache has caught up with it.
+	// last is the version that this process wrote last, until the cache shows that version or a newer one; then nil.
 	last *version
-	// writtenAt is when the last version was written, or zero if not by this process.
+	// writtenAt is when this process last wrote; zero if it has not.
 	writtenAt time.Time
-	// deleted: the order was seen deleted, so last is no more.
+	// deleted is set when the watch sees the order deleted: last and writtenAt then no longer count.
 	deleted atomic.Bool
 	summary atomic.Pointer[status.NodeSummary]
 }
 
-// version is a status as it is on the API server.
+// version is one version of the order on the API server.
 type version struct {
 	status          *v1alpha1.NodeKillOrderStatus
 	resourceVersion string
@@ -58,7 +60,8 @@ type version struct {
 	writtenAt       time.Time
 }
 
-// current returns the newest version known: the cache's, or the one just written that it has yet to see.
+// current returns the newest known version of the order: the one in the cache, or the one that this process has just
+// written and the cache does not show yet. cached is nil where the cache has none.
 func (s *state) current(cached *v1alpha1.NodeKillOrder) version {
 	if s.deleted.Swap(false) {
 		s.last, s.writtenAt = nil, time.Time{}
@@ -88,7 +91,7 @@ func (s *state) wrote(v version) {
 	s.last, s.writtenAt = &v, v.writtenAt
 }
 
-// written: the order exists, although the cache does not show it yet.
+// written reports whether the order exists although the cache may not show the order yet.
 func (s *state) written() bool { return s.last != nil }
 
 func newer(a, b string) bool {
@@ -96,7 +99,7 @@ func newer(a, b string) bool {
 	return err == nil && c > 0
 }
 
-// Summaries of all nodes judged.
+// Summaries returns what the gauges and the roll-up need of each node judged so far.
 func (r *Reconciler) Summaries() []*status.NodeSummary {
 	r.states.mu.Lock()
 	defer r.states.mu.Unlock()

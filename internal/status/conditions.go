@@ -89,6 +89,6 @@ func memoryPressure(n *facts.Node) metav1.Condition {
 		return condition(v1alpha1.ConditionMemoryPressure, metav1.ConditionFalse, v1alpha1.ReasonNodeCondition,
 			"The kubelet reports no memory pressure.")
 	}
-	return condition(v1alpha1.ConditionMemoryPressure, metav1.ConditionUnknown, v1alpha1.ReasonNodeSaysNot,
+	return condition(v1alpha1.ConditionMemoryPressure, metav1.ConditionUnknown, v1alpha1.ReasonNodeConditionUnknown,
 		"The Node does not say.")
 }

@@ -1,0 +1,292 @@
+package nodekillorder
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	testclock "k8s.io/utils/clock/testing"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/controllers/trigger"
+	"github.com/killorder/killorder/internal/extract"
+	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/facts/factstest"
+	"github.com/killorder/killorder/internal/publish"
+)
+
+const nodeName = "worker-1"
+
+// world is a cluster as a Reconciler sees it: objects in a fake client, pods and readings in memory.
+type world struct {
+	*Reconciler
+	t     *testing.T
+	clock *testclock.FakePassiveClock
+	pods  []*facts.Pod
+	// usage of the pod's container and nodeUsage of the node, in bytes; readings are as fresh as the clock.
+	usage, nodeUsage int64
+	// calls are the writes that reached the API server, and fail says which error the next one of a kind gets.
+	calls []string
+	fail  map[string]error
+}
+
+func newWorld(t *testing.T, objects ...client.Object) *world {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := &world{
+		t: t, clock: testclock.NewFakePassiveClock(factstest.Now), fail: map[string]error{}, usage: 200 << 20, nodeUsage: 8 << 30,
+		pods: []*facts.Pod{
+			{
+				Namespace: "shop", Name: "payments-api", UID: "pay", Priority: 100000,
+				Containers: []facts.Container{{Name: "app", Running: true}},
+			},
+		},
+	}
+	call := func(name string) error {
+		w.calls = append(w.calls, name)
+		err := w.fail[name]
+		delete(w.fail, name)
+		return err
+	}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.NodeKillOrder{}).WithObjects(objects...).
+		WithInterceptorFuncs(interceptor.Funcs{
+			Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, _ ...client.GetOption) error {
+				if err := w.fail["get"]; err != nil {
+					return err
+				}
+				return c.Get(ctx, key, o) // the fake client has no cache, so it cannot share what it returns
+			},
+			Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+				if err := call("create"); err != nil {
+					return err
+				}
+				return c.Apply(ctx, o, opts...)
+			},
+			SubResourceApply: func(
+				ctx context.Context, c client.Client, sub string, o runtime.ApplyConfiguration, opts ...client.SubResourceApplyOption,
+			) error {
+				if err := call(sub); err != nil {
+					return err
+				}
+				return c.SubResource(sub).Apply(ctx, o, opts...)
+			},
+			Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+				if err := call("delete"); err != nil {
+					return err
+				}
+				return c.Delete(ctx, o, opts...)
+			},
+			Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+				if e, ok := o.(*eventsv1.Event); ok {
+					if err := call("event " + e.Reason); err != nil {
+						return err
+					}
+				}
+				return c.Create(ctx, o, opts...)
+			},
+		}).Build()
+	gate := publish.NewGate(1000, func(string) {})
+	w.Reconciler = &Reconciler{
+		Client: c, Pods: w, Usage: readings{w}, Kubelets: w, Policy: extract.DefaultPolicy, Passed: func() bool { return true },
+		Writer: &publish.Writer{Client: c}, Gate: gate, Metrics: publish.NewMetrics(prometheus.NewRegistry(), gate),
+		EventRate: rate.NewLimiter(rate.Inf, 1), Instance: "test", Clock: w.clock,
+	}
+	return w
+}
+
+// readings of the world: fresh, unless it is silent.
+type readings struct{ *world }
+
+func (r readings) Node(string) (facts.NodeReading, bool) {
+	return facts.NodeReading{
+		Source: facts.SourceKubelet, ObservedAt: r.clock.Now(), WorkingSet: r.nodeUsage,
+		PodsWorkingSet: facts.Unknown, Available: facts.Unknown,
+	}, true
+}
+
+func (r readings) Pod(string, string) (facts.PodReading, bool) {
+	usage := facts.ContainerUsage{WorkingSet: r.usage, RSS: r.usage, Swap: facts.Unknown}
+	return facts.PodReading{
+		Source: facts.SourceKubelet, ObservedAt: r.clock.Now(), WorkingSet: r.usage,
+		Containers: []facts.ContainerReading{{Name: "app", ContainerUsage: usage}},
+	}, true
+}
+
+func (w *world) Node(string) []*facts.Pod           { return w.pods }
+func (w *world) Config(string) *facts.KubeletConfig { return nil }
+func (w *world) Problem(string) string              { return "" }
+
+// reconcile the node after some time, and return the writes that it took.
+func (w *world) reconcile(after time.Duration) (calls []string, result ctrl.Result, err error) {
+	w.clock.SetTime(w.clock.Now().Add(after))
+	w.calls = nil
+	result, err = w.Reconcile(w.t.Context(), trigger.Request(nodeName))
+	return w.calls, result, err
+}
+
+func (w *world) order() *v1alpha1.NodeKillOrder {
+	w.t.Helper()
+	o := &v1alpha1.NodeKillOrder{}
+	err := w.Client.Get(w.t.Context(), types.NamespacedName{Name: nodeName}, o)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return o
+}
+
+func node(uid types.UID) *corev1.Node {
+	memory := corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("16Gi")}
+	return &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: nodeName, UID: uid},
+		Status: corev1.NodeStatus{
+			Capacity: memory, Allocatable: memory,
+			NodeInfo: corev1.NodeSystemInfo{OperatingSystem: "linux", KubeletVersion: "v1.37.2"},
+		},
+	}
+}
+
+func orderOwnedBy(uid types.UID) *v1alpha1.NodeKillOrder {
+	return &v1alpha1.NodeKillOrder{ObjectMeta: metav1.ObjectMeta{
+		Name: nodeName, OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Node", Name: nodeName, UID: uid}},
+	}}
+}
+
+// Which writes one reconcile makes, by what there is of the node and its order.
+func TestReconcileWrites(t *testing.T) {
+	failed := apierrors.NewInternalError(errors.New("etcd is gone"))
+	conflict := apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("nodekillorders").GroupResource(), nodeName, errors.New("uid"))
+	for name, tc := range map[string]struct {
+		objects   []client.Object
+		fail      map[string]error
+		notPassed bool
+		wantCalls []string
+		wantErr   bool
+	}{
+		"neither node nor order":                     {},
+		"a new node":                                 {objects: []client.Object{node("n1")}, wantCalls: []string{"create", "status"}},
+		"a new node, readings were not read yet":     {objects: []client.Object{node("n1")}, notPassed: true},
+		"an order that was never filled":             {objects: []client.Object{node("n1"), orderOwnedBy("n1")}, wantCalls: []string{"status", "event CriticalPodAtRisk", "event CriticalPodAtRisk"}},
+		"an order of another node of this name":      {objects: []client.Object{node("n2"), orderOwnedBy("n1")}, wantCalls: []string{"delete"}},
+		"an order whose node is gone":                {objects: []client.Object{orderOwnedBy("n1")}, wantCalls: []string{"delete"}},
+		"an order whose node is gone, deleted twice": {objects: []client.Object{orderOwnedBy("n1")}, fail: map[string]error{"delete": apierrors.NewNotFound(v1alpha1.GroupVersion.WithResource("nodekillorders").GroupResource(), nodeName)}, wantCalls: []string{"delete"}},
+		"the order was replaced while it is deleted": {objects: []client.Object{orderOwnedBy("n1")}, fail: map[string]error{"delete": conflict}, wantCalls: []string{"delete"}},
+		"deleting fails":                             {objects: []client.Object{orderOwnedBy("n1")}, fail: map[string]error{"delete": failed}, wantCalls: []string{"delete"}, wantErr: true},
+		"creating fails":                             {objects: []client.Object{node("n1")}, fail: map[string]error{"create": failed}, wantCalls: []string{"create"}, wantErr: true},
+		"writing the status fails":                   {objects: []client.Object{node("n1")}, fail: map[string]error{"status": failed}, wantCalls: []string{"create", "status"}, wantErr: true},
+		"creating an Event fails":                    {objects: []client.Object{node("n1"), orderOwnedBy("n1")}, fail: map[string]error{"event CriticalPodAtRisk": failed}, wantCalls: []string{"status", "event CriticalPodAtRisk"}, wantErr: true},
+		"an Event exists already":                    {objects: []client.Object{node("n1"), orderOwnedBy("n1")}, fail: map[string]error{"event CriticalPodAtRisk": apierrors.NewAlreadyExists(eventsv1.Resource("events"), "x")}, wantCalls: []string{"status", "event CriticalPodAtRisk", "event CriticalPodAtRisk"}},
+		"the cache cannot be read":                   {objects: []client.Object{node("n1")}, fail: map[string]error{"get": failed}, wantErr: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, tc.objects...)
+			if tc.fail != nil {
+				w.fail = tc.fail
+			}
+			w.Passed = func() bool { return !tc.notPassed }
+			calls, _, err := w.reconcile(0)
+			if diff := cmp.Diff(tc.wantCalls, calls); diff != "" {
+				t.Error(diff)
+			}
+			if (err != nil) != tc.wantErr {
+				t.Errorf("error %v, want one: %t", err, tc.wantErr)
+			}
+		})
+	}
+}
+
+// From the first order on, the object is written for changes only, urgent ones at once and others once in 30 seconds.
+func TestReconcileOverTime(t *testing.T) {
+	w := newWorld(t, node("n1"))
+	must := func(after time.Duration, wantCalls ...string) ctrl.Result {
+		t.Helper()
+		calls, result, err := w.reconcile(after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(calls, wantCalls) {
+			t.Errorf("writes %q, want %q", calls, wantCalls)
+		}
+		return result
+	}
+	must(0, "create", "status")
+	must(time.Second, "event CriticalPodAtRisk", "event CriticalPodAtRisk") // the order has its UID now
+	must(time.Second)
+	w.usage += 1 << 20
+	must(time.Second) // noise
+	w.usage += 100 << 20
+	if r := must(time.Second); r.RequeueAfter != 26*time.Second {
+		t.Errorf("looks again after %s, want 26 s: the object was written 4 s ago", r.RequeueAfter)
+	}
+	must(26*time.Second, "status")
+	w.nodeUsage = 15 << 30 // a critical pod is at the front, and now there is little left: that cannot wait
+	must(time.Second, "status")
+	if o := w.order(); o.Status.Summary.CriticalAtRisk != 1 || o.OwnerReferences[0].UID != "n1" {
+		t.Errorf("order %+v", o)
+	}
+	must(31*time.Minute, "status") // nothing changed, but a reader must be able to tell old from unchanged
+}
+
+// A status that could not be written is written by the next reconcile, which does not create the order again.
+func TestReconcileAfterAFailedWrite(t *testing.T) {
+	w := newWorld(t, node("n1"))
+	w.fail["status"] = apierrors.NewTimeoutError("no answer", 1)
+	if _, _, err := w.reconcile(0); err == nil {
+		t.Fatal("a failed write is no success")
+	}
+	calls, _, err := w.reconcile(time.Second)
+	if err != nil || calls[0] != "status" {
+		t.Errorf("writes %q, error %v", calls, err)
+	}
+}
+
+// A node that comes back under its name is another node: its order, and what was remembered of the node, start anew.
+func TestReconcileARecreatedNode(t *testing.T) {
+	w := newWorld(t, node("n1"))
+	for range 2 {
+		if _, _, err := w.reconcile(time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Client.Update(t.Context(), node("n2")); err != nil {
+		t.Fatal(err)
+	}
+	var calls []string
+	for range 3 {
+		c, _, err := w.reconcile(time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls = append(calls, c...)
+	}
+	if !slices.Equal(calls[:3], []string{"delete", "create", "status"}) {
+		t.Errorf("writes %q", calls)
+	}
+	if o := w.order(); o == nil || o.OwnerReferences[0].UID != "n2" {
+		t.Errorf("order %+v", o)
+	}
+}
