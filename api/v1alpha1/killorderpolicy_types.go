@@ -150,6 +150,16 @@ type KillOrderPolicyStatus struct {
 	// findings counts by rule.
 	// +optional
 	Findings map[string]int32 `json:"findings,omitempty"`
+	// kills of the last 24 hours, by cause.
+	// +optional
+	Kills map[KillCause]int32 `json:"kills,omitempty"`
+	// predictions of the last 30 days, compared with the kills that came: an eviction with evictionOrder, a kernel's kill
+	// with oomOrder.
+	// +optional
+	Predictions *PredictionScore `json:"predictions,omitempty"`
+	// killHistory is what kills and predictions are sums of.
+	// +optional
+	KillHistory *KillHistory `json:"killHistory,omitempty"`
 	// workloadsAtRisk is the worst few critical workloads, by replicas within riskRank of their nodes.
 	// +optional
 	// +listType=atomic

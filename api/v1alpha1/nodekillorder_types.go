@@ -40,6 +40,7 @@ const (
 // +kubebuilder:printcolumn:name="Requested",type=string,priority=1,JSONPath=`.status.memory.requested`
 // +kubebuilder:printcolumn:name="Source",type=string,priority=1,JSONPath=`.status.usage.source`
 // +kubebuilder:printcolumn:name="Culprit",type=string,priority=1,JSONPath=`.status.summary.culprit`
+// +kubebuilder:printcolumn:name="Last-Kill",type=string,priority=1,JSONPath=`.status.summary.lastKill`,description="The last real kill: its age when this was written, its cause, its victim"
 type NodeKillOrder struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -266,6 +267,9 @@ type SummaryStatus struct {
 	// culprit is the pod whose growth brings the node down.
 	// +optional
 	Culprit string `json:"culprit,omitempty"`
+	// lastKill is the newest of kills: its age when this was written, its cause, its victim.
+	// +optional
+	LastKill string `json:"lastKill,omitempty"`
 	// next is the killer with the least headroom, and its first victim.
 	// +optional
 	Next *NextKill `json:"next,omitempty"`

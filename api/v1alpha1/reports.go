@@ -56,39 +56,3 @@ type Finding struct {
 	// +kubebuilder:validation:MaxLength=160
 	Fix string `json:"fix,omitempty"`
 }
-
-// KillCause says what killed a container.
-// +kubebuilder:validation:Enum=Eviction;ContainerLimit;PodsOOM;NodeOOM;Foreign;Unknown
-type KillCause string
-
-// The causes of real kills.
-const (
-	CauseEviction       KillCause = "Eviction"
-	CauseContainerLimit KillCause = "ContainerLimit"
-	CausePodsOOM        KillCause = "PodsOOM"
-	CauseNodeOOM        KillCause = "NodeOOM"
-	CauseForeign        KillCause = "Foreign"
-	CauseUnknown        KillCause = "Unknown"
-)
-
-// Kill is a real kill, explained and scored against the prediction.
-type Kill struct {
-	Time      metav1.Time `json:"time"`
-	Cause     KillCause   `json:"cause"`
-	Namespace string      `json:"namespace"`
-	Pod       string      `json:"pod"`
-	UID       types.UID   `json:"uid"`
-	// +optional
-	Container string `json:"container,omitempty"`
-	// +optional
-	Critical bool `json:"critical,omitempty"`
-	// predictedRank it had in that killer's order, absent if it was not predicted.
-	// +optional
-	PredictedRank int32 `json:"predictedRank,omitempty"`
-	// culprit at the time, as NAMESPACE/POD.
-	// +optional
-	Culprit string `json:"culprit,omitempty"`
-	// +optional
-	// +kubebuilder:validation:MaxLength=160
-	Message string `json:"message,omitempty"`
-}
