@@ -31,7 +31,7 @@ func TestRequiredVersion(t *testing.T) {
 }
 
 func TestLinkerFlagsTellTheVersion(t *testing.T) {
-	have := linkerFlags(controlPlane[0], "v1.37.2")
+	have := linkerFlags(apiServer, "v1.37.2")
 	for _, want := range []string{"version.gitVersion=v1.37.2", "version.gitMajor=1", "version.gitMinor=37"} {
 		if !strings.Contains(have, want) {
 			t.Errorf("%s lacks %s", have, want)
@@ -39,16 +39,14 @@ func TestLinkerFlagsTellTheVersion(t *testing.T) {
 	}
 }
 
-// repository makes an empty one whose modules under builds/ require what ours
-// require, and a builder for it.
+// repository makes an empty one whose module under builds/ requires what ours
+// requires, and a builder for it.
 func repository(t *testing.T) (*builder, *bytes.Buffer) {
 	t.Helper()
 	root, out := t.TempDir(), &bytes.Buffer{}
-	for _, p := range append([]program{metricsServer}, controlPlane...) {
-		dir := filepath.Join(root, "test", "cluster", "builds", p.module)
-		write(t, dir, "go.mod", "module x\n\ngo 1.26.0\n\nrequire "+p.from+" v1.37.2\n", 0o644)
-		write(t, dir, "go.sum", "", 0o644)
-	}
+	dir := filepath.Join(root, "test", "cluster", "builds", shared)
+	write(t, dir, "go.mod", "module x\n\ngo 1.26.0\n\nrequire k8s.io/kubernetes v1.37.2\n", 0o644)
+	write(t, dir, "go.sum", "", 0o644)
 	b := &builder{Options: Options{Root: root, Progress: out}, bin: filepath.Join(root, "bin", "k8s")}
 	if err := os.MkdirAll(b.bin, 0o755); err != nil {
 		t.Fatal(err)
@@ -58,7 +56,7 @@ func repository(t *testing.T) (*builder, *bytes.Buffer) {
 
 func TestStampFollowsTheModule(t *testing.T) {
 	b, _ := repository(t)
-	p := controlPlane[0]
+	p := apiServer
 	if b.fresh(p) {
 		t.Error("fresh though never built")
 	}
@@ -93,11 +91,21 @@ func TestAssetsFromTheEnvironment(t *testing.T) {
 	if have, err := b.assets(t.Context()); have != dir || err != nil {
 		t.Errorf("have %s, %v; want %s", have, err, dir)
 	}
+	if err := os.Remove(filepath.Join(dir, "kubectl")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.assets(t.Context()); err != nil {
+		t.Errorf("without kubectl, which is not wanted: %v", err)
+	}
+	b.Kubectl = true
+	if _, err := b.assets(t.Context()); !contains(err, "no program kubectl there") {
+		t.Errorf("without kubectl, which is wanted: %v", err)
+	}
 }
 
 func TestEnvtest(t *testing.T) {
 	assets := t.TempDir()
-	for _, p := range controlPlane {
+	for _, p := range []program{apiServer, etcd, kubectl} {
 		write(t, assets, p.name, "", 0o755)
 	}
 	tests := map[string]struct{ script, want, wantErr string }{
@@ -134,13 +142,13 @@ func TestFailedBuildSaysWhatItNeeds(t *testing.T) {
 	t.Setenv("GOPROXY", "off")
 	t.Setenv("GOMODCACHE", t.TempDir())
 	t.Setenv("GOFLAGS", "-mod=mod")
-	err := b.build(t.Context(), controlPlane[0])
+	err := b.build(t.Context(), apiServer)
 	for _, want := range []string{"building kube-apiserver 1.37.2 failed after", "module lookup disabled by GOPROXY=off", "a Go module proxy that answers"} {
 		if !contains(err, want) {
 			t.Errorf("error lacks %q: %v", want, err)
 		}
 	}
-	if !strings.Contains(out.String(), "building kube-apiserver 1.37.2 from source, about 5 minutes on 2 cores") {
+	if !strings.Contains(out.String(), "building kube-apiserver 1.37.2 from source, about 6 minutes on 2 cores") {
 		t.Errorf("progress: %s", out)
 	}
 	if files, _ := filepath.Glob(filepath.Join(b.bin, "*")); len(files) > 0 {

@@ -108,11 +108,15 @@ func (b *builder) buildOne(ctx context.Context, p program) error {
 
 // goBuild compiles to a file beside the program and then takes its place, so
 // that a program that is running is never written to.
+//
+// All programs, and the repository's own by `make`, are compiled with the same
+// flags: none but the linker's. The build cache then holds one copy of each
+// package, and what the operator and its tests compiled is not compiled again.
+// -trimpath would make a second copy of all packages.
 func (b *builder) goBuild(ctx context.Context, p program, version string) ([]byte, error) {
 	partial := b.path(p) + ".partial"
 	defer os.Remove(partial)
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
-		"-ldflags", linkerFlags(p, version), "-o", partial, p.pkg)
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-ldflags", linkerFlags(p, version), "-o", partial, p.pkg)
 	cmd.Dir = b.moduleDir(p)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	output, err := cmd.CombinedOutput()

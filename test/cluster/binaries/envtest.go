@@ -32,7 +32,7 @@ func (b *builder) envtest(ctx context.Context) (string, error) {
 	store := filepath.Join(b.bin, "envtest")
 	dir, err := b.runEnvtest(ctx, envtestAnswers, tool, "use", version, "--installed-only", "--print=path", "--bin-dir="+store)
 	if err == nil {
-		return dir, complete(dir)
+		return dir, b.complete(dir)
 	}
 	if b.Offline {
 		return "", ErrMissing
@@ -46,13 +46,13 @@ func (b *builder) envtest(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("setup-envtest: %w", err)
 	}
-	return dir, complete(dir)
+	return dir, b.complete(dir)
 }
 
 // wantedEnvtest is the pinned minor version, of which setup-envtest takes the
 // newest patch it knows (with an exclamation mark: that there is).
 func (b *builder) wantedEnvtest() (string, error) {
-	p := controlPlane[0]
+	p := apiServer
 	version, err := requiredVersion(filepath.Join(b.moduleDir(p), "go.mod"), p.from)
 	if err != nil {
 		return "", err

@@ -23,19 +23,9 @@ const containerdVersion = "github.com/containerd/containerd/v2/version.Version"
 
 var (
 	nodePrograms = []program{
-		{
-			name: "kubelet", module: "kubernetes", from: "k8s.io/kubernetes", pkg: "k8s.io/kubernetes/cmd/kubelet",
-			version: []string{componentVersion + "gitVersion"}, effort: "about 5 minutes on 2 cores",
-		},
-		{
-			name: "kube-controller-manager", module: "kubernetes", from: "k8s.io/kubernetes",
-			pkg:     "k8s.io/kubernetes/cmd/kube-controller-manager",
-			version: []string{componentVersion + "gitVersion"}, effort: "about a minute on 2 cores",
-		},
-		{
-			name: "kube-scheduler", module: "kubernetes", from: "k8s.io/kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-scheduler",
-			version: []string{componentVersion + "gitVersion"}, effort: "about a minute on 2 cores",
-		},
+		kubernetesProgram("kubelet", "about 2 minutes on 2 cores"),
+		kubernetesProgram("kube-controller-manager", "about a minute on 2 cores"),
+		kubernetesProgram("kube-scheduler", "about 20 seconds on 2 cores"),
 		containerdProgram("containerd", "about a minute on 2 cores"),
 		containerdProgram("containerd-shim-runc-v2", "about 20 seconds"), containerdProgram("ctr", "about 20 seconds"),
 		cniPlugin("main/bridge"), cniPlugin("main/loopback"), cniPlugin("ipam/host-local"),
@@ -71,7 +61,7 @@ func FindNode(ctx context.Context, options Options) (NodeSet, error) {
 		return NodeSet{}, err
 	}
 	defer unlock()
-	for _, programs := range [][]program{controlPlane, {metricsServer}, nodePrograms} {
+	for _, programs := range [][]program{controlPlane, {kubectl, metricsServer}, nodePrograms} {
 		if err := b.build(ctx, programs...); err != nil {
 			return NodeSet{}, err
 		}

@@ -42,7 +42,7 @@ func programs(t *testing.T) binaries.Set {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := binaries.Find(t.Context(), binaries.Options{Root: root, Progress: t.Output(), Offline: true})
+	set, err := binaries.Find(t.Context(), binaries.Options{Root: root, MetricsServer: true, Progress: t.Output(), Offline: true})
 	if errors.Is(err, binaries.ErrMissing) {
 		t.Skipf("%v: run 'go run ./cmd/cluster binaries' first", err)
 	}

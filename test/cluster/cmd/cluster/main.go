@@ -18,7 +18,8 @@ const usage = `cluster runs a Kubernetes control plane with simulated nodes.
 
   cluster binaries              find or build the programs; print the folder of
                                 kube-apiserver, etcd and kubectl (--node: those
-                                of a real node too)
+                                of a real node too; --control-plane:
+                                kube-apiserver and etcd alone)
   cluster up [flags]            run a cluster until Ctrl-C; print the path of its
                                 kubeconfig once it is ready
   cluster kubelets [flags]      load a scenario into a cluster that is there and
@@ -94,13 +95,15 @@ func runBinaries(ctx context.Context, args []string) error {
 	flags := newFlags("binaries")
 	root := rootFlag(flags)
 	node := flags.Bool("node", false, "build kubelet, containerd and what else a real node needs, too")
+	controlPlane := flags.Bool("control-plane", false, "kube-apiserver and etcd alone")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	options, err := options(*root)
+	options, err := wanted(*root)
 	if err != nil {
 		return err
 	}
+	options.Kubectl, options.MetricsServer = !*controlPlane, !*controlPlane
 	var set binaries.NodeSet
 	if *node {
 		set, err = binaries.FindNode(ctx, options)
@@ -117,7 +120,7 @@ func rootFlag(flags *flag.FlagSet) *string {
 	return flags.String("root", "", "the repository, whose bin/k8s takes the programs (default: the one this folder is in)")
 }
 
-func options(root string) (binaries.Options, error) {
+func wanted(root string) (binaries.Options, error) {
 	if root == "" {
 		found, err := binaries.Root(".")
 		if err != nil {
@@ -126,12 +129,4 @@ func options(root string) (binaries.Options, error) {
 		root = found
 	}
 	return binaries.Options{Root: root, Progress: os.Stderr}, nil
-}
-
-func find(ctx context.Context, root string) (binaries.Set, error) {
-	options, err := options(root)
-	if err != nil {
-		return binaries.Set{}, err
-	}
-	return binaries.Find(ctx, options)
 }

@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/killorder/killorder/test/cluster/binaries"
 	"github.com/killorder/killorder/test/cluster/cluster"
 	"github.com/killorder/killorder/test/cluster/pki"
 	"github.com/killorder/killorder/test/cluster/scenario"
@@ -28,8 +29,9 @@ func runUp(ctx context.Context, args []string) error {
 	file := flags.String("scenario", "", "scenario `file`: the nodes and pods (default: none)")
 	dir := flags.String("dir", "", "new `folder` for everything the cluster writes, removed in the end (default: a temporary one)")
 	resolution := flags.Duration("metric-resolution", 10*time.Second, "how often metrics-server reads the kubelets, at least 10s")
+	metrics := flags.Bool("metrics-server", true, "run metrics-server, too")
 	withParent := flags.Bool("stop-with-parent", false, "stop when the process that started this one ends, however it ends")
-	noWait := flags.Bool("no-wait", false, "be ready before metrics-server has figures for all nodes")
+	noWait := flags.Bool("no-wait", false, "be ready before metrics-server, if it runs, has figures for all nodes")
 	flags.Var(&extra, "apiserver-flag", "a `flag` for kube-apiserver, like --feature-gates=A=true; may be repeated")
 	if err := parse(flags, args); err != nil {
 		return err
@@ -42,11 +44,14 @@ func runUp(ctx context.Context, args []string) error {
 		}
 		options.Scenario = model
 	}
-	set, err := find(ctx, *root)
+	programs, err := wanted(*root)
 	if err != nil {
 		return err
 	}
-	options.Binaries = set
+	programs.MetricsServer = *metrics
+	if options.Binaries, err = binaries.Find(ctx, programs); err != nil {
+		return err
+	}
 	if *withParent {
 		ctx = untilOrphaned(ctx)
 	}
