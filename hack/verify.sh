@@ -17,6 +17,8 @@ while read -r mod; do
   diff=$(go mod tidy -C "$(dirname "$mod")" -diff) || complain "$mod is not tidy: run 'go mod tidy' in its folder" "$diff"
 done < <(git ls-files '*go.mod')
 
+hack/versions.sh || complain "modules that share packages differ in versions" "see above"
+
 unformatted=$(gofmt -s -l $(git ls-files '*.go' | while read -r f; do [[ -f $f ]] && echo "$f"; done))
 [[ -z $unformatted ]] || complain "not formatted: run 'make fmt'" "$unformatted"
 
