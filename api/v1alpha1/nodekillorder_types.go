@@ -28,18 +28,18 @@ const (
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Cluster,shortName=nko,categories=killorder
-// +kubebuilder:printcolumn:name="Available",type=string,JSONPath=`.status.memory.available`,description="memory.available as the kubelet counts it"
 // +kubebuilder:printcolumn:name="Headroom",type=string,JSONPath=`.status.memory.headroom`,description="What is left before the kubelet evicts"
-// +kubebuilder:printcolumn:name="First-Evicted",type=string,JSONPath=`.status.summary.firstEvicted`,description="The pod the kubelet would evict first"
-// +kubebuilder:printcolumn:name="First-OOM",type=string,JSONPath=`.status.summary.firstOOMKilled`,description="The pod the kernel would kill first"
-// +kubebuilder:printcolumn:name="Critical-At-Risk",type=integer,JSONPath=`.status.summary.criticalAtRisk`,description="Critical pods within riskRank of an order"
+// +kubebuilder:printcolumn:name="First-Evicted",type=string,JSONPath=`.status.summary.firstEvicted`,description="The workload of the pod that the kubelet would evict first"
+// +kubebuilder:printcolumn:name="First-OOM",type=string,JSONPath=`.status.summary.firstOOMKilled`,description="The workload of the pod that the kernel would kill first"
+// +kubebuilder:printcolumn:name="At-Risk",type=integer,JSONPath=`.status.summary.criticalAtRisk`,description="Critical pods within riskRank of an order"
 // +kubebuilder:printcolumn:name="Findings",type=integer,JSONPath=`.status.summary.findings`,description="Misconfigurations found"
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,description="Whether the usage behind this order is fresh"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Available",type=string,priority=1,JSONPath=`.status.memory.available`,description="memory.available as the kubelet counts it"
 // +kubebuilder:printcolumn:name="Capacity",type=string,priority=1,JSONPath=`.status.memory.capacity`
 // +kubebuilder:printcolumn:name="Requested",type=string,priority=1,JSONPath=`.status.memory.requested`
 // +kubebuilder:printcolumn:name="Source",type=string,priority=1,JSONPath=`.status.usage.source`
-// +kubebuilder:printcolumn:name="Culprit",type=string,priority=1,JSONPath=`.status.summary.culprit`
+// +kubebuilder:printcolumn:name="Culprit",type=string,priority=1,JSONPath=`.status.summary.culprit`,description="The workload whose growth brings the node down"
 // +kubebuilder:printcolumn:name="Last-Kill",type=string,priority=1,JSONPath=`.status.summary.lastKill`,description="The last real kill: its age when this was written, its cause, its victim"
 type NodeKillOrder struct {
 	metav1.TypeMeta   `json:",inline"`
@@ -255,16 +255,17 @@ type SummaryStatus struct {
 	CriticalAtRisk int32 `json:"criticalAtRisk"`
 	// findings counts the misconfigurations found.
 	Findings int32 `json:"findings"`
-	// firstEvicted is the pod the kubelet would evict first.
+	// firstEvicted is the workload of the pod that the kubelet would evict first, as namespace/name; the pod itself
+	// where it has no workload. The exact pod stands in next and in evictionOrder.
 	// +optional
 	FirstEvicted string `json:"firstEvicted,omitempty"`
-	// firstOOMKilled is the pod the kernel would kill first.
+	// firstOOMKilled is the workload of the pod that the kernel would kill first, as namespace/name.
 	// +optional
 	FirstOOMKilled string `json:"firstOOMKilled,omitempty"`
-	// firstAtLimit is the pod nearest to a limit of its own.
+	// firstAtLimit is the workload of the pod nearest to a limit of its own, as namespace/name.
 	// +optional
 	FirstAtLimit string `json:"firstAtLimit,omitempty"`
-	// culprit is the pod whose growth brings the node down.
+	// culprit is the workload whose growth brings the node down, as namespace/name; culpritRef names the pod.
 	// +optional
 	Culprit string `json:"culprit,omitempty"`
 	// lastKill is the newest of kills: its age when this was written, its cause, its victim.

@@ -78,7 +78,7 @@ func TestStory(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.out), &l); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"data/data-pipeline-1", "shop/payments-api-5d8f7c9b64-x2k72", "shop/payments-api-5d8f7c9b64-x2k73"}
+	want := []string{"data/data-pipeline", "shop/payments-api", "shop/payments-api"}
 	var first []string
 	for i := range l.Items {
 		first = append(first, l.Items[i].Status.Summary.FirstOOMKilled)

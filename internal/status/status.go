@@ -70,16 +70,16 @@ func summary(v *engine.Verdict) *v1alpha1.SummaryStatus {
 		ExemptPods:     int32(v.Exempt),
 		CriticalAtRisk: int32(v.Outlook.CriticalPods),
 		Findings:       int32(len(v.Findings)),
-		Culprit:        nameOf(v.Culprit.PodState),
+		Culprit:        workloadOf(v.Culprit.PodState),
 	}
 	if len(v.Eviction) > 0 {
-		s.FirstEvicted = nameOf(v.Eviction[0].PodState)
+		s.FirstEvicted = workloadOf(v.Eviction[0].PodState)
 	}
 	if len(v.OOM) > 0 {
-		s.FirstOOMKilled = nameOf(v.OOM[0].PodState)
+		s.FirstOOMKilled = workloadOf(v.OOM[0].PodState)
 	}
 	if len(v.Limits) > 0 {
-		s.FirstAtLimit = nameOf(v.Limits[0].PodState)
+		s.FirstAtLimit = workloadOf(v.Limits[0].PodState)
 	}
 	if t := v.Outlook.Next; t.Killer != engine.None {
 		s.Next = &v1alpha1.NextKill{
@@ -96,6 +96,15 @@ var killers = map[engine.Killer]v1alpha1.Killer{
 	engine.Limit:    v1alpha1.KillerLimit,
 }
 
+// workloadOf names a pod in what fits a column: namespace/workload, or namespace/pod for a bare pod.
+func workloadOf(p *facts.PodState) string {
+	if p == nil {
+		return ""
+	}
+	return p.Namespace + "/" + KeyOf(p.Pod).Name
+}
+
+// nameOf names one pod exactly.
 func nameOf(p *facts.PodState) string {
 	if p == nil {
 		return ""

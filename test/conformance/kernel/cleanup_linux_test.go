@@ -12,7 +12,7 @@ import (
 
 // TestCleanUp: whatever ends the test, its groups and processes go.
 func TestCleanUp(t *testing.T) {
-	g := onGround(t)
+	g := onTestbed(t)
 	for name, end := range map[string]func(p *process) error{
 		"killed":      func(p *process) error { return p.process.Signal(syscall.SIGKILL) },
 		"interrupted": func(p *process) error { return p.process.Signal(syscall.SIGINT) },

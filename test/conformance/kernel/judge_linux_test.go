@@ -110,7 +110,7 @@ type judgement struct {
 	highestAdj, largest bool
 }
 
-// judge compares the first victim of a push with the prediction from just before.
+// judge compares the first victim of a growth with the prediction from just before.
 func (n *node) judge(p prediction, k kill) (j judgement, err error) {
 	s, victim := k.before, k.victims[0]
 	j.right = p.processes[0] == victim
@@ -138,7 +138,7 @@ func (n *node) judge(p prediction, k kill) (j judgement, err error) {
 	return j, nil
 }
 
-// checkOrder holds every victim of a push against the engine's order, above the margin. One step can kill twice:
+// checkOrder holds every victim of a growth against the engine's order, above the margin. One step can kill twice:
 // the later ones must have been next.
 func (n *node) checkOrder(p prediction, k kill) error {
 	for i, victim := range k.victims {

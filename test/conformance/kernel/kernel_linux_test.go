@@ -37,7 +37,7 @@ func each(t *testing.T, first uint64, count int, play func(s *scenario) bool) {
 
 // TestFirstVictim: the kernel's first victim on random nodes is the engine's.
 func TestFirstVictim(t *testing.T) {
-	g := onGround(t)
+	g := onTestbed(t)
 	each(t, 0, *scenarios, func(s *scenario) bool {
 		n, done := g.play(t, s)
 		defer done()
@@ -48,7 +48,7 @@ func TestFirstVictim(t *testing.T) {
 
 // TestWholeOrder: killed one after another, every victim is the engine's next.
 func TestWholeOrder(t *testing.T) {
-	g := onGround(t)
+	g := onTestbed(t)
 	each(t, orderNumbers, (*scenarios+3)/4, func(s *scenario) bool {
 		s.Grower = -1 // the trigger has to survive
 		found.orders++
@@ -83,7 +83,7 @@ func (n *node) living() (count int) {
 }
 
 // play sets a scenario up; done tears it down, and n is nil where it failed.
-func (g *ground) play(t *testing.T, s *scenario) (n *node, done func()) {
+func (g *testbed) play(t *testing.T, s *scenario) (n *node, done func()) {
 	t.Helper()
 	n, err := setUp(s, g.stage, g.base)
 	done = func() {
@@ -103,7 +103,7 @@ func (g *ground) play(t *testing.T, s *scenario) (n *node, done func()) {
 func (n *node) judgePush(t *testing.T, into *tally) *process {
 	t.Helper()
 	var p prediction
-	k, err := n.push()
+	k, err := n.growUntilKill()
 	fail := func(err error) *process {
 		t.Helper()
 		t.Errorf("%v\n%s", err, n.describe(p, k))

@@ -62,8 +62,8 @@ type logged struct {
 	table map[int]taskRow
 }
 
-// understand picks out of the messages what is about pids of ours.
-func understand(messages []string, ours map[int]bool) logged {
+// parseKernelLog picks out of the messages what is about pids of ours.
+func parseKernelLog(messages []string, ours map[int]bool) logged {
 	l := logged{table: map[int]taskRow{}}
 	var columns map[string]int
 	for _, m := range messages {

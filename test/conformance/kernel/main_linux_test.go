@@ -39,10 +39,10 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// onGround skips a test where the kernel cannot be judged.
-func onGround(t *testing.T) *ground {
+// onTestbed skips a test where the kernel cannot be judged.
+func onTestbed(t *testing.T) *testbed {
 	t.Helper()
-	g, err := theGround()
+	g, err := theTestbed()
 	if why := (unfit{}); errors.As(err, &why) {
 		found.skipped = why
 		t.Skipf("the kernel is not judged here: %v", why)
@@ -55,7 +55,7 @@ func onGround(t *testing.T) *ground {
 
 // doomedMain plays a node and leaves it to the janitor: it panics when told to, and may be killed at any time.
 func doomedMain() int {
-	g, err := newGround()
+	g, err := newTestbed()
 	if err == nil {
 		_, err = setUp(draw(1, 1), g.stage, g.base)
 	}

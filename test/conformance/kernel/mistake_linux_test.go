@@ -10,7 +10,7 @@ const mistakeNumbers = 2 * orderNumbers
 
 // TestMistakes: where a wrong rule names somebody else, the kernel follows the engine.
 func TestMistakes(t *testing.T) {
-	g := onGround(t)
+	g := onTestbed(t)
 	for i, m := range mistakes {
 		t.Run(m.name, func(t *testing.T) {
 			for repeat := range max(1, *scenarios/40) {
@@ -30,7 +30,7 @@ func TestMistakes(t *testing.T) {
 // refute plays one scenario against a mistake until it came as planned. A gap finer than the margin may take
 // several attempts: readings are not as exact, and only the kernel's table tells, of which there are ten in five
 // seconds.
-func (g *ground) refute(t *testing.T, m mistake, number uint64) bool {
+func (g *testbed) refute(t *testing.T, m mistake, number uint64) bool {
 	t.Helper()
 	s, right, wrong := drawAgainst(m, *seed, number)
 	for range 10 {

@@ -72,7 +72,7 @@ func (r *report) String() string {
 	return b.String()
 }
 
-func (r *report) judged(b *strings.Builder, g *ground) {
+func (r *report) judged(b *strings.Builder, g *testbed) {
 	line := func(format string, args ...any) {
 		fmt.Fprintf(b, "kernel %s cgroup v%d: "+format+"\n", append([]any{g.kernel, g.base.version}, args...)...)
 	}

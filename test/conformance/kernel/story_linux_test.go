@@ -11,7 +11,7 @@ const gib = 40 * mib
 // TestStory plays the story that the README tells: a business-critical pod without requests beside a pipeline that
 // has grown to 8 GiB. The larger the pipeline's request, the better it is shielded, and payments-api dies for it.
 func TestStory(t *testing.T) {
-	g := onGround(t)
+	g := onTestbed(t)
 	for i, c := range []struct {
 		request int64
 		want    string

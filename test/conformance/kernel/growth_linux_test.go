@@ -14,8 +14,8 @@ const (
 	fineStep = 256 << 10
 	// fineZone before the limit is where it does.
 	fineZone = 2 * mib
-	// pushPatience bounds one push to a kill.
-	pushPatience = 30 * time.Second
+	// growthPatience bounds one growth until a kill.
+	growthPatience = 30 * time.Second
 )
 
 // snapshot is what can be read about a node at one time.
@@ -52,7 +52,7 @@ func (n *node) look() (snapshot, error) {
 	return s, nil
 }
 
-// kill is what one push led to.
+// kill is what one growth led to.
 type kill struct {
 	// before is how things were just before.
 	before snapshot
@@ -62,10 +62,10 @@ type kill struct {
 	table map[int]taskRow
 }
 
-// push lets the trigger grow until the kernel kills.
-func (n *node) push() (kill, error) {
+// growUntilKill lets the trigger grow until the kernel kills.
+func (n *node) growUntilKill() (kill, error) {
 	n.log.drain()
-	for deadline := time.Now().Add(pushPatience); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(growthPatience); time.Now().Before(deadline); {
 		before, err := n.look()
 		if err != nil {
 			return kill{}, err
@@ -131,7 +131,7 @@ func (n *node) collect(before snapshot, kills int64) (kill, error) {
 			}
 		}
 	}
-	l := understand(n.log.drain(), n.pids())
+	l := parseKernelLog(n.log.drain(), n.pids())
 	k.table = l.table
 	inLog := func(p *process) int { return max(slices.Index(l.killed, p.pid()), 0) }
 	slices.SortStableFunc(k.victims, func(a, b *process) int { return inLog(a) - inLog(b) })

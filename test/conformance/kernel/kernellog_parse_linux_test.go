@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestUnderstand(t *testing.T) {
+func TestParseKernelLog(t *testing.T) {
 	ours := map[int]bool{14452: true, 14409: true}
 	header := "[  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes swapents oom_score_adj name"
 	older := "[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name"
@@ -45,7 +45,7 @@ func TestUnderstand(t *testing.T) {
 		"a table cut short": {[]string{header, "[  14452]     0 14452"}, logged{nil, map[int]taskRow{}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := understand(c.messages, ours); !reflect.DeepEqual(got, c.want) {
+			if got := parseKernelLog(c.messages, ours); !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 		})

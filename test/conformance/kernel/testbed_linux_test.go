@@ -21,8 +21,8 @@ const memoryNeeded = 3 << 30
 // baseVar tells a janitor what to remove.
 const baseVar = "KILLORDER_KERNEL_BASE"
 
-// ground is where scenarios are played.
-type ground struct {
+// testbed is where scenarios are played.
+type testbed struct {
 	stage
 	base *group
 	// janitor removes the base once the pipe to it is closed, by this process or by its end.
@@ -32,16 +32,16 @@ type ground struct {
 	kernel string
 }
 
-// theGround is made once for all tests; the error says what is in the way.
-var theGround = sync.OnceValues(newGround)
+// theTestbed is made once for all tests; the error says what is in the way.
+var theTestbed = sync.OnceValues(newTestbed)
 
-// opened is the ground if a test asked for it.
-var opened *ground
+// opened is the testbed if a test asked for it.
+var opened *testbed
 
 // unfit is why the kernel cannot be judged on this machine; any other error is a failure.
 type unfit struct{ error }
 
-func newGround() (*ground, error) {
+func newTestbed() (*testbed, error) {
 	if err := checkMachine(); err != nil {
 		return nil, unfit{err}
 	}
@@ -49,7 +49,7 @@ func newGround() (*ground, error) {
 	if err != nil {
 		return nil, unfit{err}
 	}
-	g := &ground{kernel: kernelVersion()}
+	g := &testbed{kernel: kernelVersion()}
 	name := basePrefix + strconv.Itoa(os.Getpid())
 	if err := g.hireJanitor(filepath.Join(h.root, name)); err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func kernelVersion() string {
 
 // hireJanitor starts a process that waits for the end of this one, in a session of its own, so that Ctrl-C does
 // not end it as well.
-func (g *ground) hireJanitor(base string) error {
+func (g *testbed) hireJanitor(base string) error {
 	end, leash, err := os.Pipe()
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func janitorMain() int {
 }
 
 // close has the janitor remove everything, and reports if something is left.
-func (g *ground) close() error {
+func (g *testbed) close() error {
 	if err := g.leash.Close(); err != nil {
 		return err
 	}
