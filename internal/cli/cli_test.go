@@ -6,11 +6,14 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
+
+	"github.com/killorder/killorder/internal/cli/table"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -124,7 +127,7 @@ func TestExitStatus(t *testing.T) {
 		},
 		"unknown command": {
 			args: []string{"rnak"},
-			want: result{status: exitUsage, err: "error: unknown command \"rnak\" for \"kubectl killorder\" Did you mean this? rank\n" +
+			want: result{status: exitUsage, err: "error: unknown command \"rnak\" for \"kubectl killorder\": did you mean rank?\n" +
 				"See 'kubectl killorder --help' for usage.\n"},
 		},
 		"unknown format": {
@@ -202,5 +205,32 @@ func TestHelp(t *testing.T) {
 	}
 	if got := run(t, "", "rank", "--help"); !strings.Contains(got.out, "kubectl killorder rank worker-1") {
 		t.Error("rank --help has no examples")
+	}
+}
+
+// TestWidth: tables fit 100 columns with names of ordinary and of great length.
+func TestWidth(t *testing.T) {
+	for _, file := range []string{"testdata/story.yaml", "testdata/traits.yaml", "../snapshot/testdata/evidence"} {
+		for line := range strings.Lines(run(t, "", "rank", "-f", file).out) {
+			if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > table.DefaultWidth {
+				t.Errorf("%s: %d columns: %s", file, n, line)
+			}
+		}
+	}
+}
+
+// TestHostile: what tenants write reaches no terminal as they wrote it, in whatever format.
+func TestHostile(t *testing.T) {
+	const input = "testdata/hostile.json"
+	for _, format := range formats {
+		got := run(t, "", "rank", "-f", input, "-o", format)
+		if got.status != exitFine {
+			t.Errorf("-o %s: exit status %d: %s", format, got.status, got.err)
+		}
+		for _, r := range got.out + got.err {
+			if r != '\n' && !strconv.IsPrint(r) {
+				t.Errorf("-o %s shows %U", format, r)
+			}
+		}
 	}
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/killorder/killorder/internal/status"
 )
 
-// ranked is one node's result: the object, its orders cut at the top, and the verdict that it says so of.
-type ranked struct {
-	v1alpha1.NodeKillOrder
+// judged is one node's result: the order, cut at the top, and the verdict behind the order.
+type judged struct {
+	order   v1alpha1.NodeKillOrder
 	verdict engine.Verdict
 }
 
@@ -27,43 +27,48 @@ type list struct {
 	Items           []v1alpha1.NodeKillOrder `json:"items"`
 }
 
-func listOf(orders []ranked) list {
+func listOf(nodes []judged) list {
 	l := list{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "List"},
-		Items:    make([]v1alpha1.NodeKillOrder, 0, len(orders)),
+		Items:    make([]v1alpha1.NodeKillOrder, 0, len(nodes)),
 	}
-	for i := range orders {
-		l.Items = append(l.Items, orders[i].NodeKillOrder)
+	for i := range nodes {
+		l.Items = append(l.Items, nodes[i].order)
 	}
 	return l
 }
 
-// judge evaluates the named nodes, or all if none is named, by name. It is exact: nothing published before is
-// kept. The notes say what could not be used.
-func judge(s *snapshot.Snapshot, names []string, top int) (orders []ranked, notes []string, err error) {
+// judge evaluates the named nodes, or all if none is named, in the snapshot's order. The result is exact: nothing
+// published before is kept. The notes say what could not be used.
+func judge(s *snapshot.Snapshot, names []string, top int) (result []judged, notes []string, err error) {
 	nodes, err := selected(s, names)
 	if err != nil {
 		return nil, nil, err
 	}
 	absurd := 0
-	orders = make([]ranked, 0, len(nodes))
+	result = make([]judged, 0, len(nodes))
 	for _, n := range nodes {
 		absurd += extract.Attach(n, s.Pods[n.Name], s.ReadingsOf(n.Name), s.Policy, s.NamespaceLabels)
-		v, st := status.Judge(n, &s.Policy.Policy, nil, top, 0, s.Now)
-		orders = append(orders, ranked{
-			NodeKillOrder: v1alpha1.NodeKillOrder{
-				TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "NodeKillOrder"},
-				ObjectMeta: metav1.ObjectMeta{Name: n.Name},
-				Status:     st,
-			},
-			verdict: v,
-		})
+		result = append(result, judgeNode(n, s, top))
 	}
 	if absurd > 0 {
 		notes = append(notes, fmt.Sprintf(
 			"readings that cannot be true (negative, or more than the node has) taken as unknown: %d", absurd))
 	}
-	return orders, notes, nil
+	return result, notes, nil
+}
+
+// judgeNode takes the one road from a node's facts to a status, which is the operator's too.
+func judgeNode(n *facts.Node, s *snapshot.Snapshot, top int) judged {
+	v, st := status.Judge(n, &s.Policy.Policy, nil, top, 0, s.Now)
+	return judged{
+		order: v1alpha1.NodeKillOrder{
+			TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "NodeKillOrder"},
+			ObjectMeta: metav1.ObjectMeta{Name: n.Name},
+			Status:     st,
+		},
+		verdict: v,
+	}
 }
 
 // selected returns the nodes of those names, all if there are none, in the snapshot's order.
@@ -79,7 +84,7 @@ func selected(s *snapshot.Snapshot, names []string) ([]*facts.Node, error) {
 	}
 	for _, name := range names {
 		if !found[name] {
-			return nil, unreadable("node %q not found among the %d nodes of the snapshot", name, len(s.Nodes))
+			return nil, fmt.Errorf("node %q not found among the %d nodes of the snapshot", name, len(s.Nodes))
 		}
 	}
 	return nodes, nil

@@ -10,10 +10,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/clusterread/clustertest"
 )
 
 // asksOf the API server, by a command line that has nothing to note.
-func asksOf(t *testing.T, api *apiServer, args ...string) []string {
+func asksOf(t *testing.T, api *clustertest.Server, args ...string) []string {
 	t.Helper()
 	t.Setenv("KUBECONFIG", t.TempDir()+"/none")
 	server := httptest.NewServer(api)
@@ -21,16 +22,14 @@ func asksOf(t *testing.T, api *apiServer, args ...string) []string {
 	if got := run(t, "", append([]string{"rank", "--server", server.URL}, args...)...); got.status != exitFine || got.err != "" {
 		t.Fatal(got.err)
 	}
-	api.mu.Lock()
-	defer api.mu.Unlock()
-	return api.asks
+	return api.Asks()
 }
 
-func apiOf(source v1alpha1.UsagePreference) *apiServer {
-	return &apiServer{
-		nodes: []string{"worker-1"}, pods: []*corev1.Pod{podOn("worker-1", "web", "1Gi")}, metrics: true,
-		kubelets: map[string]fakeKubelet{"worker-1": {summaryOf("worker-1", "web"), configzOf}},
-		policy: &v1alpha1.KillOrderPolicy{
+func apiOf(source v1alpha1.UsagePreference) *clustertest.Server {
+	return &clustertest.Server{
+		Nodes: []string{"worker-1"}, Pods: []*corev1.Pod{clustertest.PodOn("worker-1", "web", "1Gi")}, Metrics: true,
+		Kubelets: map[string]clustertest.Kubelet{"worker-1": {Summary: clustertest.SummaryOf("worker-1", "web"), Configz: clustertest.Configz}},
+		Policy: &v1alpha1.KillOrderPolicy{
 			ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.PolicyName},
 			Spec:       v1alpha1.KillOrderPolicySpec{Usage: v1alpha1.UsagePolicy{Source: source}},
 		},

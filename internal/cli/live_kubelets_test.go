@@ -2,92 +2,50 @@ package cli
 
 import (
 	"fmt"
-	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/killorder/killorder/internal/clusterread/clustertest"
 )
 
-// fakeKubelet is what a kubelet answers, a server error if it is empty.
-type fakeKubelet struct{ summary, configz string }
-
-func (s *apiServer) review(w http.ResponseWriter, r *http.Request) {
-	review := &authorizationv1.SelfSubjectAccessReview{}
-	review.Status.Allowed = s.kubelets != nil
-	if r.Method != http.MethodPost {
-		http.NotFound(w, r)
-		return
-	}
-	s.answer(w, "authorization.k8s.io/v1", "SelfSubjectAccessReview", review)
-}
-
-// proxy answers as a node's kubelet behind the API server's proxy.
-func (s *apiServer) proxy(w http.ResponseWriter, r *http.Request) {
-	node, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/api/v1/nodes/"), "/proxy/")
-	answer := ""
-	switch k := s.kubelets[node]; {
-	case path == "stats/summary" && r.URL.RawQuery == "only_cpu_and_memory=true":
-		answer = k.summary
-	case path == "configz":
-		answer = k.configz
-	}
-	if answer == "" {
-		http.Error(w, "the kubelet does not feel well", http.StatusInternalServerError)
-		return
-	}
-	_, _ = fmt.Fprint(w, answer)
-}
-
-// summaryOf a node of 16Gi with one pod of one container.
-func summaryOf(node, pod string) string {
-	now := time.Now().UTC().Format(time.RFC3339)
-	return fmt.Sprintf(`{"node": {"nodeName": %[1]q, "memory": {"time": %[3]q, "availableBytes": 1073741824, "workingSetBytes": 16106127360},
-		"systemContainers": [{"name": "pods", "memory": {"time": %[3]q, "workingSetBytes": 12884901888}}]},
-		"pods": [{"podRef": {"name": %[2]q, "namespace": "shop"}, "memory": {"time": %[3]q, "workingSetBytes": 209715200},
-		"containers": [{"name": "app", "memory": {"time": %[3]q, "workingSetBytes": 209715200, "rssBytes": 104857600}}]}]}`, node, pod, now)
-}
-
-const configzOf = `{"kubeletconfig": {"evictionHard": {"memory.available": "300Mi"}, "kubeReserved": {"memory": "1Gi"},
-	"enforceNodeAllocatable": ["pods"], "configMapAndSecretChangeDetectionStrategy": "Watch"}}`
-
 func TestLiveKubelets(t *testing.T) {
-	pods := []*corev1.Pod{podOn("worker-1", "web", "1Gi"), podOn("worker-2", "other", "1Gi")}
-	well := func(node, pod string) fakeKubelet { return fakeKubelet{summaryOf(node, pod), configzOf} }
-	both := map[string]fakeKubelet{"worker-1": well("worker-1", "web"), "worker-2": well("worker-2", "other")}
+	pods := []*corev1.Pod{clustertest.PodOn("worker-1", "web", "1Gi"), clustertest.PodOn("worker-2", "other", "1Gi")}
+	well := func(node, pod string) clustertest.Kubelet {
+		return clustertest.Kubelet{Summary: clustertest.SummaryOf(node, pod), Configz: clustertest.Configz}
+	}
+	both := map[string]clustertest.Kubelet{"worker-1": well("worker-1", "web"), "worker-2": well("worker-2", "other")}
 	for name, tc := range map[string]struct {
-		server  *apiServer
+		server  *clustertest.Server
 		want    []string
 		wantErr string
 	}{
 		"all answer": {
-			server: &apiServer{kubelets: both, metrics: true},
+			server: &clustertest.Server{Kubelets: both, Metrics: true},
 			want:   []string{"worker-1 Kubelet 300Mi Kubelet 100Mi", "worker-2 Kubelet 300Mi Kubelet 100Mi"},
 		},
 		"all answer, and there is no metrics API": {
-			server: &apiServer{kubelets: both},
+			server: &clustertest.Server{Kubelets: both},
 			want:   []string{"worker-1 Kubelet 300Mi Kubelet 100Mi", "worker-2 Kubelet 300Mi Kubelet 100Mi"},
 		},
 		"one answers, the other's node has usage of metrics.k8s.io": {
-			server: &apiServer{kubelets: map[string]fakeKubelet{"worker-2": well("worker-2", "other")}, metrics: true},
+			server: &clustertest.Server{Kubelets: map[string]clustertest.Kubelet{"worker-2": well("worker-2", "other")}, Metrics: true},
 			want:   []string{"worker-1 MetricsAPI 100Mi Inferred 200Mi", "worker-2 Kubelet 300Mi Kubelet 100Mi"},
 			wantErr: "note: 1 of 2 kubelets could not be read, ranking by metrics.k8s.io there " +
 				"(worker-1: an error on the server (\"the kubelet does not feel well\") has prevented the request from succeeding (get nodes worker-1))\n",
 		},
 		"one answers, and there is no metrics API": {
-			server: &apiServer{kubelets: map[string]fakeKubelet{"worker-2": well("worker-2", "other")}},
+			server: &clustertest.Server{Kubelets: map[string]clustertest.Kubelet{"worker-2": well("worker-2", "other")}},
 			want:   []string{"worker-1 None 100Mi Inferred ?", "worker-2 Kubelet 300Mi Kubelet 100Mi"},
 			wantErr: "note: 1 of 2 kubelets could not be read, ranking by metrics.k8s.io there " +
 				"(worker-1: an error on the server (\"the kubelet does not feel well\") has prevented the request from succeeding (get nodes worker-1))\n" +
 				"note: no metrics API (metrics.k8s.io, as of metrics-server) answers here: ranking with usage unknown\n",
 		},
 		"a configuration that cannot be read": {
-			server: &apiServer{kubelets: map[string]fakeKubelet{
-				"worker-1": {summaryOf("worker-1", "web"), `{"kubeletconfig": {"evictionHard": {"memory.available": "much"}}}`},
+			server: &clustertest.Server{Kubelets: map[string]clustertest.Kubelet{
+				"worker-1": {Summary: clustertest.SummaryOf("worker-1", "web"), Configz: `{"kubeletconfig": {"evictionHard": {"memory.available": "much"}}}`},
 				"worker-2": well("worker-2", "other"),
 			}},
 			want: []string{"worker-1 Kubelet 100Mi Inferred 100Mi", "worker-2 Kubelet 300Mi Kubelet 100Mi"},
@@ -95,9 +53,9 @@ func TestLiveKubelets(t *testing.T) {
 				"(worker-1: evictionHard[memory.available]: \"much\" is not an amount of memory of 0 or more)\n",
 		},
 		"another node's answer": {
-			server: &apiServer{kubelets: map[string]fakeKubelet{
+			server: &clustertest.Server{Kubelets: map[string]clustertest.Kubelet{
 				"worker-1": well("worker-2", "web"), "worker-2": well("worker-2", "other"),
-			}, metrics: true},
+			}, Metrics: true},
 			want: []string{"worker-1 MetricsAPI 100Mi Inferred 200Mi", "worker-2 Kubelet 300Mi Kubelet 100Mi"},
 			wantErr: "note: 1 of 2 kubelets could not be read, ranking by metrics.k8s.io there " +
 				"(worker-1: node.nodeName: is worker-2, not worker-1)\n",
@@ -105,7 +63,7 @@ func TestLiveKubelets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("KUBECONFIG", t.TempDir()+"/none")
-			tc.server.nodes, tc.server.pods = []string{"worker-1", "worker-2"}, pods
+			tc.server.Nodes, tc.server.Pods = []string{"worker-1", "worker-2"}, pods
 			server := httptest.NewServer(tc.server)
 			defer server.Close()
 			got := run(t, "", "rank", "-o", "json", "--server", server.URL)

@@ -1,18 +1,22 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
-	"sigs.k8s.io/yaml"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/killorder/killorder/internal/cli/table"
+	"github.com/killorder/killorder/internal/cli/text"
 )
 
-// output is how results are printed.
+// output is how a command prints its result.
 type output struct {
+	*env
 	format string
 	top    int
 }
@@ -27,36 +31,72 @@ const (
 
 var formats = []string{formatTable, formatWide, formatJSON, formatYAML}
 
+// defaultTop is how much of each order tables show.
 const defaultTop = 10
 
 func (o *output) addFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&o.format, "output", "o", formatTable, "Output format: "+strings.Join(formats, "|"))
+}
+
+func (o *output) addTop(flags *pflag.FlagSet) {
 	flags.IntVar(&o.top, "top", defaultTop, "How much of each order to show; 0 is all")
 }
 
 // validate returns an error of wrong usage.
 func (o *output) validate() error {
-	if !slices.Contains(formats, o.format) {
-		return fmt.Errorf("invalid value %q for --output, must be one of %s", o.format, strings.Join(formats, ", "))
-	}
 	if o.top < 0 {
-		return fmt.Errorf("invalid value %d for --top, must be 0 (all) or more", o.top)
+		return wrongUsage("invalid value %d for --top, must be 0 (all) or more", o.top)
 	}
-	return nil
+	return oneOf("output", o.format, formats)
 }
 
-// object writes a value as JSON or YAML.
-func (o *output) object(w io.Writer, v any) error {
-	if o.format == formatYAML {
-		text, err := yaml.Marshal(v)
-		if err != nil {
-			return err
-		}
-		_, err = w.Write(text)
-		return err
+// forPrograms reports whether the output is JSON or YAML.
+func (o *output) forPrograms() bool { return o.format == formatJSON || o.format == formatYAML }
+
+func (o *output) wide() bool { return o.format == formatWide }
+
+// print writes a result: the object for programs, or what people does with the printer.
+func (o *output) print(object any, people func(*table.Printer)) error {
+	if o.forPrograms() {
+		return o.object(object)
 	}
-	e := json.NewEncoder(w)
+	p := table.NewPrinter(o.Out, o.wide(), table.Colour(o.colour))
+	people(p)
+	return p.Flush()
+}
+
+// object writes a value as JSON or YAML, whose texts are escaped where a terminal might act on them.
+func (o *output) object(v any) error {
+	var document bytes.Buffer
+	e := json.NewEncoder(&document)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	out := text.EscapeJSON(document.Bytes())
+	if o.format == formatYAML {
+		var err error
+		if out, err = text.YAML(document.Bytes()); err != nil {
+			return fmt.Errorf("output: %w", err)
+		}
+	}
+	_, err := o.Out.Write(out)
+	return err
+}
+
+// notes prints what could not be read or used, a line each, each once.
+func (o *output) notes(notes ...[]string) {
+	seen := map[string]bool{}
+	for _, note := range slices.Concat(notes...) {
+		if !seen[note] {
+			fmt.Fprintln(o.Err, "note:", text.OneLine(note))
+		}
+		seen[note] = true
+	}
+}
+
+// kind is the type of an object of the plugin's own.
+func kind(name string) metav1.TypeMeta {
+	return metav1.TypeMeta{APIVersion: "cli.killorder.io/v1alpha1", Kind: name}
 }

@@ -3,11 +3,11 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
-	"golang.org/x/term"
+	"github.com/killorder/killorder/internal/cli/table"
+	"github.com/killorder/killorder/internal/cli/text"
 )
 
 const (
@@ -27,18 +27,14 @@ type progress struct {
 
 func newProgress(w io.Writer) *progress {
 	p := &progress{next: time.Now().Add(patience)}
-	if isTerminal(w) {
+	if table.IsTerminal(w) {
 		p.w = w
 	}
 	return p
 }
 
-// count replaces the line shown by a new count.
-func (p *progress) count(what string, n int) {
-	p.say(func() string { return fmt.Sprintf("%s: %d", what, n) })
-}
-
-func (p *progress) say(text func() string) {
+// say replaces the line shown by a new one.
+func (p *progress) say(line func() string) {
 	if p.w == nil {
 		return
 	}
@@ -49,7 +45,7 @@ func (p *progress) say(text func() string) {
 		return
 	}
 	p.next, p.shown = now.Add(beat), true
-	fmt.Fprintf(p.w, "\r\x1b[K%s ...", text())
+	fmt.Fprintf(p.w, "\r\x1b[K%s ...", text.OneLine(line()))
 }
 
 // done takes the line away.
@@ -60,9 +56,4 @@ func (p *progress) done() {
 		fmt.Fprint(p.w, "\r\x1b[K")
 	}
 	p.w = nil
-}
-
-func isTerminal(w any) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -1,15 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 
-	"github.com/killorder/killorder/internal/snapshot"
+	"github.com/killorder/killorder/internal/cli/table"
 )
 
 const rankLong = `Rank who dies first on all nodes, or on the named ones, if memory runs out.
@@ -58,15 +55,13 @@ const rankExample = `  # Every node of the cluster
 
 // rank is the command's options.
 type rank struct {
-	*output
-	streams Streams
-	kube    *genericclioptions.ConfigFlags
-	paths   []string
-	nodes   []string
+	input
+	output
+	nodes []string
 }
 
-func newRank(ctx context.Context, streams Streams, kube *genericclioptions.ConfigFlags) *cobra.Command {
-	r := &rank{output: &output{}, streams: streams, kube: kube}
+func newRank(e *env) *cobra.Command {
+	r := &rank{input: input{env: e}, output: output{env: e}}
 	cmd := &cobra.Command{
 		Use:     "rank [NODE...] [-f PATH]...",
 		Short:   "Rank who dies first if memory runs out",
@@ -74,63 +69,39 @@ func newRank(ctx context.Context, streams Streams, kube *genericclioptions.Confi
 		Example: rankExample,
 
 		DisableFlagsInUseLine: true,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			r.nodes = args
-			if err := r.validate(); err != nil {
+			if err := cmp.Or(r.input.validate(), r.output.validate()); err != nil {
 				return err
 			}
-			return r.run(ctx)
+			return r.run(cmd.Context())
 		},
 	}
-	cmd.Flags().StringArrayVarP(&r.paths, "filename", "f", nil,
-		"Rank from a snapshot: a file, a folder, or - for standard input; may be repeated")
-	r.addFlags(cmd.Flags())
+	r.input.addFlags(cmd.Flags())
+	r.output.addFlags(cmd.Flags())
+	r.addTop(cmd.Flags())
 	return cmd
 }
 
-func (r *rank) validate() error {
-	stdin := 0
-	for _, path := range r.paths {
-		switch path {
-		case "":
-			return errors.New(`invalid value "" for --filename, must be a path or -`)
-		case snapshot.Stdin:
-			stdin++
-		}
-	}
-	if stdin > 1 {
-		return fmt.Errorf("standard input can be read only once: --filename - given %d times", stdin)
-	}
-	return r.output.validate()
-}
-
 func (r *rank) run(ctx context.Context) error {
-	s, err := r.read(ctx)
+	s, err := r.read(ctx, r.nodes)
 	if err != nil {
 		return err
 	}
-	orders, notes, err := judge(s, r.nodes, r.top)
+	nodes, notes, err := judge(s, r.nodes, r.top)
 	if err != nil {
 		return err
 	}
-	for _, note := range slices.Concat(s.Notes, notes) {
-		fmt.Fprintln(r.streams.Err, "note:", oneLine(note))
-	}
-	if r.format == formatJSON || r.format == formatYAML {
-		return r.object(r.streams.Out, listOf(orders))
-	}
-	return printTables(r.streams.Out, orders, r.format == formatWide)
+	r.notes(s.Notes, notes)
+	return r.print(listOf(nodes), func(p *table.Printer) { table.Nodes(p, models(nodes), r.wide()) })
 }
 
-func (r *rank) read(ctx context.Context) (*snapshot.Snapshot, error) {
-	p := newProgress(r.streams.Err)
-	defer p.done()
-	if len(r.paths) > 0 {
-		s, err := snapshot.Read(r.paths, r.streams.In, func(n int) { p.count("objects read", n) })
-		if err != nil {
-			return nil, &unreadableError{err}
-		}
-		return s, nil
+// models are what tables print of nodes.
+func models(nodes []judged) []*table.Node {
+	ms := make([]*table.Node, len(nodes))
+	for i := range nodes {
+		ms[i] = table.FromOrder(&nodes[i].order)
+		ms[i].Detail(&nodes[i].verdict)
 	}
-	return readCluster(ctx, r.kube, r.nodes, p)
+	return ms
 }

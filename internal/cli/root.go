@@ -1,26 +1,20 @@
-// Package cli is the commands of kubectl-killorder.
+// Package cli is the commands of kubectl-killorder: one file a command, and beside them what commands share: input,
+// output, errors.
 package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/klog/v2"
-)
 
-// Exit statuses.
-const (
-	exitFine = iota
-	// exitUnreadable: the input or the cluster could not be read.
-	exitUnreadable
-	// exitUsage: no such command, flag or value.
-	exitUsage
+	"github.com/killorder/killorder/internal/cli/table"
+	"github.com/killorder/killorder/internal/cli/text"
 )
 
 // Streams are where commands read and write.
@@ -29,46 +23,36 @@ type Streams struct {
 	Out, Err io.Writer
 }
 
+// env is what every command has.
+type env struct {
+	Streams
+	kube   *genericclioptions.ConfigFlags
+	colour string
+}
+
 // Run runs a command line and returns its exit status. Errors are one line on streams.Err.
 func Run(ctx context.Context, args []string, streams Streams) int {
 	// Client libraries log what ends up in the error as well.
 	klog.SetOutput(io.Discard)
 	klog.LogToStderr(false)
-	root := newRoot(ctx, streams)
+	root := newRoot(&env{Streams: streams, kube: kubeFlags()})
 	root.SetArgs(args)
-	cmd, err := root.ExecuteC()
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitFine
 	}
-	fmt.Fprintln(streams.Err, "error:", oneLine(err.Error()))
-	if unreadable := (*unreadableError)(nil); errors.As(err, &unreadable) {
-		return exitUnreadable
+	if ctx.Err() != nil {
+		return exitUnreadable // whoever interrupted the command knows why
 	}
-	fmt.Fprintf(streams.Err, "See '%s --help' for usage.\n", cmd.CommandPath())
-	return exitUsage
+	fmt.Fprintln(streams.Err, "error:", text.OneLine(err.Error()))
+	status := statusOf(err)
+	if status == exitUsage {
+		fmt.Fprintf(streams.Err, "See '%s --help' for usage.\n", cmd.CommandPath())
+	}
+	return status
 }
 
-// unreadableError is an input or a cluster that could not be read; every other error is wrong usage.
-type unreadableError struct{ error }
-
-func (e *unreadableError) Unwrap() error { return e.error }
-
-func unreadable(format string, args ...any) error {
-	return &unreadableError{fmt.Errorf(format, args...)}
-}
-
-// oneLine keeps an error on one line, and control characters from elsewhere off the terminal.
-func oneLine(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if !strconv.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, s)
-	return strings.Join(strings.Fields(s), " ")
-}
-
-func newRoot(ctx context.Context, streams Streams) *cobra.Command {
+func newRoot(e *env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kubectl-killorder",
 		Short: "Who dies first when a node runs out of memory",
@@ -81,21 +65,48 @@ kernel kills the container with the largest sum of memory and oom_score_adj thou
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:              knownCommand,
+
+		SuggestionsMinimumDistance: 2,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetIn(streams.In)
-	root.SetOut(streams.Out)
-	root.SetErr(streams.Err)
-	kube := kubeFlags()
-	kube.AddFlags(root.PersistentFlags())
-	root.AddCommand(newRank(ctx, streams, kube), newVersion(streams))
+	root.SetIn(e.In)
+	root.SetOut(e.Out)
+	root.SetErr(e.Err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &statusError{err, exitUsage} })
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return e.validate() }
+	e.kube.AddFlags(root.PersistentFlags())
+	root.PersistentFlags().StringVar(&e.colour, "color", string(table.ColourAuto), "Colour in tables: "+strings.Join(colours, "|"))
+	root.AddCommand(newRank(e), newVersion(e))
 	return root
 }
 
-// kubeFlags are kubectl's, without the namespace: a node's order is of all its pods or it is not one. Nothing is
-// cached.
+// knownCommand refuses what is no command, and suggests those of a similar name.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return wrongUsage("unknown command %q for %q: did you mean %s?", args[0], cmd.CommandPath(), strings.Join(near, ", "))
+	}
+	return wrongUsage("unknown command %q for %q", args[0], cmd.CommandPath())
+}
+
+// kubeFlags are kubectl's, without the namespace: only some commands have one. Nothing is cached.
 func kubeFlags() *genericclioptions.ConfigFlags {
 	flags := genericclioptions.NewConfigFlags(true)
 	flags.Namespace, flags.CacheDir = nil, nil
 	return flags
+}
+
+var colours = []string{string(table.ColourAuto), string(table.ColourAlways), string(table.ColourNever)}
+
+func (e *env) validate() error { return oneOf("color", e.colour, colours) }
+
+// oneOf returns an error of wrong usage for a flag's value that is not among those allowed.
+func oneOf(flag, value string, allowed []string) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return wrongUsage("invalid value %q for --%s, must be one of %s", value, flag, strings.Join(allowed, ", "))
 }

@@ -17,21 +17,21 @@ type version struct {
 	Go      string `json:"go,omitempty"`
 }
 
-func newVersion(streams Streams) *cobra.Command {
-	out := &output{}
+func newVersion(e *env) *cobra.Command {
+	out := &output{env: e}
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of this program",
-		Args:  cobra.NoArgs,
+		Args:  arguments(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			if err := out.validate(); err != nil {
 				return err
 			}
 			v := built()
-			if out.format == formatJSON || out.format == formatYAML {
-				return out.object(streams.Out, v)
+			if out.forPrograms() {
+				return out.object(v)
 			}
-			_, err := fmt.Fprintf(streams.Out, "kubectl-killorder %s\n", v)
+			_, err := fmt.Fprintf(e.Out, "kubectl-killorder %s\n", v)
 			return err
 		},
 	}

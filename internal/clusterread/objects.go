@@ -1,4 +1,4 @@
-package cli
+package clusterread
 
 import (
 	"cmp"
@@ -68,10 +68,10 @@ func (c *cluster) readNodes(ctx context.Context, names []string) error {
 		return page, nil
 	}, metav1.ListOptions{})
 	if err != nil {
-		return unreadable("nodes: %w", err)
+		return fmt.Errorf("nodes: %w", err)
 	}
 	if len(c.snapshot.Nodes) == 0 {
-		return unreadable("nodes: the cluster has none")
+		return fmt.Errorf("nodes: the cluster has none")
 	}
 	return nil
 }
@@ -83,10 +83,10 @@ func (c *cluster) readNamed(ctx context.Context, names []string) error {
 		}
 		n, err := c.kube.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
-			return unreadable("node %q not found in the cluster", name)
+			return fmt.Errorf("node %q not found in the cluster", name)
 		}
 		if err != nil {
-			return unreadable("node %q: %w", name, err)
+			return fmt.Errorf("node %q: %w", name, err)
 		}
 		c.snapshot.Nodes = append(c.snapshot.Nodes, extract.Node(n))
 	}
@@ -115,7 +115,7 @@ func (c *cluster) readPods(ctx context.Context, names []string) error {
 			return page, nil
 		}, metav1.ListOptions{FieldSelector: selector})
 		if err != nil {
-			return unreadable("pods: %w", err)
+			return fmt.Errorf("pods: %w", err)
 		}
 	}
 	return nil
@@ -151,19 +151,19 @@ func (c *cluster) readPolicy(ctx context.Context) error {
 		c.note("the KillOrderPolicy may not be read: the defaults apply (%v)", err)
 		return nil
 	case err != nil:
-		return unreadable("KillOrderPolicy: %w", err)
+		return fmt.Errorf("KillOrderPolicy: %w", err)
 	}
 	raw, err := answer.Raw()
 	if err != nil {
-		return unreadable("KillOrderPolicy: %w", err)
+		return fmt.Errorf("KillOrderPolicy: %w", err)
 	}
 	var k v1alpha1.KillOrderPolicy
 	if err := json.Unmarshal(raw, &k); err != nil {
-		return unreadable("KillOrderPolicy: %w", err)
+		return fmt.Errorf("KillOrderPolicy: %w", err)
 	}
 	policy, err := extract.NewPolicy(&k)
 	if err != nil {
-		return unreadable("KillOrderPolicy: %w", err)
+		return fmt.Errorf("KillOrderPolicy: %w", err)
 	}
 	c.snapshot.Policy = policy
 	return nil

@@ -1,4 +1,6 @@
-package cli
+// Package clusterread reads a live cluster into a snapshot: Nodes, Pods and usage, with the user's own rights. Objects
+// become facts page by page, so that no more than a page of them is in memory at a time.
+package clusterread
 
 import (
 	"context"
@@ -7,7 +9,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/kubernetes"
 	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/metadata"
@@ -33,23 +34,34 @@ type cluster struct {
 	proxy      rest.Interface
 	namespaces metadata.Interface
 	metrics    usage.Source
-	progress   *progress
+	progress   Progress
 	snapshot   snapshot.Snapshot
 }
 
-// readCluster reads the named nodes and their pods, or all if none is named.
-func readCluster(ctx context.Context, flags *genericclioptions.ConfigFlags, nodes []string, p *progress) (*snapshot.Snapshot, error) {
-	config, err := flags.ToRESTConfig()
-	if err != nil {
-		return nil, unreadable("kubeconfig: %w", err)
+// Progress is told how far reading has come: a function that makes a line for people. It may be nil, and is called from
+// several goroutines.
+type Progress func(line func() string)
+
+func (p Progress) say(line func() string) {
+	if p != nil {
+		p(line)
 	}
+}
+
+func (p Progress) count(what string, n int) {
+	p.say(func() string { return fmt.Sprintf("%s: %d", what, n) })
+}
+
+// Read reads the named nodes and their pods, or all if none is named. An error is one line that names what could not be
+// read.
+func Read(ctx context.Context, config *rest.Config, nodes []string, p Progress) (*snapshot.Snapshot, error) {
 	c, err := newCluster(config, p)
 	if err != nil {
-		return nil, unreadable("client: %w", err)
+		return nil, fmt.Errorf("client: %w", err)
 	}
 	s, err := c.read(ctx, nodes)
 	if err != nil && config.Host == unconfigured {
-		return nil, unreadable("no kubeconfig names a cluster, and there is none at %s (-f reads a snapshot instead)", unconfigured)
+		return nil, fmt.Errorf("no kubeconfig names a cluster, and there is none at %s (-f reads a snapshot instead)", unconfigured)
 	}
 	return s, err
 }
@@ -57,7 +69,7 @@ func readCluster(ctx context.Context, flags *genericclioptions.ConfigFlags, node
 // unconfigured is where clients look without a kubeconfig.
 const unconfigured = "http://localhost:8080"
 
-func newCluster(config *rest.Config, p *progress) (*cluster, error) {
+func newCluster(config *rest.Config, p Progress) (*cluster, error) {
 	config = rest.CopyConfig(config)
 	config.QPS, config.Burst = 100, 200 // pages come one after another: the server sets the pace
 	config.WarningHandler = rest.NoWarnings{}
@@ -121,44 +133,4 @@ func (c *cluster) read(ctx context.Context, nodes []string) (*snapshot.Snapshot,
 		s.Notes = append(s.Notes, usageNotes...)
 	}
 	return s, nil
-}
-
-// readUsage makes one pass over metrics.k8s.io. Without it, everything is ranked with usage unknown.
-func (c *cluster) readUsage(ctx context.Context) (notes []string) {
-	store := usage.NewStore(keepReadings, time.Now)
-	pass := store.Begin()
-	failures := c.metrics.Read(ctx, pass)
-	result := pass.Commit()
-	c.snapshot.Metrics = store
-	for _, f := range failures {
-		if note := usageNote(f); note != "" {
-			notes = append(notes, note)
-		}
-	}
-	if len(failures) > 1 && failures[0].Cause == failures[1].Cause {
-		notes = notes[:1] // the same for pods and nodes
-	}
-	if n := dropped(result.Dropped); n > 0 {
-		notes = append(notes, fmt.Sprintf("%d readings of metrics.k8s.io that cannot be used left out", n))
-	}
-	return notes
-}
-
-func usageNote(f usage.Failure) string {
-	switch f.Cause {
-	case usage.FailedPartial:
-		return "" // comes on top of another
-	case usage.FailedAbsent:
-		return "no metrics API (metrics.k8s.io, as of metrics-server) answers here: ranking with usage unknown"
-	case usage.FailedForbidden:
-		return fmt.Sprintf("reading usage of %s is forbidden: ranking with it unknown (%v)", f.Of, f.Err)
-	}
-	return fmt.Sprintf("usage of %s could not be read: ranking with it unknown (%v)", f.Of, f.Err)
-}
-
-func dropped(byCause map[usage.DropCause]int) (sum int) {
-	for _, n := range byCause {
-		sum += n
-	}
-	return sum
 }

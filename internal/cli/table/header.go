@@ -1,0 +1,161 @@
+package table
+
+import (
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/cli/text"
+)
+
+// header prints what is known of the node as a whole.
+func (t *nodeTables) header(p *Printer) {
+	s := t.Status.Summary
+	name, memory := "NODE "+text.Printable(t.Name), t.memory()
+	if p.width == 0 || len(name)+gap+len(memory) <= p.width {
+		p.line(p.Paint(name, NodeName) + "  " + memory)
+	} else {
+		p.line(p.Paint(name, NodeName))
+		t.field(p, "memory", "", memory, Plain)
+	}
+	if t.pressure() {
+		t.field(p, "pressure", "", "the kubelet reports MemoryPressure", Warning)
+	}
+	t.next(p)
+	t.culprit(p)
+	pods := fmt.Sprintf("%d, requesting %s", s.Pods, amount(t.Status.Memory.Requested))
+	if s.ExemptPods > 0 {
+		pods += fmt.Sprintf(", %d never evicted", s.ExemptPods)
+	}
+	if s.CriticalAtRisk > 0 {
+		pods += fmt.Sprintf(", %d critical near the front", s.CriticalAtRisk)
+	}
+	t.field(p, "pods", "", pods, Plain)
+	source, l := t.usage()
+	t.field(p, "usage", "", source, l)
+}
+
+// pressure reports whether the kubelet says that the node is short of memory.
+func (t *nodeTables) pressure() bool {
+	for i := range t.Status.Conditions {
+		if c := &t.Status.Conditions[i]; c.Type == v1alpha1.ConditionMemoryPressure {
+			return c.Status == metav1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// field prints a line about the node: a pod, whose name is shortened to fit, if there is one, and a text.
+func (t *nodeTables) field(p *Printer, title, pod, s string, l Look) {
+	const column = 9
+	if p.width > 0 {
+		pod = text.Middle(pod, max(p.width-len(indent)-column-utf8.RuneCountInString(s), columnPod.Least))
+	}
+	p.line(indent + p.Paint(fmt.Sprintf("%-*s", column, title), Faint) + p.Paint(pod+s, l))
+}
+
+// known says how the threshold is known.
+var known = map[v1alpha1.ThresholdSource]string{
+	v1alpha1.ThresholdKubelet:  "kubelet",
+	v1alpha1.ThresholdInferred: "inferred",
+	v1alpha1.ThresholdDefault:  "assumed",
+}
+
+// memory says what there is and what is left.
+func (t *nodeTables) memory() string {
+	m := t.Status.Memory
+	if m.Capacity.IsZero() {
+		return "reports no memory capacity"
+	}
+	s := fmt.Sprintf("%s, %s available, ", text.Human(m.Capacity.Value()), amount(m.Available))
+	if m.ThresholdSource == v1alpha1.ThresholdNone {
+		return s + "no eviction threshold: nobody is evicted"
+	}
+	of := ""
+	if m.EvictionSignal == v1alpha1.SignalAllocatableMemoryAvailable {
+		of = " of the pods' limit"
+	}
+	threshold := fmt.Sprintf("the eviction threshold of %s (%s)", amount(m.EvictionThreshold), known[m.ThresholdSource])
+	if soft := m.SoftEvictionThreshold; soft != nil && m.EvictionThreshold == nil {
+		threshold = fmt.Sprintf("the soft eviction threshold of %s, the only one", text.Human(soft.Value()))
+	}
+	if m.Headroom != nil && m.Headroom.Sign() < 0 {
+		s += fmt.Sprintf("%s%s below %s", text.Human(-m.Headroom.Value()), of, threshold)
+	} else {
+		s += fmt.Sprintf("%s%s to %s", amount(m.Headroom), of, threshold)
+	}
+	if soft := m.SoftEvictionThreshold; soft != nil && t.wide {
+		s += fmt.Sprintf(", soft %s for %ds", text.Human(soft.Value()), *m.SoftEvictionGracePeriodSeconds)
+	}
+	return s
+}
+
+var ways = map[v1alpha1.Killer]string{
+	v1alpha1.KillerEviction: "evicted by the kubelet",
+	v1alpha1.KillerOOM:      "killed by the kernel",
+	v1alpha1.KillerLimit:    "killed by the kernel at its own limit",
+}
+
+func (t *nodeTables) next(p *Printer) {
+	const title = "next"
+	n := t.Status.Summary.Next
+	switch {
+	case n == nil && t.Status.Summary.Pods == 0:
+		t.field(p, title, "", "nobody", Plain)
+	case n == nil:
+		t.field(p, title, "", "unknown, since the headroom is", Warning)
+	default:
+		l, critical := Plain, ""
+		if t.NextIsCritical {
+			l, critical = Critical, " (critical)"
+		}
+		t.field(p, title, n.Namespace+"/"+n.Pod, fmt.Sprintf("%s, %s, %s to go", critical, ways[n.Killer], text.Human(n.Headroom.Value())), l)
+	}
+}
+
+func (t *nodeTables) culprit(p *Printer) {
+	const title = "culprit"
+	c := t.Status.CulpritRef
+	if t.Status.Usage.Source == v1alpha1.UsageSourceNone {
+		t.field(p, title, "", "unknown", Plain)
+		return
+	}
+	if c == nil {
+		t.field(p, title, "", "none: no pod is over its request (one reading shows no growth)", Plain)
+		return
+	}
+	how := text.Human(c.Amount.Value()) + " over its request (one reading shows no growth)"
+	if c.Reason == v1alpha1.CulpritGrowth {
+		how = "grew by " + text.Human(c.Amount.Value())
+	}
+	t.field(p, title, c.Namespace+"/"+c.Pod, ", "+how, Plain)
+}
+
+var sources = map[v1alpha1.UsageSource]string{
+	v1alpha1.UsageSourceMetricsAPI: "metrics.k8s.io (working sets, no RSS)",
+	v1alpha1.UsageSourceKubelet:    "the kubelet",
+}
+
+// usage says where readings come from and whether there is reason to doubt them.
+func (t *nodeTables) usage() (string, Look) {
+	u := t.Status.Usage
+	if u.Source == v1alpha1.UsageSourceNone {
+		return "unknown: requests and priorities alone decide the ranks", Warning
+	}
+	s, l := sources[u.Source], Plain
+	if u.ObservedAt != nil {
+		s += ", as of " + u.ObservedAt.UTC().Format(time.RFC3339)
+	}
+	for i := range t.Status.Conditions {
+		if c := &t.Status.Conditions[i]; c.Type == v1alpha1.ConditionReady && c.Reason == v1alpha1.ReasonUsageStale {
+			s, l = s+": stale", Warning
+		}
+	}
+	if u.Missing > 0 {
+		s, l = s+fmt.Sprintf(", missing for pods: %d", u.Missing), Warning
+	}
+	return s, l
+}

@@ -1,0 +1,106 @@
+package table
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/cli/text"
+)
+
+// Nodes prints an overview of several nodes, and then the tables of each. The printer is flushed by the caller.
+func Nodes(p *Printer, nodes []*Node, wide bool) {
+	if len(nodes) > 1 {
+		overview(nodes).Write(p)
+		p.Blank()
+	}
+	var used Marks
+	for i, n := range nodes {
+		if i > 0 {
+			p.Blank()
+		}
+		t := &nodeTables{Node: n, wide: wide, marks: &used}
+		t.print(p)
+	}
+	used.Legend(p)
+}
+
+// overview has a line a node.
+func overview(nodes []*Node) *Grid {
+	g := &Grid{Columns: []Column{
+		{Title: "NODE", Least: 12},
+		Figure("MEMORY"), Figure("AVAILABLE"), Figure("HEADROOM"),
+		columnMark,
+		{Title: "FIRST EVICTED", Least: 14},
+		columnMark,
+		{Title: "FIRST OOM-KILLED", Least: 16},
+	}}
+	for _, n := range nodes {
+		m := n.Status.Memory
+		evictedMark, evicted := first(n.Status.Summary.FirstEvicted, len(n.Eviction) > 0 && n.Eviction[0].Critical)
+		killedMark, killed := first(n.Status.Summary.FirstOOMKilled, len(n.OOM) > 0 && n.OOM[0].Critical)
+		g.Rows = append(g.Rows, []Cell{
+			{n.Name, NodeName},
+			plain(text.Human(m.Capacity.Value())), plain(amount(m.Available)), plain(headroom(m)),
+			evictedMark, evicted, killedMark, killed,
+		})
+	}
+	return g
+}
+
+// first victim's mark and name.
+func first(name string, critical bool) (mark, pod Cell) {
+	switch {
+	case name == "":
+		return plain(""), plain("-")
+	case critical:
+		return Cell{MarkCritical, Critical}, Cell{name, Critical}
+	}
+	return plain(""), plain(name)
+}
+
+func amount(q *resource.Quantity) string {
+	if q == nil {
+		return unknown
+	}
+	return text.Human(q.Value())
+}
+
+func headroom(m *v1alpha1.MemoryStatus) string {
+	if m.ThresholdSource == v1alpha1.ThresholdNone {
+		return none
+	}
+	return amount(m.Headroom)
+}
+
+// nodeTables are one node's tables.
+type nodeTables struct {
+	*Node
+	wide  bool
+	marks *Marks
+}
+
+func (t *nodeTables) print(p *Printer) {
+	t.header(p)
+	t.section(p, "EVICTION ORDER", "the kubelet: over request first, then lower priority, then larger OVER",
+		t.eviction(), t.EvictionTotal, "no pod that the kubelet could evict")
+	t.section(p, "OOM ORDER", t.oomTitle(), t.oom(), t.OOMTotal, t.noOOM())
+	t.section(p, "LIMIT ORDER", "the kernel, at a limit of their own: largest part of the limit first",
+		t.limits(), t.LimitsTotal, "no container with a memory limit and a reading")
+	t.findings(p)
+}
+
+// section prints a grid under its title, or why it is empty.
+func (t *nodeTables) section(p *Printer, title, rule string, g *Grid, all int, empty string) {
+	p.Blank()
+	if len(g.Rows) == 0 {
+		p.line(indent + p.Paint(title, Title) + "  " + p.Paint(empty, Faint))
+		return
+	}
+	p.line(indent + p.Paint(title, Title) + "  " + p.Paint(rule, Faint))
+	g.Write(p)
+	if more := all - len(g.Rows); more > 0 {
+		p.line(indent + p.Paint(fmt.Sprintf("%s %d more: --top 0 shows all", text.Ellipsis, more), Faint))
+	}
+}

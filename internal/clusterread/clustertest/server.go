@@ -1,0 +1,184 @@
+// Package clustertest is an API server for tests of what reads clusters.
+package clustertest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+	metrics "k8s.io/metrics/pkg/apis/metrics/v1beta1"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+)
+
+// Server is an API server that answers what the plugin asks for: in JSON, as a server may that does not serve protobuf, but
+// for usage, whose reader takes protobuf only.
+type Server struct {
+	Nodes   []string
+	Pods    []*corev1.Pod
+	Metrics bool
+	Policy  *v1alpha1.KillOrderPolicy
+	// Kubelets by node; asking them is forbidden if there are none.
+	Kubelets map[string]Kubelet
+	// Forbidden paths.
+	Forbidden map[string]bool
+	// Expire the first list's continuation once.
+	Expire bool
+
+	mu   sync.Mutex
+	asks []string
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.asks = append(s.asks, r.URL.String())
+	s.mu.Unlock()
+	path, query := r.URL.Path, r.URL.Query()
+	switch {
+	case s.Forbidden[path]:
+		s.fail(w, http.StatusForbidden, metav1.StatusReasonForbidden, "")
+	case path == "/api/v1/nodes":
+		list := &corev1.NodeList{}
+		for _, name := range s.Nodes {
+			list.Items = append(list.Items, *Node(name))
+		}
+		s.answer(w, "v1", "NodeList", list)
+	case path == "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews":
+		s.review(w, r)
+	case strings.Contains(path, "/proxy/"):
+		s.proxy(w, r)
+	case strings.HasPrefix(path, "/api/v1/nodes/"):
+		for _, name := range s.Nodes {
+			if path == "/api/v1/nodes/"+name {
+				s.answer(w, "v1", "Node", Node(name))
+				return
+			}
+		}
+		s.fail(w, http.StatusNotFound, metav1.StatusReasonNotFound, "")
+	case path == "/api/v1/pods":
+		s.page(w, query.Get("fieldSelector"), query.Get("continue"))
+	case path == "/api/v1/namespaces":
+		s.answer(w, "meta.k8s.io/v1", "PartialObjectMetadataList", &metav1.PartialObjectMetadataList{})
+	case path == "/apis/metrics.k8s.io/v1beta1/pods" && s.Metrics:
+		s.usage(w, "PodMetricsList", s.podMetrics())
+	case path == "/apis/metrics.k8s.io/v1beta1/nodes" && s.Metrics:
+		s.usage(w, "NodeMetricsList", s.nodeMetrics())
+	case path == "/apis/killorder.io/v1alpha1/killorderpolicies/default" && s.Policy != nil:
+		s.answer(w, "killorder.io/v1alpha1", "KillOrderPolicy", s.Policy)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+// page answers with the one pod that the continuation names.
+func (s *Server) page(w http.ResponseWriter, selector, from string) {
+	i := 0
+	if from != "" {
+		_, _ = fmt.Sscan(from, &i)
+	}
+	if i == 1 && s.Expire {
+		s.Expire = false
+		s.fail(w, http.StatusGone, metav1.StatusReasonExpired, "1")
+		return
+	}
+	list := &corev1.PodList{Items: []corev1.Pod{*s.Pods[i]}}
+	if node := strings.TrimPrefix(selector, "spec.nodeName="); selector != "" && list.Items[0].Spec.NodeName != node {
+		list.Items = nil
+	}
+	if i+1 < len(s.Pods) {
+		list.Continue = fmt.Sprint(i + 1)
+	}
+	s.answer(w, "v1", "PodList", list)
+}
+
+func (s *Server) answer(w http.ResponseWriter, apiVersion, kind string, o runtime.Object) {
+	w.Header().Set("Content-Type", "application/json")
+	text, err := json.Marshal(o)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Fprintf(w, `{"apiVersion":%q,"kind":%q,%s`, apiVersion, kind, text[1:])
+}
+
+func (s *Server) usage(w http.ResponseWriter, kind string, o runtime.Object) {
+	o.GetObjectKind().SetGroupVersionKind(metrics.SchemeGroupVersion.WithKind(kind))
+	w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
+	if err := protobuf.NewSerializer(nil, nil).Encode(o, w); err != nil {
+		panic(err)
+	}
+}
+
+func (s *Server) fail(w http.ResponseWriter, code int, reason metav1.StatusReason, next string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(&metav1.Status{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, ListMeta: metav1.ListMeta{Continue: next},
+		Status: metav1.StatusFailure, Code: int32(code), Reason: reason, Message: "not here",
+	})
+}
+
+func (s *Server) podMetrics() *metrics.PodMetricsList {
+	list := &metrics.PodMetricsList{}
+	for _, p := range s.Pods {
+		list.Items = append(list.Items, metrics.PodMetrics{
+			ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: p.Name}, Timestamp: metav1.Now(),
+			Containers: []metrics.ContainerMetrics{{Name: "app", Usage: Memory("200Mi")}},
+		})
+	}
+	return list
+}
+
+func (s *Server) nodeMetrics() *metrics.NodeMetricsList {
+	list := &metrics.NodeMetricsList{}
+	for _, name := range s.Nodes {
+		list.Items = append(list.Items, metrics.NodeMetrics{
+			ObjectMeta: metav1.ObjectMeta{Name: name}, Timestamp: metav1.Now(), Usage: Memory("15Gi"),
+		})
+	}
+	return list
+}
+
+// Memory is an amount of memory as a resource list.
+func Memory(q string) corev1.ResourceList {
+	return corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(q)}
+}
+
+// Node of 16Gi.
+func Node(name string) *corev1.Node {
+	return &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Status:     corev1.NodeStatus{Capacity: Memory("16Gi"), Allocatable: Memory("16284Mi")},
+	}
+}
+
+// PodOn is a running pod of namespace shop on a node.
+func PodOn(node, name, request string) *corev1.Pod {
+	p := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: "uid-of-a-pod"},
+		Spec:       corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Name: "app"}}},
+		Status: corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{
+			Name:  "app",
+			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(time.Now().Add(-time.Hour))}},
+		}}},
+	}
+	if request != "" {
+		p.Spec.Containers[0].Resources.Requests = Memory(request)
+	}
+	return p
+}
+
+// Asks are the requests so far.
+func (s *Server) Asks() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.asks)
+}
