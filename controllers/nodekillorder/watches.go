@@ -22,8 +22,8 @@ import (
 	"github.com/killorder/killorder/internal/extract"
 )
 
-// SetUp registers the controller: it watches Nodes, its own orders' deletion, and Namespaces' labels; pods,
-// usage, policy and the gate come through the trigger.
+// SetUp registers the controller. The controller watches Nodes, the deletion of NodeKillOrders, and labels of Namespaces;
+// changes of pods, usage and policy, and turns that the gate grants, come through the trigger.
 func (r *Reconciler) SetUp(mgr ctrl.Manager, nodes *trigger.Trigger, workers int) error {
 	namespace := &metav1.PartialObjectMetadata{}
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
@@ -39,7 +39,7 @@ func (r *Reconciler) SetUp(mgr ctrl.Manager, nodes *trigger.Trigger, workers int
 		Complete(r)
 }
 
-// nodeChanged lets through changes of what extract reads; heartbeats, images and other conditions are noise.
+// nodeChanged lets through a change of what extract reads of a Node. Heartbeats and other changes are noise.
 func nodeChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok := e.ObjectOld.(*corev1.Node)
@@ -50,7 +50,7 @@ func nodeChanged() predicate.Predicate {
 
 func labelsChanged() predicate.Predicate {
 	return predicate.Funcs{
-		CreateFunc: func(event.CreateEvent) bool { return false }, // its pods come after it
+		CreateFunc: func(event.CreateEvent) bool { return false }, // its pods come later, and enqueue their nodes
 		DeleteFunc: func(event.DeleteEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			return !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels())
@@ -58,11 +58,12 @@ func labelsChanged() predicate.Predicate {
 	}
 }
 
-// orderDeleted brings back orders that somebody deleted; writes, which are our own, re-queue nothing.
+// orderDeleted enqueues the node of an order that somebody deleted, so that the order comes back. Updates enqueue
+// nothing: nearly all of them are the operator's own writes.
 func (r *Reconciler) orderDeleted() handler.EventHandler {
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q trigger.Queue) {
-			q.Add(trigger.Request(e.Object.GetName())) // at start: its Node may be gone
+			q.Add(trigger.Request(e.Object.GetName())) // at the operator's start: the Node may be gone
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q trigger.Queue) {
 			r.states.of(e.Object.GetName()).deleted.Store(true)
@@ -84,14 +85,15 @@ func (r *Reconciler) everyNode(ctx context.Context) []reconcile.Request {
 	return requests
 }
 
-// EveryNode enqueues all nodes: after a usage pass, or a change of policy.
+// EveryNode enqueues all nodes, after a pass over the readings or a change of policy.
 func (r *Reconciler) EveryNode(ctx context.Context, t *trigger.Trigger) {
 	for _, req := range r.everyNode(ctx) {
 		t.Add(req.Name)
 	}
 }
 
-// namespaceLabels looks namespaces up in the cache, each once; an unknown namespace has no labels.
+// namespaceLabels returns a function that looks up the labels of a namespace in the cache, each namespace once. A
+// namespace that the cache does not have has no labels.
 func (r *Reconciler) namespaceLabels() func(string) labels.Labels {
 	known := map[string]labels.Labels{}
 	return func(name string) labels.Labels {

@@ -9,7 +9,7 @@ import (
 	"github.com/killorder/killorder/internal/extract"
 )
 
-// Current is the policy in force. The zero value is the default policy.
+// Current holds the policy in force. The zero value holds the default policy.
 type Current struct {
 	mu         sync.RWMutex
 	policy     *extract.Policy
@@ -27,7 +27,7 @@ func (c *Current) Get() *extract.Policy {
 	return c.policy
 }
 
-// replace puts a policy in force and reports whether it is another one.
+// replace puts a policy in force and reports whether the policy differs from the one before.
 func (c *Current) replace(parsed *extract.Policy, of *v1alpha1.KillOrderPolicy) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

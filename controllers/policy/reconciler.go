@@ -1,5 +1,5 @@
-// Package policy keeps the one KillOrderPolicy: it makes its spec available to the other controllers, creates
-// it if it is missing, and writes the cluster's roll-up into its status. It never changes a spec.
+// Package policy keeps the one KillOrderPolicy. The controller puts the policy's spec in force, creates a policy that is
+// missing, and writes the cluster's roll-up into the policy's status. The controller never changes a spec.
 package policy
 
 import (
@@ -28,7 +28,7 @@ import (
 	"github.com/killorder/killorder/internal/status"
 )
 
-// minInterval between two writes of the roll-up.
+// minInterval is the least time between two writes of the roll-up.
 const minInterval = time.Minute
 
 // Reconciler keeps the KillOrderPolicy.
@@ -39,10 +39,10 @@ type Reconciler struct {
 	Current *Current
 	// Changed is called when another policy came into force.
 	Changed func(context.Context)
-	// Nodes sums up the nodes as last judged, Replicas counts the pods of workloads.
+	// Nodes returns a summary of each node as last judged. Replicas counts the pods of workloads.
 	Nodes    func() []*status.NodeSummary
 	Replicas func([]status.WorkloadKey) map[status.WorkloadKey]int32
-	// LastPass is when the nodes were last looked at, zero before.
+	// LastPass returns when the readings were last taken, the zero time before the first pass.
 	LastPass func() time.Time
 	Clock    clock.PassiveClock
 }
@@ -68,7 +68,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	return ctrl.Result{}, r.writeStatus(ctx, policy, accepted, pass)
 }
 
-// enforce puts the policy in force if it can be; the one before stays in force otherwise.
+// enforce puts the policy in force if the policy is valid; otherwise the policy before stays in force.
 func (r *Reconciler) enforce(ctx context.Context, policy *v1alpha1.KillOrderPolicy) metav1.Condition {
 	c := metav1.Condition{
 		Type: v1alpha1.ConditionAccepted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAccepted,
@@ -99,7 +99,7 @@ func unknownRules(names []string) (unknown []string) {
 	return unknown
 }
 
-// sameVerdict: the status already says that of this generation.
+// sameVerdict reports whether the published condition already says the same of this generation.
 func sameVerdict(policy *v1alpha1.KillOrderPolicy, accepted metav1.Condition) bool {
 	c := meta.FindStatusCondition(policy.Status.Conditions, v1alpha1.ConditionAccepted)
 	return c != nil && c.Status == accepted.Status && c.Reason == accepted.Reason && c.ObservedGeneration == accepted.ObservedGeneration

@@ -1,5 +1,5 @@
-// Package trigger enqueues names into a controller for reasons that are not watched objects: pods and usage have
-// caches of their own, and the write gate grants turns.
+// Package trigger enqueues names into a controller for reasons other than a watched object: a changed pod in the pod
+// cache, a pass over the readings, a turn that the write gate grants.
 package trigger
 
 import (
@@ -16,18 +16,18 @@ import (
 // Queue of a controller.
 type Queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
-// Trigger is a way into one controller's queue. Before the controller starts it does nothing: a controller looks
-// at everything when it starts.
+// Trigger is a way into one controller's queue. Before the controller starts, a Trigger drops names: a controller looks
+// at every object when it starts.
 type Trigger struct {
 	q atomic.Pointer[Queue]
 }
 
-// Request for a cluster-scoped object.
+// Request returns the request for a cluster-scoped object.
 func Request(name string) reconcile.Request {
 	return reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}
 }
 
-// Source connects the trigger to a controller, which begins with the given names.
+// Source connects the trigger to a controller, and enqueues the given names when the controller starts.
 func (t *Trigger) Source(names ...string) source.Source {
 	return source.Func(func(_ context.Context, q Queue) error {
 		t.q.Store(&q)

@@ -7,10 +7,10 @@ import (
 	"github.com/killorder/killorder/internal/status"
 )
 
-// Collector shows what was last judged of each node as gauges. It reads the summaries when it is scraped, so
-// judging costs nothing more.
+// Collector shows the last judgement of each node as gauges. The summaries are read only when Prometheus scrapes, so
+// that gauges add nothing to the cost of judging.
 type Collector struct {
-	// Summaries of the nodes judged.
+	// Summaries returns one summary for each node judged.
 	Summaries func() []*status.NodeSummary
 }
 

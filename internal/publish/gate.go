@@ -7,8 +7,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Gate lets status writes through at a bounded rate, nodes at risk first. A node that may not write yet waits
-// here by name only, and is handed to enqueue when its turn comes: what it then writes is computed afresh.
+// Gate lets status writes through at a bounded rate, nodes at risk first. The name of a node that may not write yet
+// waits in the gate; when the node's turn comes, the gate hands the name to enqueue, and the status is decided anew.
 type Gate struct {
 	limiter *rate.Limiter
 	enqueue func(node string)
@@ -20,7 +20,7 @@ type Gate struct {
 	granted map[string]bool
 }
 
-// place in the queue: nodes at risk first, then first come, first served.
+// place is a node's place in the queue: nodes at risk go first, then first come, first served.
 type place struct {
 	atRisk bool
 	turn   uint64
@@ -33,7 +33,7 @@ func (p place) before(q place) bool {
 	return p.turn < q.turn
 }
 
-// NewGate allows perSecond writes a second, as many at once after a quiet second.
+// NewGate makes a gate that allows perSecond writes a second, and as many at once after a quiet second.
 func NewGate(perSecond float64, enqueue func(node string)) *Gate {
 	return &Gate{
 		limiter: rate.NewLimiter(rate.Limit(perSecond), max(int(perSecond), 1)),
@@ -44,7 +44,7 @@ func NewGate(perSecond float64, enqueue func(node string)) *Gate {
 	}
 }
 
-// Admit reports whether the node may write now. If not, it is enqueued when its turn comes.
+// Admit reports whether the node may write now. If not, the node is enqueued when its turn comes.
 func (g *Gate) Admit(node string, atRisk bool) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -69,7 +69,7 @@ func (g *Gate) Admit(node string, atRisk bool) bool {
 	return false
 }
 
-// Withdraw gives up the node's place: it has nothing to write any more.
+// Withdraw gives up the node's place: the node has nothing to write any more.
 func (g *Gate) Withdraw(node string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -77,7 +77,7 @@ func (g *Gate) Withdraw(node string) {
 	delete(g.granted, node)
 }
 
-// Charge takes one more write from the budget, for an object that takes two.
+// Charge takes one more write from the budget, for a new object, which takes two writes.
 func (g *Gate) Charge() { g.limiter.Reserve() }
 
 // Waiting counts the nodes that wait for their turn.

@@ -6,7 +6,7 @@ import (
 	"github.com/killorder/killorder/internal/status"
 )
 
-// Results of writes, and why there was none.
+// Results of writes, and reasons why there was no write.
 const (
 	resultWritten = "written"
 	resultFailed  = "failed"
@@ -23,7 +23,7 @@ type Metrics struct {
 	events   *prometheus.CounterVec
 }
 
-// NewMetrics registers the metrics, that of the gate's queue included.
+// NewMetrics registers the metrics, the length of the gate's queue included.
 func NewMetrics(r prometheus.Registerer, gate *Gate) *Metrics {
 	m := &Metrics{
 		writes: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -75,8 +75,8 @@ func (m *Metrics) HeldForInterval() { m.heldBack.WithLabelValues(heldInterval).I
 // HeldForTurn counts a write held back by the write rate.
 func (m *Metrics) HeldForTurn() { m.heldBack.WithLabelValues(heldRate).Inc() }
 
-// AbsurdReadings counts readings that cannot be true.
+// AbsurdReadings counts n readings that cannot be true.
 func (m *Metrics) AbsurdReadings(n int) { m.absurd.Add(float64(n)) }
 
-// Event counts an Event.
+// Event counts an Event that was created.
 func (m *Metrics) Event(reason string) { m.events.WithLabelValues(reason).Inc() }

@@ -15,9 +15,9 @@ import (
 // keptAfter is how long an entry of status.atRisk stays after its pod left the front.
 const keptAfter = 10 * time.Minute
 
-// atRisk carries the entries forward: a critical pod that came to the front of an order opens one, and closes it
-// when it leaves, or is gone from the node. The entries are the state that Events
-// follow, so that they survive a restart.
+// atRisk carries the entries of status.atRisk forward. A critical pod that comes to the front of an order opens an
+// entry; the entry is closed when the pod leaves the front or the node. Events follow from the entries, which are
+// published: a restart of the operator therefore repeats and forgets no Event.
 func atRisk(v *engine.Verdict, prev []v1alpha1.AtRiskPod, now time.Time) []v1alpha1.AtRiskPod {
 	type key struct {
 		uid    types.UID
@@ -50,7 +50,7 @@ func atRisk(v *engine.Verdict, prev []v1alpha1.AtRiskPod, now time.Time) []v1alp
 	return bounded(entries)
 }
 
-// bounded keeps open entries before closed ones, lower ranks and later ends first.
+// bounded keeps the first MaxAtRisk entries: open ones before closed ones, then by rank, then the latest closed first.
 func bounded(entries []v1alpha1.AtRiskPod) []v1alpha1.AtRiskPod {
 	slices.SortFunc(entries, func(a, b v1alpha1.AtRiskPod) int {
 		return cmp.Or(compareUntil(a.Until, b.Until), cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.Killer, b.Killer),

@@ -13,8 +13,8 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// conditions of a NodeKillOrder. Messages name no figure that moves with each reading: a message that changes
-// is a write.
+// conditions returns the conditions of a NodeKillOrder. A message names no figure that moves with each reading, because
+// each change of a message costs a write.
 func conditions(v *engine.Verdict, p *facts.Policy, prev []metav1.Condition, generation int64, now time.Time) []metav1.Condition {
 	cs := slices.Clone(prev)
 	for _, c := range []metav1.Condition{ready(v, p), criticalAtRisk(v, p), wrongVictim(v), memoryPressure(v.Node)} {

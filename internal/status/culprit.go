@@ -8,16 +8,16 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// Challenger is a pod that beat the published culprit in one pass; it replaces it if it does in the next.
-// The zero value is none.
+// Challenger is a pod that beat the published culprit in one pass. If the pod beats the culprit in the next pass too,
+// the pod becomes the culprit. The zero value means that there is no challenger.
 type Challenger struct {
 	UID string
-	// Pass in which it did, by the time of its readings.
+	// Pass is the pass in which the pod beat the culprit, named by the time of its readings.
 	Pass time.Time
 }
 
-// settleCulprit keeps the published culprit until another pod beats it by a quarter in two passes, or it is
-// gone or harmless.
+// settleCulprit keeps the published culprit until another pod beats the culprit by a quarter in two passes, or until
+// the culprit is gone or harmless.
 func settleCulprit(v *engine.Verdict, prev *v1alpha1.CulpritReference, c Challenger) (engine.Culprit, Challenger) {
 	now := v.Culprit
 	if prev == nil || now.PodState == nil || now.UID == string(prev.UID) {
@@ -35,7 +35,7 @@ func settleCulprit(v *engine.Verdict, prev *v1alpha1.CulpritReference, c Challen
 		return incumbent, Challenger{UID: now.UID, Pass: pass}
 	}
 	if pass.After(c.Pass) {
-		return now, c // it stays the challenger until it is published: that write may be held back
+		return now, c // the pod stays the challenger until the status that names it is written, which may take a while
 	}
 	return incumbent, c
 }

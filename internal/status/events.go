@@ -26,9 +26,9 @@ const (
 
 const reportingController = "killorder.io/manager"
 
-// Events are those that a published status calls for: one for each pod that came to the front of an order or left
-// it, and one for a wrong victim, each within the last ten minutes. Their names are made of what happened and when,
-// so that creating one twice is one Event, whoever does it.
+// Events returns the Events that a published status calls for: one for each critical pod that came to the front of an
+// order or left the front, and one for a wrong victim, each if it happened within the last ten minutes. An Event's name
+// is made of what happened and when: creating the same Event twice, by whichever process, makes one Event.
 func Events(order *v1alpha1.NodeKillOrder, v *engine.Verdict, instance string, now time.Time) []*eventsv1.Event {
 	var events []*eventsv1.Event
 	for i := range order.Status.AtRisk {
@@ -54,7 +54,7 @@ func Events(order *v1alpha1.NodeKillOrder, v *engine.Verdict, instance string, n
 	return events
 }
 
-// event made once for a thing that happened at a time.
+// event returns an Event without its text, named after the reason, the subject and the time.
 func event(reason, subject string, at time.Time) *eventsv1.Event {
 	return &eventsv1.Event{
 		ObjectMeta:          metav1.ObjectMeta{Name: fmt.Sprintf("%s.%s.%x", strings.ToLower(reason), strings.ToLower(subject), at.Unix())},
@@ -80,7 +80,8 @@ func referTo(order *v1alpha1.NodeKillOrder) corev1.ObjectReference {
 	}
 }
 
-// riskNote says rank, killer, why, headroom and the fix in one line; it warns unless headroom is ample.
+// riskNote says rank, killer, why, headroom and the fix in one line. The Event is a Warning, or Normal while headroom
+// is ample.
 func riskNote(order *v1alpha1.NodeKillOrder, v *engine.Verdict, r *v1alpha1.AtRiskPod) (kind, note string) {
 	kind = corev1.EventTypeNormal
 	for i := range v.Outlook.Risks {
@@ -157,7 +158,7 @@ func wrongVictimNote(v *engine.Verdict, message string) string {
 	return fmt.Sprintf("%s Headroom %s.", message, text(t.Headroom))
 }
 
-// fixFor is the fix of the worst finding about the pod's workload, if the order shows one.
+// fixFor returns the fix of the worst finding about the pod's workload, "" if the order shows no such finding.
 func fixFor(order *v1alpha1.NodeKillOrder, v *engine.Verdict, uid types.UID) string {
 	i := slices.IndexFunc(v.Node.Pods, podWithUID(uid))
 	if i < 0 {

@@ -11,7 +11,7 @@ var severities = map[engine.Severity]v1alpha1.Severity{
 	engine.Info:     v1alpha1.SeverityInfo,
 }
 
-// findings are the worst of those found, as many as an object shows.
+// findings returns the worst findings, as many as an object shows.
 func findings(found []engine.Finding) []v1alpha1.Finding {
 	out := make([]v1alpha1.Finding, 0, min(len(found), v1alpha1.MaxFindings))
 	for i := range found[:cap(out)] {
@@ -35,7 +35,7 @@ func ruleCounts(found []engine.Finding) map[string]RuleCount {
 		c, seen := counts[f.Rule]
 		c.Count++
 		if !seen {
-			c.Severity = severities[f.Severity] // they come worst first
+			c.Severity = severities[f.Severity] // findings come worst first
 		}
 		counts[f.Rule] = c
 	}

@@ -7,15 +7,15 @@ import (
 )
 
 const (
-	// maxStatus keeps a stored object under 10 kB: etcd and the API server's caches hold one per node. What is left
-	// over is for metadata and managedFields.
+	// maxStatus, in bytes of JSON, keeps a stored object under 10 kB: etcd and the API server's caches hold one object
+	// per node. The rest of the 10 kB is for metadata and managedFields.
 	maxStatus = 8_300
-	// keepFindings and keepLimits are what is kept of each list as long as the other can give way.
+	// keepFindings and keepLimits are the lengths under which one list is cut only when the other cannot be cut either.
 	keepFindings, keepLimits = 4, 2
 )
 
-// fit cuts the least important ends of the lists until the status is small enough: findings are sorted worst
-// first, and summary counts all of them.
+// fit cuts the ends of findings and limitOrder until the status is small enough. Nothing important is lost: both lists
+// are sorted worst first, and summary counts every finding.
 func fit(s *v1alpha1.NodeKillOrderStatus) {
 	for size := sizeOf(s); size > maxStatus; {
 		switch f, l := len(s.Findings), len(s.LimitOrder); {
@@ -31,7 +31,7 @@ func fit(s *v1alpha1.NodeKillOrderStatus) {
 	}
 }
 
-// sizeOf is the length of the value as JSON, which is how an object is stored.
+// sizeOf returns the length of the value as JSON, the form in which the API server stores the object.
 func sizeOf(v any) int {
 	raw, err := json.Marshal(v)
 	if err != nil {

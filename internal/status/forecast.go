@@ -17,8 +17,9 @@ var timeBounds = []struct {
 	{6 * time.Hour, v1alpha1.Within6Hours},
 }
 
-// timeBound is how an estimate is shown, "" if there is none or it is too long. The one shown before stays until
-// the estimate is a quarter beyond an edge of it: estimates move with each reading.
+// timeBound returns the bound that is shown for an estimate, "" if there is no estimate or the time is too long. The
+// bound shown before stays until the estimate is a quarter beyond one of the bound's edges, because estimates move with
+// each reading.
 func timeBound(before v1alpha1.TimeBound, estimate time.Duration) v1alpha1.TimeBound {
 	if estimate <= 0 {
 		return ""

@@ -13,25 +13,26 @@ import (
 )
 
 const (
-	// minInterval between two writes of one object, unless what must be known at once changes.
+	// minInterval is the least time between two writes of one object, unless the change is urgent.
 	minInterval = 30 * time.Second
-	// maxAge of an object's content: it is rewritten then, so that a reader can tell old from unchanged.
+	// maxAge is the age at which an unchanged object is written again, so that a reader can tell old from unchanged.
 	maxAge = 30 * time.Minute
-	// maxAgeJitter keeps objects that were made together from being rewritten together.
+	// maxAgeJitter spreads these writes: objects that were made together are not written again together.
 	maxAgeJitter = 5 * time.Minute
 )
 
-// Plan is whether to write a status.
+// Plan says whether to write a status, now or later.
 type Plan struct {
 	// Write now.
 	Write bool
-	// After: not now, but look again then; 0 where there is nothing to write.
+	// After is how long to wait before looking again, where a change is not written now; 0 where nothing changed.
 	After time.Duration
-	// Urgent: Ready, CriticalAtRisk or kills changed.
+	// Urgent is set where the condition Ready or CriticalAtRisk, or the list of kills, changed.
 	Urgent bool
 }
 
-// PlanWrite decides whether next replaces current, which was written at lastWrite. Time stamps alone never do.
+// PlanWrite decides whether the status next is worth a write over current, which was written at lastWrite. A difference
+// in time stamps alone never is.
 func PlanWrite(name string, current, next *v1alpha1.NodeKillOrderStatus, lastWrite, now time.Time) Plan {
 	age := now.Sub(lastWrite)
 	switch {
@@ -57,7 +58,7 @@ func sameContent(a, b *v1alpha1.NodeKillOrderStatus) bool {
 	return equality.Semantic.DeepEqual(timeless(a), timeless(b))
 }
 
-// timeless is the status without the times that do not count as content.
+// timeless returns the status without the times that do not count as content.
 func timeless(s *v1alpha1.NodeKillOrderStatus) *v1alpha1.NodeKillOrderStatus {
 	t := *s
 	t.LastChangedAt = nil
@@ -79,8 +80,8 @@ func urgent(a, b *v1alpha1.NodeKillOrderStatus) bool {
 		!equality.Semantic.DeepEqual(a.Kills, b.Kills)
 }
 
-// conditionState is what of a condition must be known at once: of Ready the reason too, since stale and
-// unavailable readings mean different orders.
+// conditionState returns the part of a condition whose change is urgent: the status, and of Ready the reason too, because
+// stale and unavailable readings lead to different orders.
 func conditionState(s *v1alpha1.NodeKillOrderStatus, kind string) string {
 	c := meta.FindStatusCondition(s.Conditions, kind)
 	switch {

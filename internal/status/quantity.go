@@ -2,12 +2,13 @@ package status
 
 import "k8s.io/apimachinery/pkg/api/resource"
 
-// quantity is an exact amount, as configured.
+// quantity returns an exact amount of bytes, as somebody configured it.
 func quantity(bytes int64) resource.Quantity {
 	return *resource.NewQuantity(bytes, resource.BinarySI)
 }
 
-// figure is an amount read, or derived from readings, in whole Mi from 1Mi up: more digits would be noise.
+// figure returns an amount of bytes that was read, or follows from readings: in whole Mi from 1Mi up, in whole Ki below.
+// More digits would be noise.
 func figure(bytes int64) resource.Quantity {
 	const ki, mi = 1 << 10, 1 << 20
 	if bytes >= mi || bytes <= -mi {
@@ -16,7 +17,8 @@ func figure(bytes int64) resource.Quantity {
 	return quantity(bytes / ki * ki)
 }
 
-// sticky is the figure published before if the exact one is within its Band.
+// sticky returns the figure that was published before if the exact amount is within that figure's Band, else the exact
+// amount's figure.
 func sticky(before *resource.Quantity, exact int64) resource.Quantity {
 	if before == nil {
 		return figure(exact)

@@ -21,7 +21,7 @@ type WorkloadKey struct {
 	facts.Workload
 }
 
-// KeyOf a pod: its workload, or itself where it has none.
+// KeyOf returns the key of a pod's workload, or of the pod itself where it has no workload.
 func KeyOf(p *facts.Pod) WorkloadKey {
 	if p.Workload == (facts.Workload{}) {
 		return WorkloadKey{p.Namespace, facts.Workload{Kind: "Pod", Name: p.Name}}
@@ -29,20 +29,20 @@ func KeyOf(p *facts.Pod) WorkloadKey {
 	return WorkloadKey{p.Namespace, p.Workload}
 }
 
-// NodeSummary is what the roll-up and the gauges need of one node.
+// NodeSummary has what the roll-up and the gauges need of one node.
 type NodeSummary struct {
 	Node                  string
 	Capacity              int64
 	Headroom, OOMHeadroom *int64
-	// TimeToThreshold is estimated; 0 if there is no meaningful estimate.
+	// TimeToThreshold is the estimated time until the kubelet evicts; 0 if there is no meaningful estimate.
 	TimeToThreshold time.Duration
 	ObservedAt      time.Time
 	CriticalAtRisk  int32
-	// Conditions that are True.
+	// Conditions has, for each condition type, whether the condition is True.
 	Conditions map[string]bool
-	// Findings by rule.
+	// Findings counts findings by rule.
 	Findings map[string]RuleCount
-	// Ranks of the critical pods within the first topN of an order.
+	// Ranks has the critical pods within the first topN of an order.
 	Ranks []RankedPod
 	// AtRisk has the best rank of each critical pod near the front, by UID.
 	AtRisk map[string]RankOf
@@ -99,7 +99,7 @@ func Summarize(v *engine.Verdict, s *v1alpha1.NodeKillOrderStatus) *NodeSummary 
 	return n
 }
 
-// rankedPods are the critical pods of the published orders; of a pod's containers, the first counts.
+// rankedPods returns the critical pods of the published orders. Of a pod's containers, the first to die counts.
 func rankedPods(s *v1alpha1.NodeKillOrderStatus) (ranks []RankedPod) {
 	for i := range s.EvictionOrder {
 		if e := &s.EvictionOrder[i]; e.Critical {
@@ -117,7 +117,7 @@ func rankedPods(s *v1alpha1.NodeKillOrderStatus) (ranks []RankedPod) {
 	return ranks
 }
 
-// RollUp sums the nodes up. replicas counts a workload's pods in the cluster.
+// RollUp sums the nodes up into the policy's status. replicas counts a workload's pods in the cluster.
 func RollUp(nodes []*NodeSummary, replicas func([]WorkloadKey) map[WorkloadKey]int32) v1alpha1.KillOrderPolicyStatus {
 	s := v1alpha1.KillOrderPolicyStatus{Nodes: int32(len(nodes)), Findings: map[string]int32{}}
 	at := map[WorkloadKey]*v1alpha1.WorkloadAtRisk{}
@@ -145,7 +145,7 @@ func RollUp(nodes []*NodeSummary, replicas func([]WorkloadKey) map[WorkloadKey]i
 	return s
 }
 
-// worst few: most replicas at risk first, then the best rank, then by name.
+// worst returns the few worst workloads: most replicas at risk first, then the best rank, then by name.
 func worst(at map[WorkloadKey]*v1alpha1.WorkloadAtRisk, replicas func([]WorkloadKey) map[WorkloadKey]int32) []v1alpha1.WorkloadAtRisk {
 	all := make([]v1alpha1.WorkloadAtRisk, 0, len(at))
 	for _, w := range at {

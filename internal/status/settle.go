@@ -12,10 +12,10 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// settle returns the verdict with its orders as close to those last published as the readings allow: two pods
-// trade places, cross the cut at topN, or change between exceeding and not, only when their keys differ by
-// more than the Band; the culprit changes only when another beats it by a quarter in
-// two passes. Without a previous status everything stays exact.
+// settle returns the verdict with its orders as close to the published ones as the readings allow. Two pods trade
+// places, cross the cut at topN, or change between exceeding their request and not, only when their keys differ by more
+// than the Band. The culprit changes only when another pod beats the culprit by a quarter in two passes. Without a
+// previous status everything stays exact.
 func settle(exact *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrderStatus, c Challenger) (engine.Verdict, Challenger) {
 	v := *exact
 	if prev == nil || prev.Summary == nil {
@@ -36,7 +36,7 @@ func settle(exact *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrder
 	return v, c
 }
 
-// keep returns the amount published before if the exact one is within its Band.
+// keep returns the published amount if the exact amount is within its Band, else the exact amount; both in bytes.
 func keep(before, exact int64) int64 {
 	if d := exact - before; d <= facts.Band(before) && -d <= facts.Band(before) {
 		return before
@@ -62,8 +62,9 @@ func settleEviction(exact []evict.Victim, prev []v1alpha1.EvictionVictim, places
 	}, clearlyEvictedBefore)
 }
 
-// settleClass keeps a pod on the side of its request where it was published, or, if it was not, within its
-// request, until its usage is beyond the Band on the other side. A request of 0 has no other side.
+// settleClass decides whether a pod counts as exceeding its request. While usage is within the Band of the request, a
+// pod keeps the class with which it was published; a pod that was not published counts as within its request. A request
+// of 0 needs no such rule: any usage exceeds it.
 func settleClass(v *evict.Victim, before *v1alpha1.EvictionVictim) {
 	if (v.Reason != evict.ExceedsRequest && v.Reason != evict.WithinRequest) || v.Request == 0 {
 		return
@@ -99,7 +100,7 @@ func settleOOM(exact []oom.Victim, prev []v1alpha1.OOMVictim, places int) []oom.
 	}, clearlyKilledBefore)
 }
 
-// clearlyKilledBefore takes the Band of the memory: only that part of badness is a noisy reading.
+// clearlyKilledBefore compares with the Band of the usage, not of the badness: only usage is a noisy reading.
 func clearlyKilledBefore(a, b *oom.Victim) bool {
 	return a.Badness-b.Badness > facts.Band(max(a.Usage, b.Usage))
 }
@@ -122,9 +123,9 @@ func clearlyNearer(a, b *engine.AtLimit) bool {
 	return float64(a.Usage-facts.Band(a.Usage))/float64(a.Limit) > float64(b.Usage)/float64(b.Limit)
 }
 
-// closest returns order with its first places taken one by one by whoever, of those that nobody left clearly
-// precedes, had the best place before; the rest keep their order. clearly must imply order's own order, so
-// there always is one.
+// closest rearranges the first places of order. Each place goes, one after the other, to a candidate that no remaining
+// pod clearly precedes; among such candidates to the one with the best place before. The other places keep order's own
+// order. Where clearly(a, b) holds, a must stand before b in order, so that there always is a candidate.
 func closest[T any](order []T, places int, before func(*T) int, clearly func(a, b *T) bool) []T {
 	rest := make([]*T, len(order))
 	for i := range order {

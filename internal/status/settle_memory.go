@@ -6,8 +6,9 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// settleMemory returns the verdict's memory with what is left of it as published, within its Band, and with the signal
-// and the scope as published, unless the other is nearer by more than the Band of what is left.
+// settleMemory returns the verdict's memory as close to the published one as the readings allow. The amounts left stay as
+// published while they are within their Band. The eviction signal and the OOM scope stay as published unless the other
+// one is nearer by more than the Band of what is left.
 func settleMemory(v *engine.Verdict, prev *v1alpha1.MemoryStatus) engine.Memory {
 	left := v.Memory.Left(v.Node)
 	if prev.Available != nil && left.Available != facts.Unknown {
@@ -23,13 +24,13 @@ func settleMemory(v *engine.Verdict, prev *v1alpha1.MemoryStatus) engine.Memory 
 	return v.Memory.With(v.Node, left)
 }
 
-// judgedByConfig: the kubelet's configuration was known. A threshold of none may be inferred, but then nothing is
-// reserved, and kubepods never is the nearer.
+// judgedByConfig reports whether the published memory was judged with the kubelet's configuration, and so the limit of
+// kubepods too. A threshold of None may have been inferred, but then nothing is reserved and kubepods is never nearer.
 func judgedByConfig(prev *v1alpha1.MemoryStatus) bool {
 	return prev.ThresholdSource == v1alpha1.ThresholdKubelet || prev.ThresholdSource == v1alpha1.ThresholdNone
 }
 
-// podsLeft is what was published to be left of kubepods, if it was.
+// podsLeft returns what was published as left of kubepods, in bytes, if that was published.
 func podsLeft(v *engine.Verdict, prev *v1alpha1.MemoryStatus) (bytes int64, published bool) {
 	switch {
 	case prev.OOMScope == v1alpha1.OOMScopePods && prev.OOMHeadroom != nil:
@@ -41,7 +42,7 @@ func podsLeft(v *engine.Verdict, prev *v1alpha1.MemoryStatus) (bytes int64, publ
 	return 0, false
 }
 
-// bias in favour of what was published.
+// bias returns the advantage, in bytes, of the published signal or scope over the other one: positive for kubepods.
 func bias(pods bool, left int64) int64 {
 	if pods {
 		return facts.Band(left)

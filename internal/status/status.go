@@ -14,10 +14,10 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// statusOf is what a NodeKillOrder says of a verdict, its orders cut at top (0: not at all). With the previous
-// status (an empty one before the first), figures that moved by no more than the Band stay as they were, pods
-// within the Band of each other are marked tied, and conditions keep their transition times; with nil everything
-// is exact. generation is the object's.
+// statusOf returns what a NodeKillOrder says of a verdict, its orders cut at top (0: all of them). prev is the previous
+// status, empty before the first: figures that moved by no more than the Band stay as published, pods within the Band of
+// each other are marked tied, and conditions keep their transition times. With a nil prev everything is exact.
+// generation is the NodeKillOrder's.
 func statusOf(
 	v *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrderStatus, top int, generation int64, now time.Time,
 ) v1alpha1.NodeKillOrderStatus {
@@ -46,7 +46,7 @@ func statusOf(
 	return s
 }
 
-// stamp is a time as the API writes it.
+// stamp returns a time as the API stores it: in UTC, in whole seconds.
 func stamp(t time.Time) metav1.Time { return metav1.NewTime(t.UTC().Truncate(time.Second)) }
 
 func usageStatus(v *engine.Verdict) *v1alpha1.UsageStatus {
@@ -140,14 +140,15 @@ func evictionOrder(order []evict.Victim, prev []v1alpha1.EvictionVictim, top int
 	return out
 }
 
-// markTies goes by the published figures, which do not move with each reading.
+// markTies marks neighbours that only noise orders. The published figures decide, because they do not move with each
+// reading.
 func markTies(order []v1alpha1.EvictionVictim) {
 	for i := range order {
 		order[i].Tied = (i > 0 && within(&order[i-1], &order[i])) || (i+1 < len(order) && within(&order[i], &order[i+1]))
 	}
 }
 
-// within reports whether only noise orders two neighbours.
+// within reports whether only noise orders two neighbours: their sort keys differ by no more than the Band.
 func within(a, b *v1alpha1.EvictionVictim) bool {
 	if a.Priority != b.Priority || a.Reason != b.Reason {
 		return false
