@@ -109,9 +109,14 @@ var _ = Describe("NodeKillOrder", func() {
 		Expect(withStatus(ctx, status)).To(MatchError(ContainSubstring(message)))
 	},
 		Entry("an unknown killer", "status: {summary: {pods: 1, criticalAtRisk: 0, findings: 0, next: {killer: Moon, namespace: a, pod: b, uid: c, headroom: 1Gi}}}", "status.summary.next.killer"),
-		Entry("more kills than are kept", "status: {kills: ["+kills(4)+"]}", "status.kills"),
+		Entry("more kills than are kept", "status: {kills: ["+kills(4)+"]}", "status.kills: Too many"),
+		Entry("a kill without a known cause", "status: {kills: ["+strings.ReplaceAll(kills(1), "Eviction", "Moon")+"]}", "status.kills[0].cause"),
 		Entry("a condition twice", "status: {conditions: [{type: Ready, status: 'True', reason: A, message: '', lastTransitionTime: '2026-11-24T06:00:00Z'}, {type: Ready, status: 'True', reason: A, message: '', lastTransitionTime: '2026-11-24T06:00:00Z'}]}", "status.conditions"),
 	)
+
+	It("accepts as many kills as are kept", func(ctx SpecContext) {
+		Expect(withStatus(ctx, "status: {kills: ["+kills(v1alpha1.MaxKills)+"]}")).To(Succeed())
+	})
 
 	It("accepts a headroom below zero", func(ctx SpecContext) {
 		Expect(withStatus(ctx, "status: {memory: {capacity: 16Gi, thresholdSource: Default, headroom: -20Mi}}")).To(Succeed())
@@ -123,7 +128,7 @@ var _ = Describe("NodeKillOrder", func() {
 
 func kills(n int) (list string) {
 	for range n {
-		list += "{time: '2026-11-24T06:00:00Z', cause: Eviction, namespace: a, pod: b, uid: c},"
+		list += "{time: '2026-11-24T06:00:00Z', seenAt: '2026-11-24T06:00:01Z', cause: Eviction, confidence: High, namespace: a, pod: b, uid: c},"
 	}
 	return list[:len(list)-1]
 }
