@@ -26,11 +26,16 @@ type History struct {
 	forecasts forecast.Memory
 	// findings has the texts of the last audit, so that a text changes only with what the text is about.
 	findings audit.Memory
+	// kills that were found on the node, to be published.
+	kills []v1alpha1.Kill
 }
 
 // Published tells the History which status the API server has: the one that the next judgement is compared with.
 // nil means none.
 func (h *History) Published(s *v1alpha1.NodeKillOrderStatus) { h.published = s }
+
+// Found tells the History which kills on the node are to be published beside those that the published status has.
+func (h *History) Found(kills []v1alpha1.Kill) { h.kills = kills }
 
 // Judge is the one road from a node's facts to what is said of the node, for the operator and the plugin alike. The
 // verdict's orders are those of the status, complete; the status shows the first top of each (0: all). generation is
@@ -46,10 +51,11 @@ func Judge(
 		v.Findings = audit.Find(&v, p, &audit.Memory{})
 		return v, statusOf(&v, p, nil, top, generation, now)
 	}
-	prev := h.published
-	if prev == nil {
-		prev = &v1alpha1.NodeKillOrderStatus{}
+	prev := &v1alpha1.NodeKillOrderStatus{}
+	if h.published != nil {
+		*prev = *h.published
 	}
+	prev.Kills = Kills(prev.Kills, h.kills)
 	forecast.Predict(&v, &h.forecasts, now)
 	v, h.challenger = settle(&v, p, prev, h.challenger)
 	v.Findings = audit.Find(&v, p, &h.findings)

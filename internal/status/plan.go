@@ -39,7 +39,7 @@ func PlanWrite(name string, current, next *v1alpha1.NodeKillOrderStatus, lastWri
 	case current == nil || current.Summary == nil:
 		return Plan{Write: true}
 	case sameContent(current, next):
-		return Plan{Write: age >= maxAge-jitter(name)}
+		return Plan{Write: age >= maxAge-jitter(name) || ageMisleads(current, now)}
 	case urgent(current, next):
 		return Plan{Write: true, Urgent: true}
 	case age < minInterval:
@@ -66,6 +66,11 @@ func timeless(s *v1alpha1.NodeKillOrderStatus) *v1alpha1.NodeKillOrderStatus {
 		u := *t.Usage
 		u.ObservedAt = nil
 		t.Usage = &u
+	}
+	if t.Summary != nil {
+		sum := *t.Summary
+		sum.LastKill = withoutAge(sum.LastKill)
+		t.Summary = &sum
 	}
 	t.Conditions = slices.Clone(t.Conditions)
 	for i := range t.Conditions {

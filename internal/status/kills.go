@@ -1,0 +1,96 @@
+package status
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+)
+
+// KillKey tells kills apart: one container of one pod dies once, and a pod that is killed as a whole has neither
+// container nor containerID.
+type KillKey struct {
+	UID, Container, ContainerID string
+}
+
+// KeyOfKill returns the key of a kill.
+func KeyOfKill(k *v1alpha1.Kill) KillKey {
+	return KillKey{string(k.UID), k.Container, k.ContainerID}
+}
+
+// Kills are the newest MaxKills of published and found kills, newest first. A kill that both have is told as found,
+// since the cause may be better known by now, but keeps when the kill was first seen, and what was predicted before.
+func Kills(published, found []v1alpha1.Kill) []v1alpha1.Kill {
+	all := make([]v1alpha1.Kill, 0, len(published)+len(found))
+	at := make(map[KillKey]int, len(published)+len(found))
+	for i := range published {
+		at[KeyOfKill(&published[i])] = len(all)
+		all = append(all, published[i])
+	}
+	for i := range found {
+		k := found[i]
+		if j, ok := at[KeyOfKill(&k)]; ok {
+			all[j] = improved(&all[j], &k)
+			continue
+		}
+		at[KeyOfKill(&k)] = len(all)
+		all = append(all, k)
+	}
+	slices.SortFunc(all, compareKills)
+	if len(all) == 0 {
+		return nil
+	}
+	return all[:min(len(all), v1alpha1.MaxKills)]
+}
+
+func improved(was, is *v1alpha1.Kill) v1alpha1.Kill {
+	k := *is
+	k.SeenAt = was.SeenAt
+	if k.Predicted == nil && was.Predicted != nil {
+		// Only who saw the order before the kill can tell: the operator that found the kill first.
+		k.Predicted, k.Culprit, k.WrongVictim = was.Predicted, was.Culprit, was.WrongVictim
+	}
+	return k
+}
+
+// compareKills puts the newest first, and kills of one second in an order that is always the same.
+func compareKills(a, b v1alpha1.Kill) int {
+	return cmp.Or(b.Time.Compare(a.Time.Time), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Pod, b.Pod),
+		cmp.Compare(a.UID, b.UID), cmp.Compare(a.Container, b.Container), cmp.Compare(a.ContainerID, b.ContainerID))
+}
+
+// lastKill is the newest kill for a column: age, cause, and the workload or bare pod.
+func lastKill(kills []v1alpha1.Kill, now time.Time) string {
+	if len(kills) == 0 {
+		return ""
+	}
+	k := &kills[0]
+	name := k.Pod
+	if k.Workload != nil {
+		name = k.Workload.Name
+	}
+	return duration.HumanDuration(max(now.Sub(k.Time.Time), 0)) + " " + string(k.Cause) + " " + k.Namespace + "/" + name
+}
+
+// withoutAge is a lastKill without its age, which is no content of its own.
+func withoutAge(lastKill string) string {
+	_, rest, _ := strings.Cut(lastKill, " ")
+	return rest
+}
+
+// ageMisleads reports whether the age that s shows of its last kill is far from the kill's age by now: more than twice
+// as old, and ten minutes. A reader of the column cannot tell when the age was written.
+func ageMisleads(s *v1alpha1.NodeKillOrderStatus, now time.Time) bool {
+	if len(s.Kills) == 0 || s.LastChangedAt == nil {
+		return false
+	}
+	shown, age := s.LastChangedAt.Sub(s.Kills[0].Time.Time), now.Sub(s.Kills[0].Time.Time)
+	return age > 2*shown+ageTolerance
+}
+
+// ageTolerance is how far from the truth the age of the last kill may be.
+const ageTolerance = 10 * time.Minute

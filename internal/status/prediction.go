@@ -1,0 +1,145 @@
+package status
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+)
+
+// Prediction is what one published status said, as far as a later kill is compared with it: the orders' names, the
+// headrooms and the culprit.
+type Prediction struct {
+	// PublishedAt is when the status was written.
+	PublishedAt time.Time
+
+	observedAt *metav1.Time
+	headroom   map[v1alpha1.Killer]*resource.Quantity
+	orders     map[v1alpha1.Killer][]place
+	culprit    *v1alpha1.CulpritReference
+}
+
+// place of a pod, or of a container, in an order.
+type place struct {
+	namespace, pod, uid, container string
+	headroom                       *resource.Quantity // of its own limit
+}
+
+// PredictionOf returns what a published status predicts, nil if the status was never written.
+func PredictionOf(s *v1alpha1.NodeKillOrderStatus) *Prediction {
+	if s == nil || s.LastChangedAt == nil {
+		return nil
+	}
+	p := &Prediction{
+		PublishedAt: s.LastChangedAt.Time, culprit: s.CulpritRef,
+		orders: map[v1alpha1.Killer][]place{}, headroom: map[v1alpha1.Killer]*resource.Quantity{},
+	}
+	if s.Usage != nil {
+		p.observedAt = s.Usage.ObservedAt
+	}
+	if s.Memory != nil {
+		p.headroom[v1alpha1.KillerEviction], p.headroom[v1alpha1.KillerOOM] = s.Memory.Headroom, s.Memory.OOMHeadroom
+	}
+	for i := range s.EvictionOrder {
+		e := &s.EvictionOrder[i]
+		p.add(v1alpha1.KillerEviction, place{namespace: e.Namespace, pod: e.Pod, uid: string(e.UID)})
+	}
+	for i := range s.OOMOrder {
+		e := &s.OOMOrder[i]
+		p.add(v1alpha1.KillerOOM, place{namespace: e.Namespace, pod: e.Pod, container: e.Container})
+	}
+	for i := range s.LimitOrder {
+		e := &s.LimitOrder[i]
+		left := e.Limit.DeepCopy()
+		left.Sub(e.Usage)
+		p.add(v1alpha1.KillerLimit, place{namespace: e.Namespace, pod: e.Pod, container: e.Container, headroom: &left})
+	}
+	return p
+}
+
+func (p *Prediction) add(killer v1alpha1.Killer, victim place) {
+	p.orders[killer] = append(p.orders[killer], victim)
+}
+
+// Before returns the newest of the predictions, oldest first, that was published before the kill; nil if none was.
+// A node's clock may be ahead of the operator's, so a prediction must also be older than the moment at which the
+// operator saw the kill. Times are whole seconds: a prediction of the same second may be from after the kill.
+func Before(predictions []*Prediction, k *v1alpha1.Kill) *Prediction {
+	at := k.Time.Time
+	if k.SeenAt.Time.Before(at) {
+		at = k.SeenAt.Time
+	}
+	for _, p := range slices.Backward(predictions) {
+		if p.PublishedAt.Before(at) {
+			return p
+		}
+	}
+	return nil
+}
+
+// killersOf are the orders that a cause is compared with; a cause that is not here has no order.
+var killersOf = map[v1alpha1.KillCause]v1alpha1.Killer{
+	v1alpha1.CauseEviction:       v1alpha1.KillerEviction,
+	v1alpha1.CausePodsOOM:        v1alpha1.KillerOOM,
+	v1alpha1.CauseNodeOOM:        v1alpha1.KillerOOM,
+	v1alpha1.CauseContainerLimit: v1alpha1.KillerLimit,
+	v1alpha1.CausePodLimit:       v1alpha1.KillerLimit,
+}
+
+// Compare notes in the kill what was predicted of the victim, and who was the culprit. p is nil if nothing was published
+// before the kill.
+//
+// A pod that reached a limit of its own brought nobody down but itself, so such a kill has no other culprit.
+func Compare(k *v1alpha1.Kill, p *Prediction) {
+	k.Predicted, k.Culprit, k.WrongVictim = nil, "", false
+	killer, ok := killersOf[k.Cause]
+	if !ok || p == nil {
+		return
+	}
+	k.Predicted = p.of(killer, k)
+	if c := p.culprit; killer != v1alpha1.KillerLimit && c != nil && c.UID != k.UID {
+		k.Culprit, k.WrongVictim = c.Namespace+"/"+c.Pod, true
+		if c.Workload != nil {
+			k.Culprit = c.Namespace + "/" + c.Workload.Name
+		}
+	}
+}
+
+// of returns where the victim stood in a killer's order, nil if that order was empty: then nothing was predicted.
+func (p *Prediction) of(killer v1alpha1.Killer, k *v1alpha1.Kill) *v1alpha1.KillPrediction {
+	order := p.orders[killer]
+	if len(order) == 0 {
+		return nil
+	}
+	out := &v1alpha1.KillPrediction{Killer: killer, Headroom: p.headroom[killer], ObservedAt: p.observedAt}
+	if i := slices.IndexFunc(order, func(v place) bool { return v.is(k) }); i >= 0 {
+		out.Rank = int32(i + 1)
+		if order[i].headroom != nil {
+			out.Headroom = order[i].headroom
+		}
+	}
+	return out
+}
+
+// is reports whether the place is the victim's. A kill of a pod as a whole, or at the pod's limit, is foreseen by any of
+// the pod's places; the kill of a container by the container's own place, or by the pod-level limit's.
+func (v *place) is(k *v1alpha1.Kill) bool {
+	switch {
+	case v.uid != "":
+		return v.uid == string(k.UID)
+	case v.namespace != k.Namespace || v.pod != k.Pod:
+		return false
+	case k.Cause == v1alpha1.CausePodLimit:
+		return v.container == ""
+	}
+	return k.Container == "" || v.container == k.Container
+}
+
+// Scored reports whether a kill counts for or against the predictions: an order of the right killer was published
+// before, and the cause is not a guess. Limits are left out: which container reaches its own limit is no contest.
+func Scored(k *v1alpha1.Kill) bool {
+	return k.Predicted != nil && k.Predicted.Killer != v1alpha1.KillerLimit && k.Confidence != v1alpha1.ConfidenceLow
+}
