@@ -23,9 +23,17 @@ const (
 	fewStatuses = 32
 )
 
-// bounded returns at most maxContainers containers in spec order: running ones, since only these use memory, and then
-// others from the first on.
+// bounded returns at most maxContainers containers in spec order, with names that keep no Pod in memory: running
+// containers, since only these use memory, and then others from the first on.
 func bounded(cs []facts.Container) []facts.Container {
+	cs = few(cs)
+	for i := range cs {
+		cs[i].Name = intern(cs[i].Name)
+	}
+	return cs
+}
+
+func few(cs []facts.Container) []facts.Container {
 	if len(cs) <= maxContainers {
 		return cs
 	}

@@ -84,9 +84,10 @@ func containers(p, alloc *corev1.Pod) []facts.Container {
 	return cs
 }
 
+// container has the Pod's own name: bounded replaces the names that are kept.
 func container(name string, kind facts.ContainerKind, r corev1.ResourceRequirements, s *corev1.ContainerStatus) facts.Container {
 	c := facts.Container{
-		Name: intern(name), Kind: kind, Request: memory(r.Requests), Limit: memory(r.Limits),
+		Name: name, Kind: kind, Request: memory(r.Requests), Limit: memory(r.Limits),
 		CPURequest: r.Requests.Cpu().MilliValue(), CPULimit: r.Limits.Cpu().MilliValue(),
 	}
 	if s == nil {

@@ -32,13 +32,13 @@ const maxHeld = 128 << 10
 func TestHugePodsTakeLittle(t *testing.T) {
 	const pods = 10
 	s := newStore()
-	before := heap()
+	before := settledHeap()
 	for i := range pods {
 		if err := s.Add(hugePod(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	taken := int64(heap()-before) / pods
+	taken := int64(settledHeap()-before) / pods
 	t.Logf("%d bytes a Pod", taken)
 	if taken > maxHeld {
 		t.Errorf("a Pod takes %d bytes, want at most %d", taken, maxHeld)
@@ -52,4 +52,13 @@ func TestHugePodsTakeLittle(t *testing.T) {
 		}
 	}
 	runtime.KeepAlive(s)
+}
+
+// settledHeap is the least of several measurements: what package unique no longer needs goes some collections later.
+func settledHeap() uint64 {
+	least := heap()
+	for range 5 {
+		least = min(least, heap())
+	}
+	return least
 }
