@@ -49,5 +49,9 @@ func (in *input) read(ctx context.Context, nodes []string) (*snapshot.Snapshot, 
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}
-	return clusterread.Read(ctx, config, nodes, p.say)
+	c, err := clusterread.Read(ctx, config, clusterread.Want{Nodes: nodes}, p.say)
+	if err != nil {
+		return nil, err
+	}
+	return c.Snapshot, nil
 }

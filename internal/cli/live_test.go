@@ -47,7 +47,7 @@ func TestLive(t *testing.T) {
 		"an unknown node": {
 			server:  &clustertest.Server{Nodes: []string{"worker-1"}, Pods: pods},
 			args:    []string{"worker-9"},
-			wantErr: "error: node \"worker-9\" not found in the cluster\n", wantStatus: exitUnreadable,
+			wantErr: "error: node \"worker-9\" not found in the cluster: did you mean worker-1?\n", wantStatus: exitUnreadable,
 		},
 		"a list that expires": {
 			server:     &clustertest.Server{Nodes: []string{"worker-1"}, Pods: pods, Metrics: true, Expire: true},

@@ -140,18 +140,18 @@ func (c *cluster) takeKubelets(read []fromKubelet) (all bool) {
 	return len(c.snapshot.Kubelets) == len(c.snapshot.Nodes)
 }
 
-// failures of nodes.
+// failures of nodes or pods. The one shown is the first by name, whichever came first.
 type failures struct {
 	n     int
+	name  string
 	first string
 }
 
-func (f *failures) add(node string, err error) {
+func (f *failures) add(name string, err error) {
 	if err == nil {
 		return
 	}
-	f.n++
-	if f.n == 1 {
-		f.first = node + ": " + err.Error()
+	if f.n++; f.n == 1 || name < f.name {
+		f.name, f.first = name, name+": "+err.Error()
 	}
 }

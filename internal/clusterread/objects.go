@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/clusterread/target"
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
 )
@@ -49,12 +51,19 @@ func afterExpiry(err error) string {
 	return ""
 }
 
-func (c *cluster) readNodes(ctx context.Context, names []string) error {
+func (c *cluster) readNodes(ctx context.Context, w Want) error {
 	defer func() {
 		slices.SortFunc(c.snapshot.Nodes, func(a, b facts.Node) int { return cmp.Compare(a.Name, b.Name) })
 	}()
+	names := w.Nodes
+	if len(w.Targets) > 0 {
+		var err error
+		if names, err = c.nodesOf(ctx, w.Targets); err != nil {
+			return err
+		}
+	}
 	if len(names) > 0 {
-		return c.readNamed(ctx, names)
+		return c.readNamed(ctx, names, len(w.Targets) > 0)
 	}
 	err := eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
 		page, err := c.kube.CoreV1().Nodes().List(ctx, opts)
@@ -71,21 +80,25 @@ func (c *cluster) readNodes(ctx context.Context, names []string) error {
 		return fmt.Errorf("nodes: %w", err)
 	}
 	if len(c.snapshot.Nodes) == 0 {
-		return fmt.Errorf("nodes: the cluster has none")
+		return errors.New("nodes: the cluster has none")
 	}
 	return nil
 }
 
-func (c *cluster) readNamed(ctx context.Context, names []string) error {
+// readNamed reads the named nodes. A node that may not be read is known by its name alone, if that will do.
+func (c *cluster) readNamed(ctx context.Context, names []string, nameWillDo bool) error {
 	for i, name := range names {
 		if slices.Contains(names[:i], name) {
 			continue
 		}
 		n, err := c.kube.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
-			return fmt.Errorf("node %q not found in the cluster", name)
-		}
-		if err != nil {
+		switch {
+		case apierrors.IsNotFound(err):
+			return c.noSuchNode(ctx, name)
+		case apierrors.IsForbidden(err) && nameWillDo:
+			c.note("you may not get nodes: memory and thresholds of node %s are unknown (%v)", name, err)
+			n = &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		case err != nil:
 			return fmt.Errorf("node %q: %w", name, err)
 		}
 		c.snapshot.Nodes = append(c.snapshot.Nodes, extract.Node(n))
@@ -93,30 +106,67 @@ func (c *cluster) readNamed(ctx context.Context, names []string) error {
 	return nil
 }
 
-// readPods reads the pods of all nodes, or of the named ones.
-func (c *cluster) readPods(ctx context.Context, names []string) error {
-	selectors := []string{""}
-	if len(names) > 0 {
-		selectors = selectors[:0]
-		for i := range c.snapshot.Nodes {
-			selectors = append(selectors, fields.OneTermEqualSelector("spec.nodeName", c.snapshot.Nodes[i].Name).String())
+// noSuchNode is the error for a node that the cluster does not have, with the names that are near.
+func (c *cluster) noSuchNode(ctx context.Context, name string) error {
+	var names []string
+	err := eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
+		page, err := c.metadata.Resource(corev1.SchemeGroupVersion.WithResource("nodes")).List(ctx, opts)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page.Items {
+			names = append(names, page.Items[i].Name)
+		}
+		return page, nil
+	}, metav1.ListOptions{})
+	if near := target.Near(name, names); err == nil && len(near) > 0 {
+		return fmt.Errorf("node %q not found in the cluster: did you mean %s?", name, strings.Join(near, ", "))
+	}
+	return fmt.Errorf("node %q not found in the cluster", name)
+}
+
+// readPodsOf reads the pods of a node; where the user may not list those of all namespaces, those of the targets'.
+func (c *cluster) readPodsOf(ctx context.Context, node string, targets []target.Ref) error {
+	selector := fields.OneTermEqualSelector("spec.nodeName", node).String()
+	err := c.readPodsIn(ctx, metav1.NamespaceAll, selector)
+	if !apierrors.IsForbidden(err) || len(targets) == 0 {
+		return err
+	}
+	if len(c.only) == 0 {
+		c.note("you may not list pods of all namespaces: who stands before and after is unknown (%v)", errors.Unwrap(err))
+		for _, t := range targets {
+			if !slices.Contains(c.only, t.Namespace) {
+				c.only = append(c.only, t.Namespace)
+			}
 		}
 	}
-	read := 0
-	for _, selector := range selectors {
-		err := eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
-			page, err := c.kube.CoreV1().Pods(metav1.NamespaceAll).List(ctx, opts)
-			if err != nil {
-				return nil, err
-			}
-			c.addPods(page.Items)
-			read += len(page.Items)
-			c.sayPods(read, page.RemainingItemCount)
-			return page, nil
-		}, metav1.ListOptions{FieldSelector: selector})
-		if err != nil {
-			return fmt.Errorf("pods: %w", err)
+	for _, namespace := range c.only {
+		if err := c.readPodsIn(ctx, namespace, selector); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// readPods reads the pods that a field selector chooses, of all namespaces.
+func (c *cluster) readPods(ctx context.Context, selector string) error {
+	return c.readPodsIn(ctx, metav1.NamespaceAll, selector)
+}
+
+func (c *cluster) readPodsIn(ctx context.Context, namespace, selector string) error {
+	read := 0
+	err := eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
+		page, err := c.kube.CoreV1().Pods(namespace).List(ctx, opts)
+		if err != nil {
+			return nil, err
+		}
+		c.addPods(page.Items)
+		read += len(page.Items)
+		c.sayPods(read, page.RemainingItemCount)
+		return page, nil
+	}, metav1.ListOptions{FieldSelector: selector})
+	if err != nil {
+		return fmt.Errorf("pods: %w", err)
 	}
 	return nil
 }
@@ -173,7 +223,7 @@ func (c *cluster) readPolicy(ctx context.Context) error {
 func (c *cluster) readNamespaces(ctx context.Context) {
 	c.snapshot.Namespaces = map[string]labels.Set{}
 	err := eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
-		page, err := c.namespaces.Resource(corev1.SchemeGroupVersion.WithResource("namespaces")).List(ctx, opts)
+		page, err := c.metadata.Resource(corev1.SchemeGroupVersion.WithResource("namespaces")).List(ctx, opts)
 		if err != nil {
 			return nil, err
 		}
@@ -185,8 +235,4 @@ func (c *cluster) readNamespaces(ctx context.Context) {
 	if err != nil {
 		c.note("namespaces' labels could not be read: namespace selectors may not match (%v)", err)
 	}
-}
-
-func (c *cluster) note(format string, args ...any) {
-	c.snapshot.Notes = append(c.snapshot.Notes, fmt.Sprintf(format, args...))
 }

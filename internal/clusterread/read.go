@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 
+	"github.com/killorder/killorder/internal/clusterread/target"
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/snapshot"
 	"github.com/killorder/killorder/internal/usage"
@@ -27,15 +28,33 @@ const (
 	usageTimeout = time.Minute
 )
 
-// cluster reads a cluster into a snapshot.
+// Want is what to read. The nodes are those named, else those that the pods of the targets run on, else all.
+type Want struct {
+	Nodes   []string
+	Targets []target.Ref
+}
+
+// Cluster is what was read.
+type Cluster struct {
+	*snapshot.Snapshot
+	// Namespaces are the only ones whose pods could be read, none if all pods of the nodes were. Ranks among the pods of
+	// some namespaces only are no ranks.
+	Namespaces []string
+}
+
+// cluster reads a cluster.
 type cluster struct {
 	kube kubernetes.Interface
 	// proxy asks kubelets.
-	proxy      rest.Interface
-	namespaces metadata.Interface
-	metrics    usage.Source
-	progress   Progress
-	snapshot   snapshot.Snapshot
+	proxy    rest.Interface
+	metadata metadata.Interface
+	// metrics has the readings of all pods, single those of one.
+	metrics  usage.Source
+	single   rest.Interface
+	progress Progress
+
+	snapshot snapshot.Snapshot
+	only     []string
 }
 
 // Progress is told how far reading has come: a function that makes a line for people. It may be nil, and is called from
@@ -52,18 +71,19 @@ func (p Progress) count(what string, n int) {
 	p.say(func() string { return fmt.Sprintf("%s: %d", what, n) })
 }
 
-// Read reads the named nodes and their pods, or all if none is named. An error is one line that names what could not be
-// read.
-func Read(ctx context.Context, config *rest.Config, nodes []string, p Progress) (*snapshot.Snapshot, error) {
+// Read reads what is wanted. An error is one line that names what could not be read.
+func Read(ctx context.Context, config *rest.Config, w Want, p Progress) (*Cluster, error) {
 	c, err := newCluster(config, p)
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
-	s, err := c.read(ctx, nodes)
-	if err != nil && config.Host == unconfigured {
-		return nil, fmt.Errorf("no kubeconfig names a cluster, and there is none at %s (-f reads a snapshot instead)", unconfigured)
+	if err := c.read(ctx, w); err != nil {
+		if config.Host == unconfigured {
+			return nil, fmt.Errorf("no kubeconfig names a cluster, and there is none at %s (-f reads a snapshot instead)", unconfigured)
+		}
+		return nil, err
 	}
-	return s, err
+	return &Cluster{Snapshot: &c.snapshot, Namespaces: c.only}, nil
 }
 
 // unconfigured is where clients look without a kubeconfig.
@@ -74,11 +94,15 @@ func newCluster(config *rest.Config, p Progress) (*cluster, error) {
 	config.QPS, config.Burst = 100, 200 // pages come one after another: the server sets the pace
 	config.WarningHandler = rest.NoWarnings{}
 	config.UserAgent = "kubectl-killorder"
-	namespaces, err := metadata.NewForConfig(config)
+	meta, err := metadata.NewForConfig(config)
 	if err != nil {
 		return nil, err
 	}
 	metrics, err := metricsapi.New(config, usageTimeout)
+	if err != nil {
+		return nil, err
+	}
+	single, err := singleReadings(config)
 	if err != nil {
 		return nil, err
 	}
@@ -94,19 +118,27 @@ func newCluster(config *rest.Config, p Progress) (*cluster, error) {
 		return nil, err
 	}
 	return &cluster{
-		kube: kube, proxy: proxy.RESTClient(), namespaces: namespaces, metrics: metrics, progress: p,
+		kube: kube, proxy: proxy.RESTClient(), metadata: meta, metrics: metrics, single: single, progress: p,
 		snapshot: snapshot.Snapshot{Pods: map[string][]*facts.Pod{}},
 	}, nil
 }
 
-// read reads objects and usage side by side, so that they are of one moment.
-func (c *cluster) read(ctx context.Context, nodes []string) (*snapshot.Snapshot, error) {
-	if err := c.readNodes(ctx, nodes); err != nil {
-		return nil, err
+// read reads nodes and policy first, which decide what else is read.
+func (c *cluster) read(ctx context.Context, w Want) error {
+	if err := c.readNodes(ctx, w); err != nil {
+		return err
 	}
 	if err := c.readPolicy(ctx); err != nil {
-		return nil, err
+		return err
 	}
+	if len(w.Nodes) > 0 || len(w.Targets) > 0 {
+		return c.readSome(ctx, w)
+	}
+	return c.readAll(ctx)
+}
+
+// readAll reads objects and usage side by side, so that they are of one moment.
+func (c *cluster) readAll(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var (
@@ -116,7 +148,7 @@ func (c *cluster) read(ctx context.Context, nodes []string) (*snapshot.Snapshot,
 	)
 	wg.Go(func() { usageNotes = c.readUsage(ctx) })
 	wg.Go(func() { ofKubelets, kubeletNotes = c.readKubelets(ctx) })
-	err := c.readPods(ctx, nodes)
+	err := c.readPods(ctx, "")
 	if err != nil {
 		cancel()
 	} else {
@@ -124,13 +156,33 @@ func (c *cluster) read(ctx context.Context, nodes []string) (*snapshot.Snapshot,
 	}
 	wg.Wait()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s := &c.snapshot
-	s.Now = time.Now()
-	s.Notes = append(s.Notes, kubeletNotes...)
+	c.snapshot.Now = time.Now()
+	c.notes(kubeletNotes)
 	if !c.takeKubelets(ofKubelets) {
-		s.Notes = append(s.Notes, usageNotes...)
+		c.notes(usageNotes)
 	}
-	return s, nil
+	return nil
 }
+
+// readSome reads the pods of some nodes, and the usage of no other pods.
+func (c *cluster) readSome(ctx context.Context, w Want) error {
+	for i := range c.snapshot.Nodes {
+		if err := c.readPodsOf(ctx, c.snapshot.Nodes[i].Name, w.Targets); err != nil {
+			return err
+		}
+	}
+	c.readNamespaces(ctx)
+	ofKubelets, kubeletNotes := c.readKubelets(ctx)
+	c.notes(kubeletNotes)
+	if !c.takeKubelets(ofKubelets) {
+		c.notes(c.readSingleUsage(ctx))
+	}
+	c.snapshot.Now = time.Now()
+	return ctx.Err()
+}
+
+func (c *cluster) note(format string, args ...any) { c.notes([]string{fmt.Sprintf(format, args...)}) }
+
+func (c *cluster) notes(notes []string) { c.snapshot.Notes = append(c.snapshot.Notes, notes...) }

@@ -34,7 +34,7 @@ func usageNote(f usage.Failure) string {
 	case usage.FailedPartial:
 		return "" // comes on top of another
 	case usage.FailedAbsent:
-		return "no metrics API (metrics.k8s.io, as of metrics-server) answers here: ranking with usage unknown"
+		return absentNote
 	case usage.FailedForbidden:
 		return fmt.Sprintf("reading usage of %s is forbidden: ranking with it unknown (%v)", f.Of, f.Err)
 	}
@@ -47,3 +47,5 @@ func dropped(byCause map[usage.DropCause]int) (sum int) {
 	}
 	return sum
 }
+
+const absentNote = "no metrics API (metrics.k8s.io, as of metrics-server) answers here: ranking with usage unknown"

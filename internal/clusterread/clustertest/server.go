@@ -23,7 +23,8 @@ import (
 // Server is an API server that answers what the plugin asks for: in JSON, as a server may that does not serve protobuf, but
 // for usage, whose reader takes protobuf only.
 type Server struct {
-	Nodes   []string
+	Nodes []string
+	// Pods, none of which is of another namespace than shop unless a test says so.
 	Pods    []*corev1.Pod
 	Metrics bool
 	Policy  *v1alpha1.KillOrderPolicy
@@ -64,6 +65,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		s.fail(w, http.StatusNotFound, metav1.StatusReasonNotFound, "")
+	case strings.HasPrefix(path, "/api/v1/namespaces/"):
+		s.namespaced(w, strings.Split(strings.TrimPrefix(path, "/api/v1/namespaces/"), "/"), query.Get("fieldSelector"))
+	case strings.HasPrefix(path, "/apis/metrics.k8s.io/v1beta1/namespaces/") && s.Metrics:
+		s.podUsage(w, path)
+	case strings.HasPrefix(path, "/apis/metrics.k8s.io/v1beta1/nodes/") && s.Metrics:
+		s.usage(w, "NodeMetrics", s.nodeUsage(path))
 	case path == "/api/v1/pods":
 		s.page(w, query.Get("fieldSelector"), query.Get("continue"))
 	case path == "/api/v1/namespaces":
@@ -77,6 +84,63 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// namespaced answers for the pods of a namespace, and for one of them.
+func (s *Server) namespaced(w http.ResponseWriter, path []string, selector string) {
+	if len(path) < 2 || path[1] != "pods" {
+		s.fail(w, http.StatusNotFound, metav1.StatusReasonNotFound, "")
+		return
+	}
+	list := &corev1.PodList{}
+	for _, p := range s.Pods {
+		switch {
+		case p.Namespace != path[0], selector != "" && selector != "spec.nodeName="+p.Spec.NodeName:
+		case len(path) == 2:
+			list.Items = append(list.Items, *p)
+		case path[2] == p.Name:
+			s.answer(w, "v1", "Pod", p)
+			return
+		}
+	}
+	if len(path) > 2 {
+		s.missing(w, "pods", path[2])
+		return
+	}
+	s.answer(w, "v1", "PodList", list)
+}
+
+// missing answers that an object is not there.
+func (s *Server) missing(w http.ResponseWriter, kind, name string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusNotFound)
+	_ = json.NewEncoder(w).Encode(&metav1.Status{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure, Code: http.StatusNotFound,
+		Reason: metav1.StatusReasonNotFound, Message: kind + " " + name + " not found",
+		Details: &metav1.StatusDetails{Name: name, Kind: kind},
+	})
+}
+
+func (s *Server) podUsage(w http.ResponseWriter, path string) {
+	list := s.podMetrics()
+	for i := range list.Items {
+		m := &list.Items[i]
+		if strings.HasSuffix(path, "/"+m.Namespace+"/pods/"+m.Name) {
+			s.usage(w, "PodMetrics", m)
+			return
+		}
+	}
+	s.missing(w, "pods", path[strings.LastIndex(path, "/")+1:])
+}
+
+func (s *Server) nodeUsage(path string) *metrics.NodeMetrics {
+	list := s.nodeMetrics()
+	for i := range list.Items {
+		if strings.HasSuffix(path, "/"+list.Items[i].Name) {
+			return &list.Items[i]
+		}
+	}
+	return &metrics.NodeMetrics{}
 }
 
 // page answers with the one pod that the continuation names.
