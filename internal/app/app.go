@@ -26,6 +26,7 @@ import (
 	"github.com/killorder/killorder/internal/publish"
 	"github.com/killorder/killorder/internal/status"
 	"github.com/killorder/killorder/internal/usage"
+	"github.com/killorder/killorder/internal/usage/poll"
 )
 
 // Bounds of the Events of the whole cluster.
@@ -88,9 +89,9 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
 	store := usage.NewStore(engine.UnavailableAfter, clock.Now)
 	nodes, rollUp := &trigger.Trigger{}, &trigger.Trigger{}
 	gate := publish.NewGate(o.StatusWritesPerSecond, nodes.AddFirst)
-	runner := &usage.Runner{
+	runner := &poll.Runner{
 		Source: source, Store: store, Interval: o.UsageInterval,
-		Log: mgr.GetLogger().WithName("usage"), Metrics: usage.NewMetrics(metrics.Registry),
+		Log: mgr.GetLogger().WithName("usage"), Metrics: poll.NewMetrics(metrics.Registry),
 	}
 	writer := &publish.Writer{Client: mgr.GetClient()}
 	orders := &nodekillorder.Reconciler{
@@ -100,7 +101,7 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
 		Metrics: publish.NewMetrics(metrics.Registry, gate), Clock: clock,
 		EventRate: rate.NewLimiter(eventsPerSecond, eventBurst), Instance: instance(),
 	}
-	metrics.Registry.MustRegister(&publish.Collector{Summaries: orders.Summaries}, kubelets)
+	metrics.Registry.MustRegister(&publish.Collector{Summaries: orders.Summaries}, poll.Kubelets{Results: kubelets.Results})
 	policies := &policy.Reconciler{
 		Client: mgr.GetClient(), Writer: writer, Current: current, Clock: clock,
 		Changed:  func(ctx context.Context) { orders.EveryNode(ctx, nodes) },

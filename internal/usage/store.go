@@ -27,6 +27,9 @@ func NewStore(keep time.Duration, now func() time.Time) *Store {
 	return s
 }
 
+// Now is the time by the store's clock.
+func (s *Store) Now() time.Time { return s.now() }
+
 // Pod returns the pod's latest reading, and whether there is one. The slices are the caller's own.
 func (s *Store) Pod(namespace, name string) (facts.PodReading, bool) {
 	var buffer [128]byte // most keys fit, and then this call's key needs no memory

@@ -1,5 +1,5 @@
-// Package usage keeps what is known of the memory in use: a compact store of readings, replaced pass by pass,
-// and the runner that makes the passes over a source.
+// Package usage keeps what is known of the memory in use: a compact store of readings, replaced pass by pass. Package
+// poll makes the passes.
 package usage
 
 import (
@@ -41,6 +41,10 @@ type Container struct {
 	facts.ContainerUsage
 }
 
+// MaxContainers is how many containers of one pod a source may read: more than any pod that does useful work has, and few
+// enough that an absurd answer takes little memory.
+const MaxContainers = 256
+
 // DropCause says why a reading cannot be used.
 type DropCause string
 
@@ -60,7 +64,8 @@ const (
 	DropMalformed DropCause = "Malformed"
 )
 
-var dropCauses = [...]DropCause{DropNegative, DropFuture, DropNoTimestamp, DropExpired, DropNoMemory, DropMalformed}
+// DropCauses are all causes.
+var DropCauses = [...]DropCause{DropNegative, DropFuture, DropNoTimestamp, DropExpired, DropNoMemory, DropMalformed}
 
 // FailureCause says why a source could not be read, or only in part.
 type FailureCause string
@@ -93,7 +98,8 @@ const (
 	FailedOther FailureCause = "Other"
 )
 
-var failureCauses = [...]FailureCause{
+// FailureCauses are all causes.
+var FailureCauses = [...]FailureCause{
 	FailedAbsent, FailedForbidden, FailedTimeout, FailedGarbage, FailedUnauthorized, FailedCertificate, FailedUnreachable,
 	FailedNoAddress, FailedWrongNode, FailedClock, FailedPartial, FailedOther,
 }

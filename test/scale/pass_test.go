@@ -36,7 +36,7 @@ func checkConfigs(t *testing.T, r *reader) {
 		if c := r.source.Config(n); c == nil {
 			t.Fatalf("%s: no configuration: %s", n, r.source.Problem(n))
 		}
-		if r.source.Unread(n) {
+		if r.source.NeedsOther(n) {
 			t.Fatalf("%s is not read: %s", n, r.source.Problem(n))
 		}
 	}

@@ -9,12 +9,12 @@ import (
 	"github.com/killorder/killorder/internal/usage"
 )
 
-// Kubelets are the nodes' own kubelets. Of each, the node is read before its pods.
+// Kubelets are the nodes' own kubelets. Of each, the sink gets the node's reading before those of the pods.
 type Kubelets interface {
 	usage.Source
-	// Unread reports whether a node's readings should come from elsewhere, AnyUnread whether any node's should.
-	Unread(node string) bool
-	AnyUnread() bool
+	// NeedsOther reports whether a node's readings have to come from another source, AnyNeedsOther whether any node's have.
+	NeedsOther(node string) bool
+	AnyNeedsOther() bool
 	// Forget drops what is known of them.
 	Forget()
 }
@@ -23,7 +23,7 @@ type Kubelets interface {
 type Source struct {
 	Kubelets Kubelets
 	Metrics  usage.Source
-	// Wanted by the policy; SourceNone is the choice node by node.
+	// Wanted is the source that the policy names; SourceNone means a choice node by node.
 	Wanted func() facts.Source
 	// NodeOf returns the node of a pod, "" if it is not known.
 	NodeOf func(namespace, name []byte) string
@@ -31,8 +31,8 @@ type Source struct {
 
 var _ usage.Source = (*Source)(nil)
 
-// Read hands the sink the readings of the wanted source. A node's are never mixed in one pass: the two sources measure
-// differently.
+// Read hands the sink the readings of the wanted source. In one pass, a node's readings are all from one source: the two
+// measure differently.
 func (s *Source) Read(ctx context.Context, into usage.Sink) []usage.Failure {
 	switch s.Wanted() {
 	case facts.SourceMetricsAPI:
@@ -41,64 +41,66 @@ func (s *Source) Read(ctx context.Context, into usage.Sink) []usage.Failure {
 	case facts.SourceKubelet:
 		return s.Kubelets.Read(ctx, into)
 	}
-	from := &choice{kubelets: s.Kubelets, unread: map[string]bool{}}
-	failures := s.Kubelets.Read(ctx, &read{Sink: into, choice: from})
-	if ctx.Err() != nil || !s.Kubelets.AnyUnread() {
+	by := &division{kubelets: s.Kubelets, needsOther: map[string]bool{}}
+	failures := s.Kubelets.Read(ctx, &fromKubelets{Sink: into, by: by})
+	if ctx.Err() != nil || !s.Kubelets.AnyNeedsOther() {
 		return failures
 	}
-	return append(failures, s.Metrics.Read(ctx, &unread{into, from, s.NodeOf})...)
+	return append(failures, s.Metrics.Read(ctx, &fromMetrics{Sink: into, by: by, nodeOf: s.NodeOf})...)
 }
 
-// choice is where each node's readings come from in one pass. Kubelets may answer while metrics.k8s.io is read: what was
-// said of a node once holds for all of its pods.
-type choice struct {
-	kubelets Kubelets
-	unread   map[string]bool
+// division of the nodes between the two sources, in one pass. Kubelets may answer while metrics.k8s.io is read: the
+// source that was chosen for a node first supplies all of its readings in the pass.
+type division struct {
+	kubelets   Kubelets
+	needsOther map[string]bool
 }
 
-func (c *choice) isUnread(node string) bool {
-	unread, made := c.unread[node]
-	if !made {
-		unread = c.kubelets.Unread(node)
-		c.unread[node] = unread
+// byKubelet reports whether the node's readings are its kubelet's.
+func (d *division) byKubelet(node string) bool {
+	other, decided := d.needsOther[node]
+	if !decided {
+		other = d.kubelets.NeedsOther(node)
+		d.needsOther[node] = other
 	}
-	return unread
+	return !other
 }
 
-// read lets through what is of nodes whose kubelet is read, which one that has just answered again is not yet.
-type read struct {
+// fromKubelets lets a kubelet's readings through, but for those of one that has just begun to answer again.
+type fromKubelets struct {
 	usage.Sink
-	*choice
-	skip bool
+	by *division
+	// skips: the node of the pods that follow has another source.
+	skips bool
 }
 
-func (r *read) Node(name string, reading facts.NodeReading) {
-	if r.skip = r.isUnread(name); !r.skip {
-		r.Sink.Node(name, reading)
+func (f *fromKubelets) Node(name string, reading facts.NodeReading) {
+	if f.skips = !f.by.byKubelet(name); !f.skips {
+		f.Sink.Node(name, reading)
 	}
 }
 
-func (r *read) Pod(p *usage.Pod) {
-	if !r.skip {
-		r.Sink.Pod(p)
+func (f *fromKubelets) Pod(p *usage.Pod) {
+	if !f.skips {
+		f.Sink.Pod(p)
 	}
 }
 
-// unread lets through what is of nodes whose kubelet is not read.
-type unread struct {
+// fromMetrics lets through what metrics.k8s.io says of nodes whose kubelet is not read.
+type fromMetrics struct {
 	usage.Sink
-	*choice
+	by     *division
 	nodeOf func(namespace, name []byte) string
 }
 
-func (u *unread) Pod(p *usage.Pod) {
-	if node := u.nodeOf(p.Namespace, p.Name); node != "" && u.isUnread(node) {
-		u.Sink.Pod(p)
+func (f *fromMetrics) Pod(p *usage.Pod) {
+	if node := f.nodeOf(p.Namespace, p.Name); node != "" && !f.by.byKubelet(node) {
+		f.Sink.Pod(p)
 	}
 }
 
-func (u *unread) Node(name string, r facts.NodeReading) {
-	if u.isUnread(name) {
-		u.Sink.Node(name, r)
+func (f *fromMetrics) Node(name string, r facts.NodeReading) {
+	if !f.by.byKubelet(name) {
+		f.Sink.Node(name, r)
 	}
 }

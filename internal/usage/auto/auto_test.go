@@ -38,9 +38,9 @@ type kubelets struct {
 	forgotten bool
 }
 
-func (k *kubelets) Unread(node string) bool { return k.unread[node] }
-func (k *kubelets) AnyUnread() bool         { return len(k.unread) > 0 }
-func (k *kubelets) Forget()                 { k.forgotten = true }
+func (k *kubelets) NeedsOther(node string) bool { return k.unread[node] }
+func (k *kubelets) AnyNeedsOther() bool         { return len(k.unread) > 0 }
+func (k *kubelets) Forget()                     { k.forgotten = true }
 
 type sink struct {
 	got   map[string]facts.Source
@@ -132,7 +132,7 @@ func TestPodsOfNoKnownNodeAreLeftOut(t *testing.T) {
 // late is unread when first asked about, and answers while metrics.k8s.io is read.
 type late struct{ kubelets }
 
-func (l *late) Unread(node string) bool {
+func (l *late) NeedsOther(node string) bool {
 	unread := l.unread[node]
 	l.unread[node] = false
 	return unread

@@ -44,7 +44,7 @@ func TestLateAnswersAreOfTheNextPass(t *testing.T) {
 	}
 	close(answer)
 	waitFor(t, "slow has answered", r.idle)
-	if r.Unread("slow") || r.Problem("slow") != "" {
+	if r.NeedsOther("slow") || r.Problem("slow") != "" {
 		t.Errorf("slow counts as failed: %q", r.Problem("slow"))
 	}
 	r.patience = 5 * time.Second
@@ -100,7 +100,7 @@ func TestOneFailureOfAKubeletNeverRead(t *testing.T) {
 			}
 			r := newRig(t, 30*time.Second, f)
 			s, _ := r.at(t, 0)
-			if read := len(s.pods) == 1 && !r.Unread("worker-1"); read != tc.wantRead || f.asked.Load() != tc.wantAsked {
+			if read := len(s.pods) == 1 && !r.NeedsOther("worker-1"); read != tc.wantRead || f.asked.Load() != tc.wantAsked {
 				t.Errorf("read %t, asked %d times; want %t, %d", read, f.asked.Load(), tc.wantRead, tc.wantAsked)
 			}
 		})
@@ -120,10 +120,10 @@ func TestReadingsDoNotAlternate(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusInternalServerError)
 	}
-	changes, before := 0, r.Unread("worker-1")
+	changes, before := 0, r.NeedsOther("worker-1")
 	for i := range 60 {
 		r.at(t, time.Duration(i+1)*30*time.Second)
-		if now := r.Unread("worker-1"); now != before {
+		if now := r.NeedsOther("worker-1"); now != before {
 			changes, before = changes+1, now
 		}
 	}

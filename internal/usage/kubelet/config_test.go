@@ -111,7 +111,7 @@ func TestConfigurationThatCannotBeRead(t *testing.T) {
 			r.at(t, 0)
 			f.configz = tc.configz
 			s, failures := r.at(t, 2*time.Hour)
-			if len(s.pods) != 1 || failures != nil || r.Unread("worker-1") {
+			if len(s.pods) != 1 || failures != nil || r.NeedsOther("worker-1") {
 				t.Errorf("usage was not read: %v", failures)
 			}
 			if got := r.Problem("worker-1"); got != tc.want || r.Config("worker-1") == nil {

@@ -78,12 +78,11 @@ func (p *pass) read(ctx context.Context, n *asked) {
 	if ctx.Err() != nil {
 		return // the operator stops: that says nothing about the kubelet
 	}
-	problem := problemOf(err, resourceStats)
-	p.source.keep(n, problem, err, resumed)
+	wantsConfig := p.source.keep(n, problemOf(err, resourceStats), err, resumed)
 	if d != nil {
 		p.handOver(n.Name, d)
 	}
-	if !n.wantsConfig(problem, resumed) {
+	if !wantsConfig {
 		return
 	}
 	config, err := p.source.readConfig(ctx, &n.Node)

@@ -36,6 +36,8 @@ const (
 	ofKubelets = "kubelets"
 	// What opens a kubelet's answers.
 	resourceStats, resourceConfigz = "nodes/stats", "nodes/configz"
+	// resultAnswered is the result of kubelets that were read; that of the others is the cause of the failure.
+	resultAnswered = "Answered"
 )
 
 // Node is a kubelet as its Node object describes it.
@@ -121,17 +123,17 @@ func (s *Source) failures() (fs []usage.Failure) {
 	defer s.mu.RUnlock()
 	counts, examples := map[usage.FailureCause]int{}, map[usage.FailureCause]*kubelet{}
 	for _, k := range s.kubelets {
-		if k.problem == nil {
+		if !k.health.failing() {
 			continue
 		}
-		cause := k.problem.Cause
+		cause := k.health.problem.Cause
 		counts[cause]++
 		if e := examples[cause]; e == nil || k.Name < e.Name {
 			examples[cause] = k
 		}
 	}
 	for cause, e := range examples {
-		err := fmt.Errorf("%d of %d, among them %s: %s (%w)", counts[cause], len(s.kubelets), e.Name, e.problem.Text, e.err)
+		err := fmt.Errorf("%d of %d, among them %s: %s (%w)", counts[cause], len(s.kubelets), e.Name, e.health.problem.Text, e.health.err)
 		fs = append(fs, usage.Failure{Cause: cause, Of: ofKubelets, Err: err})
 	}
 	slices.SortFunc(fs, func(a, b usage.Failure) int { return cmp.Compare(a.Cause, b.Cause) })

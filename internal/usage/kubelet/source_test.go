@@ -38,7 +38,7 @@ func TestReadsKubelets(t *testing.T) {
 	if c := r.Config("worker-1"); c == nil || c.EvictionHard.Bytes != 750<<20 {
 		t.Errorf("configuration %+v", c)
 	}
-	if r.Config("worker-3") != nil || r.Problem("worker-1") != "" || r.Unread("worker-1") || r.AnyUnread() || !r.Unread("worker-3") {
+	if r.Config("worker-3") != nil || r.Problem("worker-1") != "" || r.NeedsOther("worker-1") || r.AnyNeedsOther() || !r.NeedsOther("worker-3") {
 		t.Error("what is known of worker-1 or worker-3 is wrong")
 	}
 }
@@ -140,7 +140,7 @@ func TestFailures(t *testing.T) {
 			if len(failures) != 1 || failures[0].Cause != tc.want.Cause || failures[0].Of != "kubelets" {
 				t.Errorf("failures %v; want one, %s", failures, tc.want.Cause)
 			}
-			if !r.Unread("bad") || r.Unread("good") || r.Problem("good") != "" {
+			if !r.NeedsOther("bad") || r.NeedsOther("good") || r.Problem("good") != "" {
 				t.Error("what is read and what is not is wrong")
 			}
 			bad.CloseClientConnections() // ends what hangs
@@ -220,8 +220,8 @@ func TestBackoff(t *testing.T) {
 		if f.asked.Load() > before {
 			asked = append(asked, i-1)
 		}
-		if once := i == 1; r.Unread("worker-1") == once || (r.Problem("worker-1") == "") != once || r.AnyUnread() == once {
-			t.Fatalf("after %d failures: unread %t, problem %q", i, r.Unread("worker-1"), r.Problem("worker-1"))
+		if once := i == 1; r.NeedsOther("worker-1") == once || (r.Problem("worker-1") == "") != once || r.AnyNeedsOther() == once {
+			t.Fatalf("after %d failures: unread %t, problem %q", i, r.NeedsOther("worker-1"), r.Problem("worker-1"))
 		}
 	}
 	if diff := cmp.Diff([]int{0, 1, 2, 4, 8, 16, 26, 36}, asked); diff != "" {
@@ -239,12 +239,12 @@ func TestBackoff(t *testing.T) {
 	}
 	r.nodes[0].Host = "127.0.0.1"
 	r.at(t, 42*interval)
-	if f.asked.Load() != before+1 || r.Problem("worker-1") != "The kubelet answers again, after it did not." || !r.Unread("worker-1") {
+	if f.asked.Load() != before+1 || r.Problem("worker-1") != "The kubelet answers again, after it did not." || !r.NeedsOther("worker-1") {
 		t.Errorf("not asked at its new address, or believed at once: %q", r.Problem("worker-1"))
 	}
 	r.at(t, 43*interval)
 	r.at(t, 44*interval)
-	if r.Problem("worker-1") != "" || r.Unread("worker-1") || r.AnyUnread() {
+	if r.Problem("worker-1") != "" || r.NeedsOther("worker-1") || r.AnyNeedsOther() {
 		t.Errorf("not believed after three passes: %q", r.Problem("worker-1"))
 	}
 }
@@ -253,10 +253,10 @@ func TestBackoff(t *testing.T) {
 func TestWhoIsAskedFirst(t *testing.T) {
 	r := rigOf(t, &rest.Config{}, Trust{}, 30*time.Second)
 	r.Source.kubelets = map[string]*kubelet{
-		"a": {Node: Node{Name: "a"}, askedAt: start.Add(2 * time.Second)},
-		"b": {Node: Node{Name: "b"}, askedAt: start.Add(1 * time.Second)},
-		"c": {Node: Node{Name: "c"}, askedAt: start, failures: 1},
-		"d": {Node: Node{Name: "d"}, askedAt: start, failures: 3, notBefore: start.Add(time.Second)},
+		"a": {Node: Node{Name: "a"}, health: health{askedAt: start.Add(2 * time.Second)}},
+		"b": {Node: Node{Name: "b"}, health: health{askedAt: start.Add(1 * time.Second)}},
+		"c": {Node: Node{Name: "c"}, health: health{askedAt: start, problem: &Problem{}}},
+		"d": {Node: Node{Name: "d"}, health: health{askedAt: start, problem: &Problem{}, notBefore: start.Add(time.Second)}},
 		"e": {Node: Node{Name: "e"}},
 	}
 	trusted, suspects := r.due([]Node{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}, {Name: "new-2"}, {Name: "new-1"}})

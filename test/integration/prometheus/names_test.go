@@ -16,7 +16,7 @@ import (
 	"github.com/killorder/killorder/internal/engine/audit"
 	"github.com/killorder/killorder/internal/publish"
 	"github.com/killorder/killorder/internal/status"
-	"github.com/killorder/killorder/internal/usage"
+	"github.com/killorder/killorder/internal/usage/poll"
 )
 
 // foreign metrics that alerts and dashboard rely on, with their labels.
@@ -37,7 +37,7 @@ var described = regexp.MustCompile(`fqName: "([^"]*)".*variableLabels: \{([^}]*)
 func own(t *testing.T) map[string][]string {
 	t.Helper()
 	registry := prometheus.NewRegistry()
-	usage.NewMetrics(registry)
+	poll.NewMetrics(registry)
 	publish.NewMetrics(registry, publish.NewGate(1, func(string) {}))
 	registry.MustRegister(&publish.Collector{Summaries: func() []*status.NodeSummary { return nil }})
 	collectors := []prometheus.Collector{registry}

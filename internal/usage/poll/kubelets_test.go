@@ -1,21 +1,21 @@
-package kubelet
+package poll_test
 
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/killorder/killorder/internal/usage/poll"
 )
 
-func TestCollect(t *testing.T) {
-	good, refuses, secretive := newFake(t, "good"), newFake(t, "refuses"), newFake(t, "secretive")
-	refuses.stats, secretive.configz = status(401), status(403)
-	r := newRig(t, 30*time.Second, good, refuses, secretive)
-	if got := testutil.CollectAndCount(r.Source); got != 0 {
+func TestKubelets(t *testing.T) {
+	results, configs := map[string]int{}, 0
+	collector := poll.Kubelets{Results: func() (map[string]int, int) { return results, configs }}
+	if got := testutil.CollectAndCount(collector); got != 0 {
 		t.Errorf("%d series before the first pass", got)
 	}
-	r.at(t, 0)
+	results, configs = map[string]int{"Answered": 2, "Unauthorized": 1}, 1
 	const want = `
 # HELP killorder_usage_kubelet_configurations Kubelets whose configuration is known: their eviction thresholds and reservations are exact.
 # TYPE killorder_usage_kubelet_configurations gauge
@@ -25,10 +25,10 @@ killorder_usage_kubelet_configurations 1
 killorder_usage_kubelets{result="Answered"} 2
 killorder_usage_kubelets{result="Unauthorized"} 1
 `
-	if err := testutil.CollectAndCompare(r.Source, strings.NewReader(want)); err != nil {
+	if err := testutil.CollectAndCompare(collector, strings.NewReader(want)); err != nil {
 		t.Error(err)
 	}
-	if problems, err := testutil.CollectAndLint(r.Source); err != nil || len(problems) > 0 {
+	if problems, err := testutil.CollectAndLint(collector); err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v %v", problems, err)
 	}
 }

@@ -1,4 +1,4 @@
-package usage_test
+package poll_test
 
 import (
 	"context"
@@ -14,8 +14,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/usage"
+	"github.com/killorder/killorder/internal/usage/poll"
 )
+
+const (
+	mib  = int64(1) << 20
+	keep = 10 * time.Minute
+)
+
+// reading of a pod with one container that uses so much.
+func reading(name string, workingSet int64) *usage.Pod {
+	c := usage.Container{Name: []byte("app"), ContainerUsage: facts.NoContainerUsage}
+	c.WorkingSet = workingSet
+	return &usage.Pod{Namespace: []byte("shop"), Name: []byte(name), WorkingSet: facts.Unknown, Containers: []usage.Container{c}}
+}
 
 var (
 	errDown = errors.New("down")
@@ -53,13 +67,13 @@ func (s *scripted) Read(ctx context.Context, into usage.Sink) []usage.Failure {
 }
 
 // run lets a runner make passes for a while, in a bubble whose time runs as fast as it can.
-func run(t *testing.T, source *scripted, duration time.Duration) (lines []string, registry *prometheus.Registry, r *usage.Runner, onPass int) {
+func run(t *testing.T, source *scripted, duration time.Duration) (lines []string, registry *prometheus.Registry, r *poll.Runner, onPass int) {
 	t.Helper()
 	registry = prometheus.NewRegistry()
 	synctest.Test(t, func(t *testing.T) {
-		r = &usage.Runner{
+		r = &poll.Runner{
 			Source: source, Store: usage.NewStore(keep, time.Now), Interval: 30 * time.Second,
-			OnPass: func() { onPass++ }, Metrics: usage.NewMetrics(registry),
+			OnPass: func() { onPass++ }, Metrics: poll.NewMetrics(registry),
 			Log: funcr.New(func(_, args string) { lines = append(lines, args) }, funcr.Options{}),
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), duration)
@@ -101,8 +115,8 @@ func TestRunnerKeepsItsRhythm(t *testing.T) {
 }
 
 func TestRunnerLogsOnceAndCountsEach(t *testing.T) {
-	good := []*usage.Pod{reading("a", time.Time{}, mib), reading("b", time.Time{}, mib)}
-	absurd := append([]*usage.Pod{reading("c", time.Time{}, -9)}, good...)
+	good := []*usage.Pod{reading("a", mib), reading("b", mib)}
+	absurd := append([]*usage.Pod{reading("c", -9)}, good...)
 	source := &scripted{answers: []answer{
 		{pods: good},
 		{failures: []usage.Failure{absentPods, absentNodes}},

@@ -1,6 +1,10 @@
-package usage
+package poll
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/killorder/killorder/internal/usage"
+)
 
 // Metrics are the passes' Prometheus metrics. A nil *Metrics counts nothing.
 type Metrics struct {
@@ -35,10 +39,10 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Help: "Pods and nodes that the latest pass had a reading of.",
 		}, []string{"of"}),
 	}
-	for _, cause := range failureCauses {
-		m.failures.WithLabelValues(string(cause)) // 0 is a value: rates need it
+	for _, cause := range usage.FailureCauses {
+		m.failures.WithLabelValues(string(cause)) // rates need a series that begins at 0
 	}
-	for _, cause := range dropCauses {
+	for _, cause := range usage.DropCauses {
 		m.dropped.WithLabelValues(string(cause))
 	}
 	registry.MustRegister(m.passes, m.failures, m.dropped, m.lastPass, m.readings)
@@ -53,9 +57,9 @@ func (m *Metrics) observe(s *Status) {
 	m.lastPass.Set(float64(s.At.UnixNano()) / 1e9)
 	m.readings.WithLabelValues("pods").Set(float64(s.Pods))
 	m.readings.WithLabelValues("nodes").Set(float64(s.Nodes))
-	counted := map[FailureCause]bool{}
+	counted := map[usage.FailureCause]bool{}
 	for _, f := range s.Failures {
-		if !counted[f.Cause] { // pods and nodes failing alike are one failed pass
+		if !counted[f.Cause] { // where pods and nodes fail for the same cause, one pass failed
 			counted[f.Cause] = true
 			m.failures.WithLabelValues(string(f.Cause)).Inc()
 		}

@@ -1,9 +1,6 @@
-package kubelet
+package poll
 
 import "github.com/prometheus/client_golang/prometheus"
-
-// resultAnswered is the result of kubelets that were read; the others' is the cause.
-const resultAnswered = "Answered"
 
 var (
 	kubeletsDesc = prometheus.NewDesc("killorder_usage_kubelets",
@@ -13,28 +10,21 @@ var (
 		"Kubelets whose configuration is known: their eviction thresholds and reservations are exact.", nil, nil)
 )
 
-// Describe the gauges: a Source is a prometheus.Collector.
-func (*Source) Describe(ch chan<- *prometheus.Desc) {
+// Kubelets is a prometheus.Collector of how the nodes' kubelets answer.
+type Kubelets struct {
+	// Results counts the kubelets by the result of the last request, and those whose configuration is known.
+	Results func() (results map[string]int, configs int)
+}
+
+// Describe the gauges.
+func (Kubelets) Describe(ch chan<- *prometheus.Desc) {
 	ch <- kubeletsDesc
 	ch <- configsDesc
 }
 
-// Collect counts the kubelets when it is scraped.
-func (s *Source) Collect(ch chan<- prometheus.Metric) {
-	results, configs := map[string]int{}, 0
-	s.mu.RLock()
-	for _, k := range s.kubelets {
-		switch {
-		case k.problem != nil:
-			results[string(k.problem.Cause)]++
-		case k.answered:
-			results[resultAnswered]++
-		}
-		if k.config != nil {
-			configs++
-		}
-	}
-	s.mu.RUnlock()
+// Collect counts the kubelets when Prometheus scrapes.
+func (k Kubelets) Collect(ch chan<- prometheus.Metric) {
+	results, configs := k.Results()
 	for result, count := range results {
 		ch <- prometheus.MustNewConstMetric(kubeletsDesc, prometheus.GaugeValue, float64(count), result)
 	}

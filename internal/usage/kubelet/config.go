@@ -1,0 +1,107 @@
+package kubelet
+
+import (
+	"time"
+
+	"github.com/killorder/killorder/internal/facts"
+)
+
+const (
+	// configAge is when a configuration is read again. It changes only when the kubelet restarts, and most restarts are
+	// noticed.
+	configAge = time.Hour
+	// configRetry is when a configuration that could not be read is tried again.
+	configRetry = 5 * time.Minute
+	// configDoubt is how long a configuration is believed that may no longer be the running kubelet's. Kubelets that
+	// resume no TLS session are read once in configAge, so that theirs is never doubted for longer.
+	configDoubt = 2 * configAge
+	// maxConfigz bounds an answer of /configz, in bytes; a real one has some 6 kB.
+	maxConfigz = 128 << 10
+)
+
+// configState says whether a configuration is the running kubelet's.
+type configState int8
+
+const (
+	// configUnknown: the configuration was never read.
+	configUnknown configState = iota
+	// configCurrent while TLS session, boot ID and version still match those seen when the configuration was read.
+	configCurrent
+	// configDoubted: the kubelet may have restarted since, with another configuration.
+	configDoubted
+)
+
+// config is what is known of a kubelet's configuration. A kubelet forgets its TLS sessions when it restarts, and a
+// restart is the only way to another configuration.
+//
+//	state      read       cannot be read   session resumed      session not resumed   other boot or version
+//	Unknown    Current    Unknown          Unknown              Unknown               Unknown
+//	Current    Current    Current          Current, sure now    Doubted               Doubted
+//	Doubted    Current    Doubted          Doubted              Doubted               Doubted
+//	next read  in 1 h     in 5 min         as before            now, if the session   now
+//	                                                            before was resumed
+//
+// A configuration is believed until two hours after it was last known to be Current.
+type config struct {
+	state configState
+	value *facts.KubeletConfig
+	// problem is why the last request for the configuration failed, nil if it did not.
+	problem *Problem
+	// dueAt is when the configuration is read again.
+	dueAt time.Time
+	// sureAt is when the configuration was last known to be the running kubelet's.
+	sureAt time.Time
+	// resumes: the kubelet resumed the last TLS session.
+	resumes bool
+}
+
+// read takes a configuration that was read.
+func (c *config) read(value *facts.KubeletConfig, now time.Time) {
+	c.state, c.value, c.problem = configCurrent, value, nil
+	c.sureAt, c.dueAt = now, now.Add(jittered(configAge))
+}
+
+// fail takes a request for the configuration that failed.
+func (c *config) fail(problem *Problem, now time.Time) {
+	c.problem, c.dueAt = problem, now.Add(jittered(configRetry))
+}
+
+// connected takes a connection to the kubelet, which resumed the TLS session of the one before, or did not.
+func (c *config) connected(resumed bool, now time.Time) {
+	switch {
+	case resumed && c.state == configCurrent:
+		c.sureAt = now
+	case !resumed:
+		c.doubt()
+		if c.resumes {
+			c.dueAt = now
+		}
+	}
+	c.resumes = resumed
+}
+
+// restarted takes a change of the node's boot ID or of the kubelet's version.
+func (c *config) restarted(now time.Time) {
+	c.doubt()
+	c.dueAt = now
+}
+
+func (c *config) doubt() {
+	if c.state == configCurrent {
+		c.state = configDoubted
+	}
+}
+
+// isDue reports whether the configuration should be read now. A time that is further ahead than any was set by a clock
+// that has been put back since.
+func (c *config) isDue(now time.Time) bool {
+	return !now.Before(c.dueAt) || c.dueAt.Sub(now) > configAge
+}
+
+// believed returns the configuration while it is believed, else nil.
+func (c *config) believed(now time.Time) *facts.KubeletConfig {
+	if now.Sub(c.sureAt) > configDoubt {
+		return nil
+	}
+	return c.value
+}

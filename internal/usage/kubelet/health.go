@@ -1,0 +1,110 @@
+package kubelet
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	// maxBackoff is the longest time between two requests to a kubelet that fails.
+	maxBackoff = 5 * time.Minute
+	// tolerated is how many requests in a row may fail before the node's readings come from elsewhere.
+	tolerated = 1
+	// convincing is how many requests in a row must then be answered before the readings come from the kubelet again.
+	convincing = 3
+)
+
+// phase says whether a kubelet's readings are used.
+type phase int8
+
+const (
+	// phaseNew: the kubelet was never read.
+	phaseNew phase = iota
+	// phaseRead: its readings are used. After one failure, its last reading still is.
+	phaseRead
+	// phaseFailed: its node's readings come from elsewhere.
+	phaseFailed
+)
+
+// health is what became of the requests for a kubelet's Summary. Readings of two sources differ, so a node should not
+// alternate between them: one failure changes nothing, and neither does one answer after several failures.
+//
+//	phase     an answer             a failure
+//	New       Read                  New, Failed from the second in a row
+//	Read      Read                  Read, Failed from the second in a row
+//	Failed    Failed, then Read     Failed
+//	          from the third in a row
+//
+// After the first failure the kubelet is asked in the next pass, and then left alone for twice as long each time.
+type health struct {
+	phase phase
+	// problem and err say why the last request failed; they are nil if it was answered, or if there was none.
+	problem *Problem
+	err     error
+	// inARow is how many requests ended like the last one.
+	inARow int
+	// askedAt is when the last request ended.
+	askedAt time.Time
+	// notBefore is the time of the next request.
+	notBefore time.Time
+}
+
+// succeed takes a request that was answered.
+func (h *health) succeed(now time.Time) {
+	h.count(h.problem == nil)
+	h.askedAt, h.problem, h.err, h.notBefore = now, nil, nil, time.Time{}
+	if h.phase != phaseFailed || h.inARow >= convincing {
+		h.phase = phaseRead
+	}
+}
+
+// fail takes a request that failed.
+func (h *health) fail(problem *Problem, err error, interval time.Duration, now time.Time) {
+	h.count(h.problem != nil)
+	h.askedAt, h.problem, h.err = now, problem, err
+	h.notBefore = now.Add(backoff(interval, h.inARow))
+	if h.inARow > tolerated {
+		h.phase = phaseFailed
+	}
+}
+
+func (h *health) count(again bool) {
+	if !again {
+		h.inARow = 0
+	}
+	h.inARow++
+}
+
+// failing reports whether the last request failed.
+func (h *health) failing() bool { return h.problem != nil }
+
+// mayAsk reports whether the kubelet may be asked now. A time that is further ahead than any backoff was set by a clock
+// that has been put back since.
+func (h *health) mayAsk(now time.Time) bool {
+	return !now.Before(h.notBefore) || h.notBefore.Sub(now) > maxBackoff
+}
+
+// text says why the node's readings come from elsewhere; "" if they do not, or nothing is known yet.
+func (h *health) text() string {
+	switch {
+	case h.phase == phaseRead:
+	case h.failing():
+		return h.problem.Text
+	case h.phase == phaseFailed:
+		return "The kubelet answers again, after it did not."
+	}
+	return ""
+}
+
+// backoff is how long a kubelet that failed so often in a row is left alone. After the first failure that is less than
+// the interval, so that the next pass asks it.
+func backoff(interval time.Duration, failures int) time.Duration {
+	wait := interval / 2
+	for range failures - 1 {
+		wait = min(2*wait, maxBackoff)
+	}
+	return jittered(wait)
+}
+
+// jittered is up to a tenth less, so that what happened together does not come back together.
+func jittered(d time.Duration) time.Duration { return d - rand.N(d/10+1) }

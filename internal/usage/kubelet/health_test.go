@@ -1,0 +1,76 @@
+package kubelet
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestHealth plays the table of health's comment: each history of answers (A) and failures (F) ends in a phase.
+func TestHealth(t *testing.T) {
+	for name, want := range map[string]struct {
+		history string
+		phase   phase
+		text    string
+	}{
+		"never asked":                         {"", phaseNew, ""},
+		"New, an answer":                      {"A", phaseRead, ""},
+		"New, a failure":                      {"F", phaseNew, "down"},
+		"New, a failure, an answer":           {"FA", phaseRead, ""},
+		"New, two failures":                   {"FF", phaseFailed, "down"},
+		"Read, an answer":                     {"AA", phaseRead, ""},
+		"Read, a failure":                     {"AF", phaseRead, ""},
+		"Read, failures that are not in row":  {"AFAFAFA", phaseRead, ""},
+		"Read, two failures":                  {"AFF", phaseFailed, "down"},
+		"Failed, a failure":                   {"AFFF", phaseFailed, "down"},
+		"Failed, an answer":                   {"AFFA", phaseFailed, "The kubelet answers again, after it did not."},
+		"Failed, two answers":                 {"AFFAA", phaseFailed, "The kubelet answers again, after it did not."},
+		"Failed, three answers":               {"AFFAAA", phaseRead, ""},
+		"Failed, answers that are not in row": {"AFFAAFAAF", phaseFailed, "down"},
+		"Failed, a failure in between":        {"FFAFAAA", phaseRead, ""},
+		"Read again, a failure":               {"FFAAAF", phaseRead, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var h health
+			now := start
+			for _, outcome := range want.history {
+				if now = now.Add(10 * time.Minute); outcome == 'A' {
+					h.succeed(now)
+				} else {
+					h.fail(&Problem{Text: "down"}, errors.New("down"), 30*time.Second, now)
+				}
+			}
+			if h.phase != want.phase || h.text() != want.text {
+				t.Errorf("phase %d, %q; want %d, %q", h.phase, h.text(), want.phase, want.text)
+			}
+			if failing := strings.HasSuffix(want.history, "F"); h.failing() != failing || (h.err != nil) != failing || h.mayAsk(now) == failing {
+				t.Errorf("failing %t with %v, may be asked %t", h.failing(), h.err, h.mayAsk(now))
+			}
+			if want.history != "" && !h.askedAt.Equal(now) {
+				t.Errorf("asked at %s, want %s", h.askedAt, now)
+			}
+		})
+	}
+}
+
+// TestHealthWhenTheClockJumps: nobody is left alone for an hour because the clock was put back.
+func TestHealthWhenTheClockJumps(t *testing.T) {
+	var h health
+	for range 20 {
+		h.fail(&Problem{}, errors.New("down"), 30*time.Second, start)
+	}
+	for name, tc := range map[string]struct {
+		now  time.Time
+		want bool
+	}{
+		"no jump":              {start, false},
+		"an hour back":         {start.Add(-time.Hour), true},
+		"an hour ahead":        {start.Add(time.Hour), true},
+		"after the whole wait": {start.Add(maxBackoff), true},
+	} {
+		if got := h.mayAsk(tc.now); got != tc.want {
+			t.Errorf("%s: may be asked %t, want %t", name, got, tc.want)
+		}
+	}
+}

@@ -1,0 +1,132 @@
+// Package poll reads a source of usage again and again, and counts what became of it.
+package poll
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/killorder/killorder/internal/usage"
+)
+
+// Runner makes a pass over the source at each interval. It is a Runnable of the manager that only the leader runs. A
+// failure never stops the runner: the next pass tries again. Each failure is counted in each pass, and logged once when
+// it begins and once when the source recovers.
+type Runner struct {
+	Source   usage.Source
+	Store    *usage.Store
+	Interval time.Duration
+	// OnPass is called after each pass, also after one that failed; nil calls nothing.
+	OnPass  func()
+	Log     logr.Logger
+	Metrics *Metrics
+
+	mu     sync.Mutex
+	status Status
+
+	// failing and dropping are what the log has reported and what has not ended since. Only the passes, which follow one
+	// another, use them.
+	failing  map[failureKey]bool
+	dropping map[usage.DropCause]bool
+}
+
+type failureKey struct {
+	cause usage.FailureCause
+	of    string
+}
+
+// Status is how the latest pass went.
+type Status struct {
+	// At is when the pass ended, zero before the first one.
+	At time.Time
+	// Failures are empty if everything was read.
+	Failures []usage.Failure
+	usage.Result
+}
+
+// Status returns how the latest pass went. Callers share it and must not change it.
+func (r *Runner) Status() Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.status
+}
+
+// NeedLeaderElection is true: only the leader writes, and only who writes needs readings.
+func (*Runner) NeedLeaderElection() bool { return true }
+
+// Start makes passes until the context is done. The first comes after a random part of a tenth of the interval, and the
+// others keep its rhythm: a pass that takes longer than the interval skips beats, it does not shift them.
+func (r *Runner) Start(ctx context.Context) error {
+	next := time.Now().Add(rand.N(r.Interval/10 + 1))
+	timer := time.NewTimer(time.Until(next))
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		}
+		r.pass(ctx)
+		next = beatAfter(next, r.Interval, time.Now())
+		timer.Reset(time.Until(next))
+	}
+}
+
+// beatAfter returns the first of the beats, an interval apart from each other, that is after now.
+func beatAfter(beat time.Time, interval time.Duration, now time.Time) time.Time {
+	return beat.Add(max(now.Sub(beat), 0).Truncate(interval) + interval)
+}
+
+func (r *Runner) pass(ctx context.Context) {
+	pass := r.Store.Begin()
+	failures := r.Source.Read(ctx, pass)
+	if ctx.Err() != nil {
+		return // the operator stops: an interrupted pass says nothing about the source
+	}
+	status := Status{Failures: failures, Result: pass.Commit(), At: r.Store.Now()}
+	r.mu.Lock()
+	r.status = status
+	r.mu.Unlock()
+	r.logFailures(failures)
+	r.logDropped(status.Dropped)
+	r.Metrics.observe(&status)
+	if r.OnPass != nil {
+		r.OnPass()
+	}
+}
+
+func (r *Runner) logFailures(failures []usage.Failure) {
+	failing := make(map[failureKey]bool, len(failures))
+	for _, f := range failures {
+		key := failureKey{f.Cause, f.Of}
+		failing[key] = true
+		if !r.failing[key] {
+			r.Log.Error(f.Err, "usage cannot be read; not logged again until the source recovers", "of", f.Of, "cause", f.Cause)
+		}
+	}
+	for key := range r.failing {
+		if !failing[key] {
+			r.Log.Info("usage source recovered", "of", key.of, "cause", key.cause)
+		}
+	}
+	r.failing = failing
+}
+
+func (r *Runner) logDropped(dropped map[usage.DropCause]int) {
+	dropping := make(map[usage.DropCause]bool, len(dropped))
+	for cause, count := range dropped {
+		dropping[cause] = true
+		if !r.dropping[cause] {
+			r.Log.Info("unusable readings are left out; not logged again until a pass has none", "cause", cause, "count", count)
+		}
+	}
+	for cause := range r.dropping {
+		if !dropping[cause] {
+			r.Log.Info("no unusable readings of this cause any more", "cause", cause)
+		}
+	}
+	r.dropping = dropping
+}
