@@ -1,121 +1,62 @@
 package metricsapi
 
 import (
-	"time"
-
 	"google.golang.org/protobuf/encoding/protowire"
+	corev1 "k8s.io/api/core/v1"
+	metrics "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 
+	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/quantity"
 	"github.com/killorder/killorder/internal/usage"
 )
 
-// Fields of k8s.io/metrics/pkg/apis/metrics/v1beta1/generated.proto and what it imports.
-const (
-	itemMetadata  = 1
-	itemTimestamp = 2
-	podContainers = 4
-	nodeUsage     = 4
-
-	metadataName      = 1
-	metadataNamespace = 3
-	timestampSeconds  = 1
-	containerName     = 1
-	containerUsage    = 2
-	entryKey          = 1
-	entryValue        = 2
-	quantityString    = 1
+// Where the quantities stand in a PodMetrics and in a NodeMetrics: numbers of the fields of
+// k8s.io/metrics/pkg/apis/metrics/v1beta1/generated.proto, of the entry of its map, and of Quantity.
+var (
+	podQuantities  = []protowire.Number{4, 2, 2, 1}
+	nodeQuantities = []protowire.Number{4, 2, 1}
 )
 
-// field is one field of a message: bytes or a varint, or neither if it is of another type.
-type field struct {
-	number protowire.Number
-	bytes  []byte
-	varint uint64
-}
-
-// next cuts the first field off a message.
-func next(message []byte) (f field, rest []byte, err error) {
-	number, wire, n := protowire.ConsumeTag(message)
-	if n < 0 {
-		return f, nil, protowire.ParseError(n)
-	}
-	f.number, message = number, message[n:]
-	switch wire {
-	case protowire.BytesType:
-		f.bytes, n = protowire.ConsumeBytes(message)
-	case protowire.VarintType:
-		f.varint, n = protowire.ConsumeVarint(message)
-	default:
-		n = protowire.ConsumeFieldValue(number, wire, message)
-	}
-	if n < 0 {
-		return f, nil, protowire.ParseError(n)
-	}
-	return f, message[n:], nil
-}
-
-// podSink decodes PodMetrics into one reading after another.
+// podSink decodes one PodMetrics after another, and hands the reading of each to the sink.
 type podSink struct {
 	into usage.Sink
 	pod  usage.Pod
 }
 
 func (s *podSink) item(b []byte) {
-	s.pod = usage.Pod{Source: facts.SourceMetricsAPI, WorkingSet: facts.Unknown, Containers: s.pod.Containers[:0]}
-	if cause := s.decode(b); cause != "" {
+	var m metrics.PodMetrics
+	if !parsable(b, podQuantities) || m.Unmarshal(b) != nil {
+		s.into.Drop(usage.DropMalformed)
+		return
+	}
+	if cause := s.take(&m); cause != "" {
 		s.into.Drop(cause)
 		return
 	}
 	s.into.Pod(&s.pod)
 }
 
-func (s *podSink) decode(b []byte) usage.DropCause {
-	for len(b) > 0 {
-		f, rest, err := next(b)
-		if err != nil {
-			return usage.DropMalformed
+// take makes m the pod's reading, or says why m is none.
+func (s *podSink) take(m *metrics.PodMetrics) usage.DropCause {
+	s.pod = usage.Pod{
+		Source: facts.SourceMetricsAPI, ObservedAt: m.Timestamp.Time, WorkingSet: facts.Unknown,
+		Namespace: append(s.pod.Namespace[:0], m.Namespace...), Name: append(s.pod.Name[:0], m.Name...),
+		Containers: s.pod.Containers[:0],
+	}
+	for i := range m.Containers {
+		bytes, cause := memory(m.Containers[i].Usage)
+		if cause != "" {
+			return cause
 		}
-		b = rest
-		switch f.number {
-		case itemMetadata:
-			s.pod.Namespace, s.pod.Name, err = metadata(f.bytes)
-		case itemTimestamp:
-			s.pod.ObservedAt, err = timestamp(f.bytes)
-		case podContainers:
-			if cause := s.container(f.bytes); cause != "" {
-				return cause
-			}
-		}
-		if err != nil {
-			return usage.DropMalformed
-		}
+		c := usage.Container{Name: []byte(m.Containers[i].Name), ContainerUsage: facts.NoContainerUsage}
+		c.WorkingSet = bytes
+		s.pod.Containers = append(s.pod.Containers, c)
 	}
 	return ""
 }
 
-func (s *podSink) container(b []byte) usage.DropCause {
-	c := usage.Container{ContainerUsage: facts.NoContainerUsage}
-	for len(b) > 0 {
-		f, rest, err := next(b)
-		if err != nil {
-			return usage.DropMalformed
-		}
-		b = rest
-		switch f.number {
-		case containerName:
-			c.Name = f.bytes
-		case containerUsage:
-			if cause := memory(f.bytes, &c.WorkingSet); cause != "" {
-				return cause
-			}
-		}
-	}
-	s.pod.Containers = append(s.pod.Containers, c)
-	return ""
-}
-
-// nodeSink decodes NodeMetrics and holds them back until they can be handed over.
+// nodeSink decodes NodeMetrics and holds the readings back until they can be handed over.
 type nodeSink struct {
 	names    []string
 	readings []facts.NodeReading
@@ -123,15 +64,21 @@ type nodeSink struct {
 }
 
 func (s *nodeSink) item(b []byte) {
-	r := facts.NodeReading{
-		Source: facts.SourceMetricsAPI, WorkingSet: facts.Unknown, PodsWorkingSet: facts.Unknown, Available: facts.Unknown,
+	var m metrics.NodeMetrics
+	if !parsable(b, nodeQuantities) || m.Unmarshal(b) != nil {
+		s.dropped = append(s.dropped, usage.DropMalformed)
+		return
 	}
-	name, cause := decodeNode(b, &r)
+	bytes, cause := memory(m.Usage)
 	if cause != "" {
 		s.dropped = append(s.dropped, cause)
 		return
 	}
-	s.names, s.readings = append(s.names, name), append(s.readings, r)
+	s.names = append(s.names, m.Name)
+	s.readings = append(s.readings, facts.NodeReading{
+		Source: facts.SourceMetricsAPI, ObservedAt: m.Timestamp.Time, WorkingSet: bytes,
+		PodsWorkingSet: facts.Unknown, Available: facts.Unknown,
+	})
 }
 
 func (s *nodeSink) handOver(into usage.Sink) {
@@ -143,112 +90,40 @@ func (s *nodeSink) handOver(into usage.Sink) {
 	}
 }
 
-func decodeNode(b []byte, r *facts.NodeReading) (string, usage.DropCause) {
-	var name []byte
-	for len(b) > 0 {
-		f, rest, err := next(b)
-		if err != nil {
-			return "", usage.DropMalformed
-		}
-		b = rest
-		switch f.number {
-		case itemMetadata:
-			_, name, err = metadata(f.bytes)
-		case itemTimestamp:
-			r.ObservedAt, err = timestamp(f.bytes)
-		case nodeUsage:
-			if cause := memory(f.bytes, &r.WorkingSet); cause != "" {
-				return "", cause
-			}
-		}
-		if err != nil {
-			return "", usage.DropMalformed
-		}
-	}
-	return string(name), ""
-}
-
-func metadata(b []byte) (namespace, name []byte, err error) {
-	for len(b) > 0 {
-		var f field
-		if f, b, err = next(b); err != nil {
-			return nil, nil, err
-		}
-		switch f.number {
-		case metadataName:
-			name = f.bytes
-		case metadataNamespace:
-			namespace = f.bytes
-		}
-	}
-	return namespace, name, nil
-}
-
-func timestamp(b []byte) (t time.Time, err error) {
-	for len(b) > 0 {
-		var f field
-		if f, b, err = next(b); err != nil {
-			return t, err
-		}
-		if f.number == timestampSeconds {
-			t = time.Unix(int64(f.varint), 0)
-		}
-	}
-	return t, nil
-}
-
-// memory reads an entry of a map of resources, and sets bytes if it is the memory's.
-func memory(entry []byte, bytes *int64) usage.DropCause {
-	var value []byte
-	var is bool
-	for len(entry) > 0 {
-		f, rest, err := next(entry)
-		if err != nil {
-			return usage.DropMalformed
-		}
-		entry = rest
-		switch f.number {
-		case entryKey:
-			is = string(f.bytes) == "memory"
-		case entryValue:
-			value = f.bytes
-		}
-	}
-	if !is {
-		return ""
-	}
-	return quantityOf(value, bytes)
-}
-
-func quantityOf(message []byte, bytes *int64) usage.DropCause {
-	for len(message) > 0 {
-		f, rest, err := next(message)
-		if err != nil {
-			return usage.DropMalformed
-		}
-		message = rest
-		if f.number != quantityString {
-			continue
-		}
-		amount, cause := parse(string(f.bytes))
-		if cause != "" {
-			return cause
-		}
-		*bytes = amount
-	}
-	return ""
-}
-
-// parse returns a quantity in bytes, at most facts.MaxBytes.
-func parse(amount string) (int64, usage.DropCause) {
-	q, err := quantity.Parse(amount)
+// memory returns an amount in bytes, at most facts.MaxBytes; facts.Unknown if there is none.
+func memory(used corev1.ResourceList) (int64, usage.DropCause) {
+	q, ok := used[corev1.ResourceMemory]
 	switch {
-	case err != nil:
-		return 0, usage.DropMalformed
+	case !ok:
+		return facts.Unknown, ""
 	case q.Sign() < 0:
 		return 0, usage.DropNegative
-	case q.AsApproximateFloat64() >= float64(facts.MaxBytes):
-		return facts.MaxBytes, "" // Value would be 0 or negative where it does not fit an int64
 	}
-	return q.Value(), ""
+	return extract.Bytes(q), ""
+}
+
+// parsable reports whether the generated Unmarshal may be given an encoded message. Unmarshal makes whatever the message
+// lists, in up to thirty times the bytes, and parses every quantity that it has at the path, whatever the exponent.
+func parsable(message []byte, path []protowire.Number) bool {
+	if len(path) == 0 {
+		return quantity.Bounded(string(message))
+	}
+	for listed := 0; len(message) > 0; {
+		number, wire, n := protowire.ConsumeTag(message)
+		if n < 0 {
+			return false
+		}
+		length := protowire.ConsumeFieldValue(number, wire, message[n:])
+		if length < 0 {
+			return false
+		}
+		if number == path[0] && wire == protowire.BytesType {
+			value, _ := protowire.ConsumeBytes(message[n:])
+			if listed++; listed > usage.MaxContainers || !parsable(value, path[1:]) {
+				return false
+			}
+		}
+		message = message[n+length:]
+	}
+	return true
 }

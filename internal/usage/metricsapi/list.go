@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // magic begins every protobuf answer of the Kubernetes API; a runtime.Unknown follows
@@ -20,10 +21,9 @@ const (
 	maxItem    = 4 << 20
 	bufferSize = 64 << 10
 
-	// Fields of runtime.Unknown, of the TypeMeta in it, and of the list in its raw bytes.
+	// Fields of runtime.Unknown, and of the list in its raw bytes.
 	unknownTypeMeta = 1
 	unknownRaw      = 2
-	typeMetaKind    = 2
 	listItems       = 2
 )
 
@@ -108,17 +108,11 @@ func (d *decoder) kind(length int64) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var kind string
-	for len(b) > 0 {
-		var f field
-		if f, b, err = next(b); err != nil {
-			return "", garbage("type: %w", err)
-		}
-		if f.number == typeMetaKind {
-			kind = string(f.bytes)
-		}
+	var meta runtime.TypeMeta
+	if err := meta.Unmarshal(b); err != nil {
+		return "", garbage("type: %w", err)
 	}
-	return kind, nil
+	return meta.Kind, nil
 }
 
 // list reads the list's fields, which take that many bytes.

@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/runtime"
 	metrics "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 
 	"github.com/killorder/killorder/internal/facts"
@@ -21,7 +24,10 @@ func (d *drain) Drop(usage.DropCause)           { d.dropped++ }
 
 // envelope wraps a list's bytes as the API does.
 func envelope(kind string, list []byte) []byte {
-	meta := protowire.AppendString(protowire.AppendTag(nil, typeMetaKind, protowire.BytesType), kind)
+	meta, err := (&runtime.TypeMeta{Kind: kind}).Marshal()
+	if err != nil {
+		panic(err) // no kind does
+	}
 	b := protowire.AppendBytes(protowire.AppendTag([]byte(magic), unknownTypeMeta, protowire.BytesType), meta)
 	return protowire.AppendBytes(protowire.AppendTag(b, unknownRaw, protowire.BytesType), list)
 }
@@ -35,15 +41,27 @@ func TestMalformedItemsAreDropped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	container := func(usage string) []byte {
+		return append([]byte{4<<3 | 2, byte(len(usage) + 2), 2<<3 | 2, byte(len(usage))}, usage...)
+	}
 	tests := map[string][]byte{
 		"noise":                    bytes.Repeat([]byte{0xff}, 30),
-		"metadata cut short":       {itemMetadata<<3 | 2, 5, 'x'},
-		"noise in the metadata":    {itemMetadata<<3 | 2, 2, 0xff, 0xff},
-		"noise in the time":        {itemTimestamp<<3 | 2, 2, 0xff, 0xff},
-		"noise in a container":     {podContainers<<3 | 2, 2, 0xff, 0xff},
-		"noise in a resource":      {podContainers<<3 | 2, 4, containerUsage<<3 | 2, 2, 0xff, 0xff},
-		"a quantity that is none":  append([]byte{podContainers<<3 | 2, 17, containerUsage<<3 | 2, 15}, "\x0a\x06memory\x12\x05\x0a\x03abc"...),
-		"noise in place of amount": append([]byte{podContainers<<3 | 2, 14, containerUsage<<3 | 2, 12}, "\x0a\x06memory\x12\x02\xff\xff"...),
+		"metadata cut short":       {1<<3 | 2, 5, 'x'},
+		"noise in the metadata":    {1<<3 | 2, 2, 0xff, 0xff},
+		"noise in the time":        {2<<3 | 2, 2, 0xff, 0xff},
+		"noise in a container":     {4<<3 | 2, 2, 0xff, 0xff},
+		"noise in a resource":      container("\xff\xff"),
+		"a quantity that is none":  container("\x0a\x06memory\x12\x05\x0a\x03abc"),
+		"noise in place of amount": container("\x0a\x06memory\x12\x02\xff\xff"),
+		// which are parsed in minutes, or never
+		"an absurd amount":          container("\x0a\x06memory\x12\x0c\x0a\x0a1e-9999999"),
+		"an absurd amount of CPU":   container("\x0a\x03cpu\x12\x0e\x0a\x0c1e2147483647"),
+		"an absurd amount at last":  container("\x0a\x06memory\x12\x0f\x0a\x011\x0a\x0a1e-9999999"),
+		"more containers than any":  bytes.Repeat([]byte{4<<3 | 2, 0}, usage.MaxContainers+1),
+		"a negative amount":         container("\x0a\x06memory\x12\x04\x0a\x02-1"),
+		"a hugely negative amount":  container("\x0a\x06memory\x12\x07\x0a\x05-1e99"),
+		"amount NaN":                container("\x0a\x06memory\x12\x05\x0a\x03NaN"),
+		"an amount that is no text": {4<<3 | 2, 14, 2<<3 | 2, 12, 0x0a, 6, 'm', 'e', 'm', 'o', 'r', 'y', 0x12, 2, 0x08, 1},
 	}
 	for name, bad := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -60,33 +78,15 @@ func TestMalformedItemsAreDropped(t *testing.T) {
 	}
 }
 
-func TestParse(t *testing.T) {
-	tests := map[string]struct {
-		want      int64
-		wantCause usage.DropCause
-	}{
-		"123456Ki":       {123456 << 10, ""},
-		"1500m":          {2, ""},
-		"1e3":            {1000, ""},
-		"0":              {0, ""},
-		"1e-18":          {1, ""},
-		"8Pi":            {facts.MaxBytes, ""},
-		"10E":            {facts.MaxBytes, ""},
-		"1e99":           {facts.MaxBytes, ""},
-		"100Ei":          {facts.MaxBytes, ""},
-		"-1":             {0, usage.DropNegative},
-		"-1e99":          {0, usage.DropNegative},
-		"1e2147483647":   {0, usage.DropMalformed},
-		"1E-2147483647":  {0, usage.DropMalformed},
-		"":               {0, usage.DropMalformed},
-		"12 Mi":          {0, usage.DropMalformed},
-		"nine gigabytes": {0, usage.DropMalformed},
-	}
-	for amount, tc := range tests {
+func TestMemory(t *testing.T) {
+	for amount, want := range map[string]int64{
+		"123456Ki": 123456 << 10, "1500m": 2, "1e3": 1000, "0": 0, "1e-18": 1, "8Pi": facts.MaxBytes, "10E": facts.MaxBytes,
+		"1e99": facts.MaxBytes, "100Ei": facts.MaxBytes,
+	} {
 		t.Run(amount, func(t *testing.T) {
-			got, cause := parse(amount)
-			if got != tc.want || cause != tc.wantCause {
-				t.Errorf("got %d %q, want %d %q", got, cause, tc.want, tc.wantCause)
+			got, cause := memory(corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(amount)})
+			if got != want || cause != "" {
+				t.Errorf("got %d %q, want %d", got, cause, want)
 			}
 		})
 	}
