@@ -1,8 +1,10 @@
 package kubelet
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
+	"net/http"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -58,19 +60,44 @@ func TestHandshakeThatHangs(t *testing.T) {
 
 // TestPatienceHasAnEnd: a pass ends while kubelets hang that it has no answer of, suspects or not.
 func TestPatienceHasAnEnd(t *testing.T) {
-	for name, failures := range map[string]int{"a suspect": 1, "one that was read the last time": 0} {
+	for name, problem := range map[string]*Problem{"a suspect": {}, "one that was read the last time": nil} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			silent := newSilentKubelet(t, "silent")
 			r := newRig(t, 30*time.Second, newFake(t, "good")) // a request may take 10 seconds
 			r.patience = 1500 * time.Millisecond
 			r.nodes = append(r.nodes, silent.node)
-			r.Source.kubelets = map[string]*kubelet{"silent": {Node: silent.node, failures: failures, answered: true}}
+			r.Source.kubelets = map[string]*kubelet{"silent": {Node: silent.node, health: health{phase: phaseRead, problem: problem}}}
 			if s := r.pass(t, 0); len(s.pods) != 1 || silent.open.Load() != 1 {
 				t.Errorf("read %v with %d requests still under way; want good's pod, and one", s.pods, silent.open.Load())
 			}
 			if s := r.pass(t, time.Minute); len(s.pods) != 1 || silent.accepted.Load() != 1 {
 				t.Errorf("read %v, asked %d times; want no second request beside the first", s.pods, silent.accepted.Load())
+			}
+		})
+	}
+}
+
+// TestSessionsAreResumed by every version of TLS that kubelets speak, and the session of one kubelet by no other.
+func TestSessionsAreResumed(t *testing.T) {
+	for name, version := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
+		t.Run(name, func(t *testing.T) {
+			f, g := newFake(t, "worker-1"), newFake(t, "worker-2")
+			r := newRig(t, 30*time.Second, f, g)
+			r.client.Transport.(interface{ WrappedRoundTripper() http.RoundTripper }).
+				WrappedRoundTripper().(*http.Transport).TLSClientConfig.MaxVersion = version
+			// Both have one IP address, and so one place in the cache: each is offered the other's session.
+			for i, node := range []*fake{f, f, f, g, g, f} {
+				resumed, err := r.get(t.Context(), &node.node, pathConfigz, func(body io.Reader) error {
+					_, err := io.Copy(io.Discard, body)
+					return err
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if want := i == 1 || i == 2 || i == 4; resumed != want {
+					t.Errorf("connection %d: resumed %v, want %v", i+1, resumed, want)
+				}
 			}
 		})
 	}
