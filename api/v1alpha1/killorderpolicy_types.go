@@ -8,6 +8,10 @@ import (
 // PolicyName is the one name a KillOrderPolicy may have.
 const PolicyName = "default"
 
+// LabelCritical marks critical pods: the default of spec.critical.podSelector selects those that have it with the value
+// "true".
+const LabelCritical = "killorder.io/critical"
+
 // MaxCriticalPriority bounds criticality by priority: the system classes above it are not critical workloads.
 const MaxCriticalPriority = 1000000000
 

@@ -24,6 +24,7 @@ import (
 	"github.com/killorder/killorder/controllers/trigger"
 	"github.com/killorder/killorder/internal/engine/audit"
 	"github.com/killorder/killorder/internal/extract"
+	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/publish"
 	"github.com/killorder/killorder/internal/status"
 )
@@ -41,7 +42,7 @@ type Reconciler struct {
 	Changed func(context.Context)
 	// Nodes returns a summary of each node as last judged. Replicas counts the pods of workloads.
 	Nodes    func() []*status.NodeSummary
-	Replicas func([]status.WorkloadKey) map[status.WorkloadKey]int32
+	Replicas func([]facts.WorkloadKey) map[facts.WorkloadKey]int32
 	// LastPass returns when the readings were last taken, the zero time before the first pass.
 	LastPass func() time.Time
 	Clock    clock.PassiveClock

@@ -69,7 +69,7 @@ func newWorld(t *testing.T, policies ...client.Object) *world {
 		Client: c, Writer: &publish.Writer{Client: c}, Current: &Current{}, Clock: w.clock,
 		Changed:  func(context.Context) { w.changed++ },
 		Nodes:    func() []*status.NodeSummary { return w.nodes },
-		Replicas: func([]status.WorkloadKey) map[status.WorkloadKey]int32 { return nil },
+		Replicas: func([]facts.WorkloadKey) map[facts.WorkloadKey]int32 { return nil },
 		LastPass: func() time.Time { return w.lastPass },
 	}
 	return w
@@ -162,7 +162,7 @@ func TestRollUp(t *testing.T) {
 	}
 	w.nodes = []*status.NodeSummary{
 		{Node: "a", CriticalAtRisk: 1, AtRisk: map[string]status.RankOf{
-			"u1": {Workload: status.WorkloadKey{Namespace: "shop", Workload: facts.Workload{Kind: "Deployment", Name: "pay"}}, Rank: 2},
+			"u1": {Workload: facts.WorkloadKey{Namespace: "shop", Workload: facts.Workload{Kind: "Deployment", Name: "pay"}}, Rank: 2},
 		}},
 		{Node: "b", Conditions: map[string]bool{v1alpha1.ConditionMemoryPressure: true}},
 	}

@@ -20,11 +20,10 @@ import (
 	"github.com/killorder/killorder/controllers/nodekillorder"
 	"github.com/killorder/killorder/controllers/policy"
 	"github.com/killorder/killorder/controllers/trigger"
-	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/options"
 	"github.com/killorder/killorder/internal/podcache"
 	"github.com/killorder/killorder/internal/publish"
-	"github.com/killorder/killorder/internal/status"
 	"github.com/killorder/killorder/internal/usage"
 	"github.com/killorder/killorder/internal/usage/poll"
 )
@@ -86,7 +85,7 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
 		return err
 	}
 	clock := clock.RealClock{}
-	store := usage.NewStore(engine.UnavailableAfter, clock.Now)
+	store := usage.NewStore(facts.UnavailableAfter, clock.Now)
 	nodes, rollUp := &trigger.Trigger{}, &trigger.Trigger{}
 	gate := publish.NewGate(o.StatusWritesPerSecond, nodes.AddFirst)
 	runner := &poll.Runner{
@@ -130,9 +129,9 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
 }
 
 // replicasIn counts the pods of workloads in the cache.
-func replicasIn(pods *podcache.Cache) func([]status.WorkloadKey) map[status.WorkloadKey]int32 {
-	return func(of []status.WorkloadKey) map[status.WorkloadKey]int32 {
-		counts := make(map[status.WorkloadKey]int32, len(of))
+func replicasIn(pods *podcache.Cache) func([]facts.WorkloadKey) map[facts.WorkloadKey]int32 {
+	return func(of []facts.WorkloadKey) map[facts.WorkloadKey]int32 {
+		counts := make(map[facts.WorkloadKey]int32, len(of))
 		for _, k := range of {
 			counts[k] = 0
 		}
@@ -141,7 +140,7 @@ func replicasIn(pods *podcache.Cache) func([]status.WorkloadKey) map[status.Work
 		}
 		for _, node := range pods.Nodes() {
 			for _, p := range pods.Node(node) {
-				if k := status.KeyOf(p); hasKey(counts, k) {
+				if k := p.Key(); hasKey(counts, k) {
 					counts[k]++
 				}
 			}

@@ -22,10 +22,7 @@ func Conclude(v *Verdict, p *facts.Policy) Outlook {
 	return o
 }
 
-// samePod compares more than the UID, which pods read from hand-written files may lack.
-func samePod(a, b *facts.PodState) bool {
-	return a.UID == b.UID && a.Name == b.Name && a.Namespace == b.Namespace
-}
+func samePod(a, b *facts.PodState) bool { return facts.SamePod(a.Pod, b.Pod) }
 
 // nearer is the node-level killer with less headroom, and its first victim.
 func nearer(v *Verdict) Threat {

@@ -28,7 +28,7 @@ func Evaluate(n *facts.Node, p *facts.Policy, now time.Time) Verdict {
 func freshness(u facts.NodeUsage, maxAge time.Duration, now time.Time) Freshness {
 	age := now.Sub(u.ObservedAt)
 	switch {
-	case u.Source == facts.SourceNone || u.ObservedAt.IsZero() || age > UnavailableAfter:
+	case u.Source == facts.SourceNone || u.ObservedAt.IsZero() || age > facts.UnavailableAfter:
 		return Unavailable
 	case age > maxAge:
 		return Stale

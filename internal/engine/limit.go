@@ -56,8 +56,10 @@ func limitOrder(n *facts.Node) []AtLimit {
 		if c := compareShare(&a, &b); c != 0 {
 			return c
 		}
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID),
-			cmp.Compare(a.Container, b.Container))
+		if c := facts.CompareNames(a.Pod, b.Pod); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.Container, b.Container)
 	})
 	return order
 }

@@ -3,8 +3,6 @@
 package engine
 
 import (
-	"time"
-
 	"github.com/killorder/killorder/internal/engine/evict"
 	"github.com/killorder/killorder/internal/engine/oom"
 	"github.com/killorder/killorder/internal/facts"
@@ -26,15 +24,12 @@ type Freshness uint8
 
 // How fresh readings are.
 const (
-	// Unavailable: no reading, or none younger than UnavailableAfter: usage counts as unknown.
+	// Unavailable: no reading, or none younger than facts.UnavailableAfter: usage counts as unknown.
 	Unavailable Freshness = iota
 	// Stale: older than the policy's MaxAge; still ranked.
 	Stale
 	Fresh
 )
-
-// UnavailableAfter is the age from which readings are not used at all.
-const UnavailableAfter = 10 * time.Minute
 
 // Verdict is the judgement on one node.
 type Verdict struct {

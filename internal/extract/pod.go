@@ -18,9 +18,7 @@ const (
 	// and whoever writes it cannot exempt a pod.
 	annotationMirror = "kubernetes.io/config.mirror"
 
-	// systemCriticalPriority is the lowest priority that exempts from eviction (pkg/apis/scheduling/types.go).
-	systemCriticalPriority = 2000000000
-	systemNodeCritical     = "system-node-critical"
+	systemNodeCritical = "system-node-critical"
 
 	// labelPodTemplateHash ends the names of a Deployment's ReplicaSets.
 	labelPodTemplateHash = "pod-template-hash"
@@ -52,7 +50,7 @@ func Pod(p *corev1.Pod) *facts.Pod {
 		f.Priority = *p.Spec.Priority
 	}
 	_, mirror := p.Annotations[annotationMirror]
-	f.Exempt = mirror || f.Priority >= systemCriticalPriority
+	f.Exempt = mirror || f.Priority >= facts.SystemCriticalPriority
 	f.NodeCritical = f.Exempt && p.Spec.PriorityClassName == systemNodeCritical
 	f.Containers = bounded(containers(p, alloc))
 	return f

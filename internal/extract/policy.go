@@ -23,7 +23,6 @@ const (
 	defaultNearLimitPercent    = 85
 	defaultMaxAge              = 180 * time.Second
 	defaultEvictionHard        = "100Mi"
-	labelCritical              = "killorder.io/critical"
 )
 
 // Policy is a KillOrderPolicy made ready for use.
@@ -37,14 +36,17 @@ type Policy struct {
 // DefaultPolicy is what applies where there is no KillOrderPolicy.
 func DefaultPolicy() *Policy {
 	p, err := NewPolicy(&v1alpha1.KillOrderPolicy{Spec: v1alpha1.KillOrderPolicySpec{
-		Critical: v1alpha1.CriticalPolicy{
-			PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{labelCritical: "true"}},
-		},
+		Critical: v1alpha1.CriticalPolicy{PodSelector: DefaultPodSelector()},
 	}})
 	if err != nil {
 		panic(err) // the defaults are constants
 	}
 	return p
+}
+
+// DefaultPodSelector is what the schema sets where a policy's spec.critical has no podSelector.
+func DefaultPodSelector() *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchLabels: map[string]string{v1alpha1.LabelCritical: "true"}}
 }
 
 // sources that a policy can want; Auto, the default, is none in particular.

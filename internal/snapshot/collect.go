@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	metrics "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 
@@ -47,7 +46,7 @@ func newCollector(report func(objects int)) *collector {
 		},
 		metrics: NewReadings(),
 		listed:  map[Key]bool{},
-		classes: map[string]int32{"system-cluster-critical": 2000000000, "system-node-critical": 2000001000},
+		classes: map[string]int32{"system-cluster-critical": facts.SystemCriticalPriority, "system-node-critical": 2000001000},
 		configs: map[string]*facts.KubeletConfig{},
 		seen:    map[string]sighting{},
 		seed:    maphash.MakeSeed(),
@@ -119,7 +118,7 @@ func (c *collector) nodeMetrics(m *metrics.NodeMetrics) error {
 // default; NewPolicy sets the others.
 func (c *collector) policy(k *v1alpha1.KillOrderPolicy) (err error) {
 	if k.Spec.Critical.PodSelector == nil {
-		k.Spec.Critical.PodSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"killorder.io/critical": "true"}}
+		k.Spec.Critical.PodSelector = extract.DefaultPodSelector()
 	}
 	c.snapshot.Policy, err = extract.NewPolicy(k)
 	return err

@@ -37,7 +37,7 @@ func ready(v *engine.Verdict, p *facts.Policy) metav1.Condition {
 		c.Message = fmt.Sprintf("Readings are older than %s; the orders follow the last known usage.", p.MaxAge)
 	case engine.Unavailable:
 		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonUsageUnavailable
-		c.Message = fmt.Sprintf("No readings, or none younger than %s: usage counts as unknown.", engine.UnavailableAfter)
+		c.Message = fmt.Sprintf("No readings, or none younger than %s: usage counts as unknown.", facts.UnavailableAfter)
 	}
 	if v.Node.KubeletUnread != "" {
 		c.Message += " " + v.Node.KubeletUnread

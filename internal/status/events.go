@@ -105,19 +105,19 @@ func why(v *engine.Verdict, r *v1alpha1.AtRiskPod) string {
 	case v1alpha1.KillerEviction:
 		for i := range v.Eviction {
 			if e := &v.Eviction[i]; e.UID == string(r.UID) {
-				return fmt.Sprintf(" (%s: uses %s, requests %s)", evictionReasons[e.Reason], text(e.Usage), text(e.Request))
+				return fmt.Sprintf(" (%s: uses %s, requests %s)", evictionReasons[e.Reason], facts.Amount(e.Usage), facts.Amount(e.Request))
 			}
 		}
 	case v1alpha1.KillerOOM:
 		for i := range v.OOM {
 			if k := &v.OOM[i]; k.UID == string(r.UID) {
-				return fmt.Sprintf(" (oom_score_adj %d, uses %s)", k.Adj, text(k.Usage))
+				return fmt.Sprintf(" (oom_score_adj %d, uses %s)", k.Adj, facts.Amount(k.Usage))
 			}
 		}
 	case v1alpha1.KillerLimit:
 		for i := range v.Limits {
 			if l := &v.Limits[i]; l.UID == string(r.UID) {
-				return fmt.Sprintf(" (uses %s of %s)", text(l.Usage), text(l.Limit))
+				return fmt.Sprintf(" (uses %s of %s)", facts.Amount(l.Usage), facts.Amount(l.Limit))
 			}
 		}
 	}
@@ -128,22 +128,17 @@ func headroomOf(v *engine.Verdict, r *v1alpha1.AtRiskPod) string {
 	m := &v.Memory
 	switch {
 	case r.Killer == v1alpha1.KillerEviction && m.HeadroomKnown:
-		return text(m.Headroom)
+		return facts.Amount(m.Headroom)
 	case r.Killer == v1alpha1.KillerOOM && m.OOMHeadroomKnown:
-		return text(m.OOMHeadroom)
+		return facts.Amount(m.OOMHeadroom)
 	case r.Killer == v1alpha1.KillerLimit:
 		for i := range v.Limits {
 			if l := &v.Limits[i]; l.UID == string(r.UID) {
-				return text(l.Headroom())
+				return facts.Amount(l.Headroom())
 			}
 		}
 	}
 	return "unknown"
-}
-
-func text(bytes int64) string {
-	q := figure(bytes)
-	return q.String()
 }
 
 func safeNote(v *engine.Verdict, r *v1alpha1.AtRiskPod) string {
@@ -155,7 +150,7 @@ func safeNote(v *engine.Verdict, r *v1alpha1.AtRiskPod) string {
 
 func wrongVictimNote(v *engine.Verdict, message string) string {
 	t := v.Outlook.Nearer
-	return fmt.Sprintf("%s Headroom %s.", message, text(t.Headroom))
+	return fmt.Sprintf("%s Headroom %s.", message, facts.Amount(t.Headroom))
 }
 
 // fixFor returns the fix of the worst finding about the pod's workload, "" if the order shows no such finding.

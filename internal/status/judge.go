@@ -23,9 +23,9 @@ type History struct {
 	// challenger is the pod that beat the published culprit in the last pass.
 	challenger Challenger
 	// forecasts has the past readings from which times are estimated.
-	forecasts forecast.Memory
+	forecasts forecast.History
 	// findings has the texts of the last audit, so that a text changes only with what the text is about.
-	findings audit.Memory
+	findings audit.History
 	// kills that were found on the node, to be published.
 	kills []v1alpha1.Kill
 }
@@ -48,7 +48,7 @@ func Judge(
 ) (engine.Verdict, v1alpha1.NodeKillOrderStatus) {
 	v := engine.Evaluate(n, p, now)
 	if h == nil {
-		v.Findings = audit.Find(&v, p, &audit.Memory{})
+		v.Findings = audit.Find(&v, p, &audit.History{})
 		return v, statusOf(&v, p, nil, top, generation, now)
 	}
 	prev := &v1alpha1.NodeKillOrderStatus{}

@@ -15,20 +15,6 @@ import (
 // MaxWorkloadsAtRisk bounds status.workloadsAtRisk of the policy.
 const MaxWorkloadsAtRisk = 10
 
-// WorkloadKey names a workload, or a bare pod, in a namespace.
-type WorkloadKey struct {
-	Namespace string
-	facts.Workload
-}
-
-// KeyOf returns the key of a pod's workload, or of the pod itself where it has no workload.
-func KeyOf(p *facts.Pod) WorkloadKey {
-	if p.Workload == (facts.Workload{}) {
-		return WorkloadKey{p.Namespace, facts.Workload{Kind: "Pod", Name: p.Name}}
-	}
-	return WorkloadKey{p.Namespace, p.Workload}
-}
-
 // NodeSummary has what the roll-up and the gauges need of one node.
 type NodeSummary struct {
 	Node                  string
@@ -63,7 +49,7 @@ type RankedPod struct {
 
 // RankOf is a pod's workload and its best rank in any order.
 type RankOf struct {
-	Workload WorkloadKey
+	Workload facts.WorkloadKey
 	Rank     int
 }
 
@@ -93,7 +79,7 @@ func Summarize(v *engine.Verdict, s *v1alpha1.NodeKillOrderStatus) *NodeSummary 
 	}
 	for _, r := range v.Outlook.Risks {
 		if best, ok := n.AtRisk[r.UID]; !ok || r.Rank < best.Rank {
-			n.AtRisk[r.UID] = RankOf{KeyOf(r.Pod), r.Rank}
+			n.AtRisk[r.UID] = RankOf{r.Pod.Key(), r.Rank}
 		}
 	}
 	return n
@@ -118,9 +104,9 @@ func rankedPods(s *v1alpha1.NodeKillOrderStatus) (ranks []RankedPod) {
 }
 
 // RollUp sums the nodes up into the policy's status. replicas counts a workload's pods in the cluster.
-func RollUp(nodes []*NodeSummary, replicas func([]WorkloadKey) map[WorkloadKey]int32) v1alpha1.KillOrderPolicyStatus {
+func RollUp(nodes []*NodeSummary, replicas func([]facts.WorkloadKey) map[facts.WorkloadKey]int32) v1alpha1.KillOrderPolicyStatus {
 	s := v1alpha1.KillOrderPolicyStatus{Nodes: int32(len(nodes)), Findings: map[string]int32{}}
-	at := map[WorkloadKey]*v1alpha1.WorkloadAtRisk{}
+	at := map[facts.WorkloadKey]*v1alpha1.WorkloadAtRisk{}
 	for _, n := range nodes {
 		if n.Conditions[v1alpha1.ConditionMemoryPressure] {
 			s.NodesUnderPressure++
@@ -146,7 +132,7 @@ func RollUp(nodes []*NodeSummary, replicas func([]WorkloadKey) map[WorkloadKey]i
 }
 
 // worst returns the few worst workloads: most replicas at risk first, then the best rank, then by name.
-func worst(at map[WorkloadKey]*v1alpha1.WorkloadAtRisk, replicas func([]WorkloadKey) map[WorkloadKey]int32) []v1alpha1.WorkloadAtRisk {
+func worst(at map[facts.WorkloadKey]*v1alpha1.WorkloadAtRisk, replicas func([]facts.WorkloadKey) map[facts.WorkloadKey]int32) []v1alpha1.WorkloadAtRisk {
 	all := make([]v1alpha1.WorkloadAtRisk, 0, len(at))
 	for _, w := range at {
 		all = append(all, *w)
@@ -156,9 +142,9 @@ func worst(at map[WorkloadKey]*v1alpha1.WorkloadAtRisk, replicas func([]Workload
 			cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 	})
 	all = all[:min(len(all), MaxWorkloadsAtRisk)]
-	keys := make([]WorkloadKey, len(all))
+	keys := make([]facts.WorkloadKey, len(all))
 	for i, w := range all {
-		keys[i] = WorkloadKey{w.Namespace, facts.Workload{Kind: w.Kind, Name: w.Name}}
+		keys[i] = facts.WorkloadKey{Namespace: w.Namespace, Workload: facts.Workload{Kind: w.Kind, Name: w.Name}}
 	}
 	counts := replicas(keys)
 	for i := range all {

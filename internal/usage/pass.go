@@ -12,7 +12,7 @@ const (
 	// sampleSpacing is the least time between two samples of a history: ten minutes are at most nine of them.
 	sampleSpacing = 75
 	// maxAhead is how far clocks may differ before a reading counts as one from the future.
-	maxAhead = time.Minute
+	maxAhead = facts.MaxClockSkew
 )
 
 // Pass collects the readings of one pass over a source. Only one may be under way, in one goroutine; readers of

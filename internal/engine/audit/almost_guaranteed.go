@@ -3,13 +3,14 @@ package audit
 import (
 	"fmt"
 
+	"github.com/killorder/killorder/internal/engine/whatif"
 	"github.com/killorder/killorder/internal/facts"
 )
 
 // almostGuaranteed: memory requests equal limits everywhere, and only CPU keeps the pod Burstable. Of resources of the
 // pod's own only the memory is known, so of those pods nothing is said.
 func almostGuaranteed(c *audit, p *facts.PodState) {
-	if p.QOS != facts.Burstable || !p.Production || p.Exempt || podLevel(p.Pod) {
+	if p.QOS != facts.Burstable || !p.Production || p.Exempt || p.PodLevel() {
 		return
 	}
 	odd := 0
@@ -51,5 +52,5 @@ func almostGuaranteedText(c *audit, h *hit) text {
 	default:
 		fix = first + ": set cpu requests and limits equal"
 	}
-	return c.fixed(h.pod, "Memory requests equal limits; only cpu keeps it from being Guaranteed.", fix, cpuAligned)
+	return c.fixed(h.pod, "Memory requests equal limits; only cpu keeps it from being Guaranteed.", fix, whatif.CPUAligned)
 }

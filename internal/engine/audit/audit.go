@@ -42,7 +42,7 @@ type hit struct {
 type audit struct {
 	v *engine.Verdict
 	p *facts.Policy
-	m *Memory
+	m *History
 	// rules are the table's; rule is the index of the one at work.
 	rules  []rule
 	rule   int
@@ -51,7 +51,7 @@ type audit struct {
 
 // Find returns the findings about a verdict, worst first. It takes what the last audit of the node found from the
 // memory and leaves there what this one finds.
-func Find(v *engine.Verdict, p *facts.Policy, m *Memory) []engine.Finding {
+func Find(v *engine.Verdict, p *facts.Policy, m *History) []engine.Finding {
 	c := &audit{v: v, p: p, m: m, rules: rules, groups: make([]*group, 0, len(m.groups))}
 	m.begin()
 	for i := range rules {
@@ -105,8 +105,9 @@ func compare(a, b *group) int {
 	if c := cmp.Or(cmp.Compare(a.hit.severity, b.hit.severity), cmp.Compare(a.rule, b.rule)); c != 0 {
 		return c
 	}
-	return cmp.Or(cmp.Compare(a.key.namespace, b.key.namespace), cmp.Compare(a.key.name, b.key.name),
-		cmp.Compare(a.key.kind, b.key.kind), cmp.Compare(a.key.container, b.key.container))
+	x, y := &a.key.workload, &b.key.workload
+	return cmp.Or(cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name), cmp.Compare(x.Kind, y.Kind),
+		cmp.Compare(a.key.container, b.key.container))
 }
 
 func (c *audit) render() []engine.Finding {

@@ -29,14 +29,14 @@ func node(pods ...*factstest.PodBuilder) *facts.Node {
 	return n
 }
 
-func find(n *facts.Node, p *facts.Policy, m *Memory) []engine.Finding {
+func find(n *facts.Node, p *facts.Policy, m *History) []engine.Finding {
 	v := engine.Evaluate(n, p, factstest.Now)
 	return Find(&v, p, m)
 }
 
 // found lists what is found as RULE POD CONTAINER.
 func found(n *facts.Node) (list []string) {
-	findings := find(n, factstest.Policy(), &Memory{})
+	findings := find(n, factstest.Policy(), &History{})
 	for _, f := range findings {
 		pod := "node"
 		if f.Pod != nil {
@@ -220,7 +220,7 @@ func TestSeverities(t *testing.T) {
 		"limits above that":              {node(calm, limited("a", giB, 44*giB+1, 100*miB)), "LimitsOvercommitted", engine.Warning},
 	} {
 		t.Run(name, func(t *testing.T) {
-			findings := find(tc.node, factstest.Policy(), &Memory{})
+			findings := find(tc.node, factstest.Policy(), &History{})
 			if findings[0].Rule != tc.rule || findings[0].Severity != tc.want {
 				t.Errorf("%+v", findings)
 			}
@@ -232,7 +232,7 @@ func TestSeverities(t *testing.T) {
 func TestAnAssumedThresholdIsNoFinding(t *testing.T) {
 	p := factstest.Policy()
 	p.AssumedEvictionHard = facts.Threshold{}
-	if findings := find(node(guaranteedPod("calm", giB, 100*miB)), p, &Memory{}); len(findings) != 0 {
+	if findings := find(node(guaranteedPod("calm", giB, 100*miB)), p, &History{}); len(findings) != 0 {
 		t.Errorf("%+v", findings)
 	}
 }
@@ -245,7 +245,7 @@ func TestNodesThatAreNotLinux(t *testing.T) {
 	if d := cmp.Diff(want, found(n)); d != "" {
 		t.Errorf("findings (-want +got):\n%s", d)
 	}
-	for _, f := range find(n, factstest.Policy(), &Memory{}) {
+	for _, f := range find(n, factstest.Policy(), &History{}) {
 		if text := f.Message + f.Fix; strings.Contains(text, "kernel") || strings.Contains(strings.ToLower(text), "oom") {
 			t.Errorf("%s: %s %s", f.Rule, f.Message, f.Fix)
 		}
@@ -255,7 +255,7 @@ func TestNodesThatAreNotLinux(t *testing.T) {
 func TestDisabledFindingsAreNot(t *testing.T) {
 	p := factstest.Policy()
 	p.DisabledFindings = map[string]bool{"BestEffortPod": true}
-	if findings := find(node(factstest.Pod("be").Running(0, 200*miB)), p, &Memory{}); len(findings) != 0 {
+	if findings := find(node(factstest.Pod("be").Running(0, 200*miB)), p, &History{}); len(findings) != 0 {
 		t.Errorf("%+v", findings)
 	}
 }
@@ -267,7 +267,7 @@ func TestRandomNodes(t *testing.T) {
 		for i := range n.Pods {
 			n.Pods[i].Production, n.Pods[i].Critical = true, i%3 == 0
 		}
-		findings := find(n, factstest.Policy(), &Memory{})
+		findings := find(n, factstest.Policy(), &History{})
 		if !slices.IsSortedFunc(findings, func(a, b engine.Finding) int { return int(a.Severity) - int(b.Severity) }) {
 			t.Errorf("seed %d: not worst first", seed)
 		}
@@ -302,7 +302,7 @@ func BenchmarkEvaluateAndFind(b *testing.B) {
 	for i := range n.Pods {
 		n.Pods[i].Production = true
 	}
-	var memory Memory
+	var memory History
 	b.ReportAllocs()
 	b.Run("evaluate", func(b *testing.B) {
 		b.ReportAllocs()

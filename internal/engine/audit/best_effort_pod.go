@@ -24,5 +24,5 @@ func bestEffortPodText(c *audit, h *hit) text {
 		return text{message: message, fix: "Set requests.memory to what it uses."}
 	}
 	fix, ch := requestFor(h.pod, suggest(used))
-	return c.fixed(h.pod, message, fmt.Sprintf("%s (it uses %s)", fix, amount(used)), ch)
+	return c.fixed(h.pod, message, fmt.Sprintf("%s (it uses %s)", fix, facts.Amount(used)), ch)
 }

@@ -18,10 +18,10 @@ func criticalNotGuaranteedText(c *audit, h *hit) text {
 	used, known := usage(p)
 	if !known {
 		return text{
-			message: fmt.Sprintf("Critical, but %s: it requests %s.", p.QOS, amount(p.Request)),
+			message: fmt.Sprintf("Critical, but %s: it requests %s.", p.QOS, facts.Amount(p.Request)),
 			fix:     "Set requests equal to limits, memory and cpu, in every container.",
 		}
 	}
-	message := fmt.Sprintf("Critical, but %s: it requests %s and uses %s.", p.QOS, amount(p.Request), amount(used))
+	message := fmt.Sprintf("Critical, but %s: it requests %s and uses %s.", p.QOS, facts.Amount(p.Request), facts.Amount(used))
 	return c.guaranteedWith(p, message, max(suggest(used), p.Request))
 }

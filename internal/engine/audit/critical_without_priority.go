@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 
+	"github.com/killorder/killorder/internal/engine/whatif"
 	"github.com/killorder/killorder/internal/facts"
 )
 
@@ -16,5 +17,5 @@ func criticalWithoutPriority(c *audit, p *facts.PodState) {
 func criticalWithoutPriorityText(c *audit, h *hit) text {
 	return c.fixed(h.pod,
 		fmt.Sprintf("Critical, but its priority is %d: the kubelet evicts it among ordinary pods.", h.pod.Priority),
-		fmt.Sprintf("A PriorityClass of value %d or more", c.p.MinPriority), prioritized(c.p.MinPriority))
+		fmt.Sprintf("A PriorityClass of value %d or more", c.p.MinPriority), whatif.Priority(c.p.MinPriority))
 }

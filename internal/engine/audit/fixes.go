@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 
+	"github.com/killorder/killorder/internal/engine/whatif"
 	"github.com/killorder/killorder/internal/facts"
 )
 
@@ -10,12 +11,12 @@ import (
 // none.
 type text struct {
 	message, fix string
-	change       change
+	change       whatif.Change
 }
 
 // fixed is a text whose fix says what the change does to the pod's ranks.
-func (c *audit) fixed(p *facts.PodState, message, fix string, ch change) text {
-	if m := moves(c.ranksIf(p, nil), c.ranksIf(p, ch)); m != "" {
+func (c *audit) fixed(p *facts.PodState, message, fix string, ch whatif.Change) text {
+	if m := moves(whatif.RanksIf(c.v, p, nil), whatif.RanksIf(c.v, p, ch)); m != "" {
 		fix += ": " + m
 	}
 	return text{message, fix + ".", ch}
@@ -23,24 +24,23 @@ func (c *audit) fixed(p *facts.PodState, message, fix string, ch change) text {
 
 // requestFor says how the pod comes to request that much in all, and the change that does it: in the container that
 // lacks most, or in the pod's own resources where it has some.
-func requestFor(p *facts.PodState, total int64) (fix string, ch change) {
+func requestFor(p *facts.PodState, total int64) (fix string, ch whatif.Change) {
 	i := neediest(p)
-	if podLevel(p.Pod) || i == none {
-		return "requests.memory " + amount(total) + " for the pod", requestingInAll(total)
+	if p.PodLevel() || i == none {
+		return "requests.memory " + facts.Amount(total) + " for the pod", whatif.RequestInAll(total)
 	}
-	together, peak := together(p.Pod)
-	lacks := total - p.Request + max(peak-together, 0)
+	lacks := total - p.Request + max(p.InitPeak()-p.RequestedTogether(), 0)
 	request := roundUp(max(p.Containers[i].Request+lacks, 0), 32*mi)
-	return containerFix(p.Pod, i, request), requesting(p.Containers[i].Name, request)
+	return containerFix(p.Pod, i, request), whatif.Request(p.Containers[i].Name, request)
 }
 
 // containerFix says which request container i gets, and its limit where that must rise too.
 func containerFix(p *facts.Pod, i int, request int64) string {
-	k, fix := &p.Containers[i], "requests.memory "+amount(request)
+	k, fix := &p.Containers[i], "requests.memory "+facts.Amount(request)
 	if k.Limit > 0 && k.Limit < request {
-		fix += ", limits.memory " + amount(request)
+		fix += ", limits.memory " + facts.Amount(request)
 	}
-	if lasting(p) > 1 {
+	if p.CountLasting() > 1 {
 		return short(k.Name) + ": " + fix
 	}
 	return fix
@@ -52,7 +52,7 @@ func neediest(p *facts.PodState) int {
 	best, over := none, int64(0)
 	for i := range p.Containers {
 		k := &p.Containers[i]
-		if k.Kind != facts.Regular && k.Kind != facts.Sidecar {
+		if !k.Lasting() {
 			continue
 		}
 		used := containerUsage(p, i)
@@ -66,23 +66,13 @@ func neediest(p *facts.PodState) int {
 	return best
 }
 
-// lasting counts the containers that run together.
-func lasting(p *facts.Pod) (count int) {
-	for i := range p.Containers {
-		if k := p.Containers[i].Kind; k == facts.Regular || k == facts.Sidecar {
-			count++
-		}
-	}
-	return count
-}
-
 // guaranteedWith is the text of a pod that should be Guaranteed and request that much.
 func (c *audit) guaranteedWith(p *facts.PodState, message string, request int64) text {
 	request = roundUp(request, mi)
 	in := ""
-	if lasting(p.Pod) > 1 {
+	if p.CountLasting() > 1 {
 		in = " in all"
 	}
-	return c.fixed(p, message, fmt.Sprintf("requests.memory %s%s, limits equal, cpu too (Guaranteed)", amount(request), in),
-		guaranteed(request))
+	return c.fixed(p, message, fmt.Sprintf("requests.memory %s%s, limits equal, cpu too (Guaranteed)", facts.Amount(request), in),
+		whatif.Guaranteed(request))
 }

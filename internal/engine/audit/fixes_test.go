@@ -10,6 +10,7 @@ import (
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/engine/evict"
 	"github.com/killorder/killorder/internal/engine/oom"
+	"github.com/killorder/killorder/internal/engine/whatif"
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/facts/factstest"
 )
@@ -17,7 +18,7 @@ import (
 // hits are all hits on a node, one a workload, with the audit that found them.
 func hits(n *facts.Node, p *facts.Policy) (*audit, []*group) {
 	v := engine.Evaluate(n, p, factstest.Now)
-	c := &audit{v: &v, p: p, m: &Memory{}, rules: rules}
+	c := &audit{v: &v, p: p, m: &History{}, rules: rules}
 	c.m.begin()
 	for i := range rules {
 		c.apply(i)
@@ -26,11 +27,11 @@ func hits(n *facts.Node, p *facts.Policy) (*audit, []*group) {
 }
 
 // after is the verdict on the node once the fix of p's workload is applied.
-func after(c *audit, p *facts.PodState, ch change) engine.Verdict {
+func after(c *audit, p *facts.PodState, ch whatif.Change) engine.Verdict {
 	n := *c.v.Node
 	n.Pods = slices.Clone(n.Pods)
 	for i := range n.Pods {
-		n.Pods[i] = *changedLike(p, &c.v.Node.Pods[i], ch)
+		n.Pods[i] = *whatif.Changed(p, &c.v.Node.Pods[i], ch)
 	}
 	return engine.Evaluate(&n, c.p, factstest.Now)
 }
@@ -147,7 +148,7 @@ func TestFixesClearTheirFindings(t *testing.T) {
 			}
 			check(t, c, groups[i].hit.pod, tx)
 			then := after(c, groups[i].hit.pod, tx.change)
-			for _, f := range Find(&then, c.p, &Memory{}) {
+			for _, f := range Find(&then, c.p, &History{}) {
 				if f.Rule == tc.rule {
 					t.Errorf("%q, but then: %s %s", tx.fix, f.Message, f.Fix)
 				}
@@ -171,7 +172,7 @@ func TestShieldedCulpritsFixMakesItFirst(t *testing.T) {
 		t.Errorf("%q", tx.fix)
 	}
 	check(t, c, groups[0].hit.pod, tx)
-	if more := after(c, groups[0].hit.pod, requesting("app", (7936+256)*miB)); rankIn(&more, "OOM", "pipeline") == 1 {
+	if more := after(c, groups[0].hit.pod, whatif.Request("app", (7936+256)*miB)); rankIn(&more, "OOM", "pipeline") == 1 {
 		t.Error("a larger request would do")
 	}
 }
@@ -251,7 +252,7 @@ func TestFixesAreNoStepBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var fixes []string
-			for _, f := range find(tc.node, tc.policy, &Memory{}) {
+			for _, f := range find(tc.node, tc.policy, &History{}) {
 				fixes = append(fixes, f.Fix)
 			}
 			if !slices.ContainsFunc(fixes, func(fix string) bool { return strings.HasPrefix(fix, tc.want) }) {
@@ -315,5 +316,43 @@ func TestSuggestedRequests(t *testing.T) {
 		if got := suggest(usage); got != want {
 			t.Errorf("suggest(%dMi) = %dMi, want %dMi", usage/miB, got/miB, want/miB)
 		}
+	}
+}
+
+// With the fix, the pod requests what it should in all, wherever that has to be written.
+func TestRequestFor(t *testing.T) {
+	for name, tc := range map[string]struct {
+		pod       *factstest.PodBuilder
+		container int
+		want      int64 // that container's request
+	}{
+		"one container": {limited("a", 64*miB, giB, 400*miB), 0, 512 * miB},
+		"the second lacks it": {factstest.Pod("a").
+			Container(container("log", facts.Regular, 64*miB, giB), 20*miB).
+			Container(container("app", facts.Regular, 64*miB, giB), 500*miB).
+			Edit(func(p *facts.Pod) { p.Request = 128 * miB }), 1, 448 * miB},
+		"the first lacks it": {factstest.Pod("a").
+			Container(container("app", facts.Regular, 64*miB, giB), 500*miB).
+			Container(container("log", facts.Regular, 64*miB, giB), 20*miB).
+			Edit(func(p *facts.Pod) { p.Request = 128 * miB }), 0, 448 * miB},
+		"nobody knows who": {factstest.Pod("a").
+			Container(container("proxy", facts.Sidecar, 64*miB, giB), facts.Unknown).
+			Container(container("app", facts.Regular, 64*miB, giB), facts.Unknown).
+			Edit(func(p *facts.Pod) { p.Request = 128 * miB }), 1, 448 * miB},
+		"after a large init container": {factstest.Pod("a").
+			Container(facts.Container{Name: "setup", Kind: facts.Init, Request: 256 * miB}, facts.Unknown).
+			Container(container("app", facts.Regular, 64*miB, giB), 400*miB).
+			Edit(func(p *facts.Pod) { p.Request = 256 * miB }), 1, 512 * miB},
+		"with overhead": {limited("a", 64*miB, giB, 400*miB).Edit(func(p *facts.Pod) { p.Request = 192 * miB }), 0, 384 * miB},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := tc.pod.State()
+			_, ch := requestFor(&p, 512*miB)
+			got := whatif.Changed(&p, &p, ch)
+			if got.Request != 512*miB || got.Containers[tc.container].Request != tc.want {
+				t.Errorf("the pod requests %dMi, its container %dMi; want 512Mi and %dMi",
+					got.Request/miB, got.Containers[tc.container].Request/miB, tc.want/miB)
+			}
+		})
 	}
 }

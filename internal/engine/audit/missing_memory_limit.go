@@ -28,6 +28,6 @@ func missingMemoryLimitText(_ *audit, h *hit) text {
 	limit := suggest(max(2*used, k.Request))
 	return text{
 		message: message,
-		fix:     fmt.Sprintf("limits.memory %s, twice what it uses, or above its known peak.", amount(limit)),
+		fix:     fmt.Sprintf("limits.memory %s, twice what it uses, or above its known peak.", facts.Amount(limit)),
 	}
 }

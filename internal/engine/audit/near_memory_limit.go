@@ -41,8 +41,8 @@ func nearMemoryLimitText(c *audit, h *hit) text {
 	more := max(suggest(used), round(below), round(limit+1))
 	return text{
 		message: fmt.Sprintf("Uses %s of its limit of %s (%d%%): at the limit the kernel kills it.",
-			amount(used), amount(limit), used*100/limit),
-		fix: fmt.Sprintf("limits.memory %s (then at %d%%), or find what grows.", amount(more), used*100/more),
+			facts.Amount(used), facts.Amount(limit), used*100/limit),
+		fix: fmt.Sprintf("limits.memory %s (then at %d%%), or find what grows.", facts.Amount(more), used*100/more),
 	}
 }
 

@@ -38,5 +38,5 @@ func negligibleRequestText(c *audit, h *hit) text {
 	p, used := h.pod, h.pod.WorkingSet
 	fix, ch := requestFor(p, suggest(used))
 	return c.fixed(p, fmt.Sprintf("Requests %s and uses %s: for the kernel that is as good as BestEffort.",
-		amount(p.Request), amount(used)), fix, ch)
+		facts.Amount(p.Request), facts.Amount(used)), fix, ch)
 }

@@ -24,7 +24,7 @@ func limitsOvercommitted(c *audit) {
 func limitsOvercommittedText(c *audit, h *hit) text {
 	limits, base := h.settings[0], c.v.Node.Allocatable
 	return text{
-		message: fmt.Sprintf("Memory limits add up to %s, %d%% of allocatable.", amount(limits), int64(float64(limits)/float64(base)*100)),
+		message: fmt.Sprintf("Memory limits add up to %s, %d%% of allocatable.", facts.Amount(limits), int64(float64(limits)/float64(base)*100)),
 		fix:     "Bring limits nearer to requests, those of pods that grow first.",
 	}
 }
@@ -56,7 +56,7 @@ func requestsNearAllocatable(c *audit) {
 func requestsNearAllocatableText(c *audit, h *hit) text {
 	return text{
 		message: fmt.Sprintf("Pods request %s of %s allocatable: usage above a request has nowhere to go.",
-			amount(h.settings[0]), amount(c.v.Node.Allocatable)),
+			facts.Amount(h.settings[0]), facts.Amount(c.v.Node.Allocatable)),
 		fix: "Spread the pods, or lower requests that are far above usage.",
 	}
 }
@@ -71,7 +71,7 @@ func swapSurprise(c *audit) {
 
 func swapSurpriseText(_ *audit, h *hit) text {
 	return text{
-		message: fmt.Sprintf("The node has %s of swap: the kubelet ranks without it, the kernel with it.", amount(h.settings[0])),
+		message: fmt.Sprintf("The node has %s of swap: the kubelet ranks without it, the kernel with it.", facts.Amount(h.settings[0])),
 		fix:     "Know that only Burstable pods swap (LimitedSwap), and watch their latency.",
 	}
 }

@@ -1,6 +1,10 @@
 package audit
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/killorder/killorder/internal/facts"
+)
 
 // defaultThreshold is what allocatable leaves out where nothing is reserved: the kubelet's default hard threshold.
 const defaultThreshold = 100 * mi
@@ -36,7 +40,7 @@ func noKubeReserved(c *audit) {
 func noKubeReservedText(c *audit, _ *hit) text {
 	return text{
 		message: "No memory is reserved for kubelet and container runtime" + c.inferredReservation() + ".",
-		fix:     fmt.Sprintf("kubeReserved.memory %s in the kubelet's configuration.", amount(c.reservation())),
+		fix:     fmt.Sprintf("kubeReserved.memory %s in the kubelet's configuration.", facts.Amount(c.reservation())),
 	}
 }
 
@@ -50,7 +54,7 @@ func noSystemReserved(c *audit) {
 func noSystemReservedText(c *audit, _ *hit) text {
 	return text{
 		message: "No memory is reserved for the operating system" + c.inferredReservation() + ".",
-		fix:     fmt.Sprintf("systemReserved.memory %s in the kubelet's configuration.", amount(c.reservation())),
+		fix:     fmt.Sprintf("systemReserved.memory %s in the kubelet's configuration.", facts.Amount(c.reservation())),
 	}
 }
 

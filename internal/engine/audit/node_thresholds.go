@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/facts"
 )
 
 // noMemoryEvictionThreshold: the kubelet never evicts for memory, and the kernel is the only killer left; with a soft
@@ -25,11 +26,11 @@ func noMemoryEvictionThresholdText(c *audit, _ *hit) text {
 	then := ": only the kernel acts, at the very end."
 	if c.v.Memory.SoftOnly {
 		then = fmt.Sprintf(", only a soft one of %s: until its grace period of %s is over, only the kernel acts.",
-			amount(c.v.Memory.Threshold), c.v.Node.Config.SoftGrace)
+			facts.Amount(c.v.Memory.Threshold), c.v.Node.Config.SoftGrace)
 	}
 	return text{
 		message: "There is no hard eviction threshold for memory" + how + then,
-		fix:     fmt.Sprintf("evictionHard memory.available %s in the kubelet's configuration.", amount(c.threshold())),
+		fix:     fmt.Sprintf("evictionHard memory.available %s in the kubelet's configuration.", facts.Amount(c.threshold())),
 	}
 }
 
@@ -43,7 +44,7 @@ func evictionDefaultsDropped(c *audit) {
 func evictionDefaultsDroppedText(c *audit, _ *hit) text {
 	return text{
 		message: "evictionHard is set without memory.available: that drops the default of 100Mi.",
-		fix:     fmt.Sprintf("Add memory.available: %s to evictionHard, or set mergeDefaultEvictionSettings: true.", amount(c.threshold())),
+		fix:     fmt.Sprintf("Add memory.available: %s to evictionHard, or set mergeDefaultEvictionSettings: true.", facts.Amount(c.threshold())),
 	}
 }
 
@@ -64,8 +65,8 @@ func tinyEvictionThresholdText(c *audit, _ *hit) text {
 	}
 	return text{
 		message: fmt.Sprintf("The eviction threshold of %s%s is under 0.5%% of %s: the kernel may act before the kubelet looks.",
-			amount(c.v.Memory.Threshold), how, amount(c.v.Node.Capacity)),
-		fix: fmt.Sprintf("evictionHard memory.available %s.", amount(c.threshold())),
+			facts.Amount(c.v.Memory.Threshold), how, facts.Amount(c.v.Node.Capacity)),
+		fix: fmt.Sprintf("evictionHard memory.available %s.", facts.Amount(c.threshold())),
 	}
 }
 
@@ -80,7 +81,7 @@ func noSoftEvictionText(c *audit, _ *hit) text {
 	soft := max(2*c.threshold(), round(c.v.Memory.Threshold+c.threshold())) // above the hard one, whatever that is
 	return text{
 		message: "There is no soft eviction threshold: every eviction is a hard one, with one second of grace.",
-		fix:     fmt.Sprintf("evictionSoft memory.available %s with evictionSoftGracePeriod 1m30s.", amount(soft)),
+		fix:     fmt.Sprintf("evictionSoft memory.available %s with evictionSoftGracePeriod 1m30s.", facts.Amount(soft)),
 	}
 }
 

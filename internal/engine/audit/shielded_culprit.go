@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sort"
 
+	"github.com/killorder/killorder/internal/engine/whatif"
 	"github.com/killorder/killorder/internal/facts"
 )
 
@@ -22,13 +23,13 @@ func shieldedCulprit(c *audit, p *facts.PodState) {
 func shieldedCulpritText(c *audit, h *hit) text {
 	p, first, own := h.pod, &c.v.OOM[0], c.firstOf(h.pod)
 	message := fmt.Sprintf("It grows (%s), but its request of %s shields it (oom_score_adj %d): %s with %s dies first.",
-		amount(own.Usage), amount(p.Request), own.Adj, short(first.Name), amount(first.Usage))
+		facts.Amount(own.Usage), facts.Amount(p.Request), own.Adj, short(first.Name), facts.Amount(first.Usage))
 	request, ch := c.unshielded(p, own.Container)
 	if request == 0 {
-		return text{message: message, fix: fmt.Sprintf("A limits.memory under what the node can give; it uses %s.", amount(own.Usage))}
+		return text{message: message, fix: fmt.Sprintf("A limits.memory under what the node can give; it uses %s.", facts.Amount(own.Usage))}
 	}
-	fix := "requests.memory " + amount(request) + " for the pod"
-	if !podLevel(p.Pod) {
+	fix := "requests.memory " + facts.Amount(request) + " for the pod"
+	if !p.PodLevel() {
 		fix = containerFix(p.Pod, own.Container, request)
 	}
 	return c.fixed(p, message, fix, ch)
@@ -36,15 +37,15 @@ func shieldedCulpritText(c *audit, h *hit) text {
 
 // unshielded is the largest request, in steps, of container i or of the pod with which the kernel takes the culprit
 // first; 0 if there is none.
-func (c *audit) unshielded(p *facts.PodState, i int) (request int64, ch change) {
+func (c *audit) unshielded(p *facts.PodState, i int) (request int64, ch whatif.Change) {
 	const step = 256 * mi
-	requests, from := func(bytes int64) change { return requesting(p.Containers[i].Name, bytes) }, p.Containers[i].Request
-	if podLevel(p.Pod) {
-		requests, from = requestingInAll, p.Request
+	requests, from := func(bytes int64) whatif.Change { return whatif.Request(p.Containers[i].Name, bytes) }, p.Containers[i].Request
+	if p.PodLevel() {
+		requests, from = whatif.RequestInAll, p.Request
 	}
 	steps := int(min(from, c.v.Node.Capacity) / step)
 	shielding := sort.Search(steps, func(n int) bool { // the more it requests, the later it goes
-		return c.ranksIf(p, requests(int64(n+1)*step)).oom != 1
+		return whatif.RanksIf(c.v, p, requests(int64(n+1)*step)).OOM != 1
 	})
 	request = int64(shielding) * step
 	return request, requests(request)

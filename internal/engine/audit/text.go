@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/killorder/killorder/internal/engine/whatif"
 	"github.com/killorder/killorder/internal/facts"
 )
 
@@ -12,24 +13,9 @@ import (
 const maxText = 160
 
 const (
-	ki = int64(1) << 10
-	mi = ki << 10
-	gi = mi << 10
+	mi = facts.MiB
+	gi = facts.GiB
 )
-
-// amount in whole Mi, or in Gi where that is exact.
-func amount(bytes int64) string {
-	switch {
-	case bytes >= gi && bytes%gi == 0:
-		return strconv.FormatInt(bytes/gi, 10) + "Gi"
-	case bytes >= mi || bytes <= -mi:
-		return strconv.FormatInt(bytes/mi, 10) + "Mi"
-	}
-	if bytes < ki && bytes > -ki {
-		return "0"
-	}
-	return strconv.FormatInt(bytes/ki, 10) + "Ki"
-}
 
 // suggest is a request with room to breathe for that usage: a quarter more, in round numbers.
 func suggest(usage int64) int64 { return max(round(usage+usage/4), 32*mi) }
@@ -75,17 +61,17 @@ func cut(text string) string {
 }
 
 // moves says how ranks change: "eviction rank 1 -> 9, OOM rank 1 -> last", "" if they do not.
-func moves(from, to ranks) string {
+func moves(from, to whatif.Ranks) string {
 	var parts []string
-	if from.eviction != to.eviction {
-		parts = append(parts, fmt.Sprintf("eviction rank %d -> %d", from.eviction, to.eviction))
+	if from.Eviction != to.Eviction {
+		parts = append(parts, fmt.Sprintf("eviction rank %d -> %d", from.Eviction, to.Eviction))
 	}
 	switch {
-	case from.oom == to.oom:
-	case to.lastOOM:
-		parts = append(parts, fmt.Sprintf("OOM rank %d -> last", from.oom))
+	case from.OOM == to.OOM:
+	case to.OOMLast:
+		parts = append(parts, fmt.Sprintf("OOM rank %d -> last", from.OOM))
 	default:
-		parts = append(parts, fmt.Sprintf("OOM rank %d -> %d", from.oom, to.oom))
+		parts = append(parts, fmt.Sprintf("OOM rank %d -> %d", from.OOM, to.OOM))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -18,5 +18,5 @@ func usageAboveRequestText(c *audit, h *hit) text {
 	p, used := h.pod, h.pod.WorkingSet
 	fix, ch := requestFor(p, suggest(used))
 	return c.fixed(p, fmt.Sprintf("Uses %s, requests %s: among the first group that the kubelet evicts.",
-		amount(used), amount(p.Request)), fix, ch)
+		facts.Amount(used), facts.Amount(p.Request)), fix, ch)
 }

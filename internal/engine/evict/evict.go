@@ -60,12 +60,15 @@ func Order(n *facts.Node) (order []Victim, exempt int) {
 
 // Sort sorts as the kubelet does, and by namespace and name where it has no preference.
 func Sort(order []Victim) {
-	slices.SortFunc(order, func(a, b Victim) int {
-		if c := Compare(&a, &b); c != 0 {
-			return c
-		}
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID))
-	})
+	slices.SortFunc(order, func(a, b Victim) int { return CompareTotal(&a, &b) })
+}
+
+// CompareTotal orders as Sort does: by Compare, and by name where the kubelet has no preference.
+func CompareTotal(a, b *Victim) int {
+	if c := Compare(a, b); c != 0 {
+		return c
+	}
+	return facts.CompareNames(a.Pod, b.Pod)
 }
 
 // Of is the pod as a victim; sandboxStats as in facts.Node.

@@ -29,7 +29,7 @@ func reread(v *engine.Verdict) time.Time {
 
 // BenchmarkPredict takes a new reading of a full node each time: the aim is a tenth of what Evaluate takes.
 func BenchmarkPredict(b *testing.B) {
-	v, m := crowded(), &Memory{}
+	v, m := crowded(), &History{}
 	b.ReportAllocs()
 	for b.Loop() {
 		Predict(&v, m, reread(&v))
@@ -37,7 +37,7 @@ func BenchmarkPredict(b *testing.B) {
 }
 
 func TestPredictAllocatesNothing(t *testing.T) {
-	v, m := crowded(), &Memory{}
+	v, m := crowded(), &History{}
 	Predict(&v, m, reread(&v))
 	if len(m.limits) != maxLimits || m.pods.count == 0 {
 		t.Fatalf("%d limits watched, %d samples of the pods: not the full case", len(m.limits), m.pods.count)

@@ -23,9 +23,9 @@ const (
 	minNoise = 64 << 20
 )
 
-// Memory is the last readings of a node, a kilobyte or two at most. It may be lost: then forecasts begin again
+// History is the last readings of a node, a kilobyte or two at most. It may be lost: then forecasts begin again
 // after some minutes. The zero value has none.
-type Memory struct {
+type History struct {
 	node, pods series
 	limits     []watched
 }
@@ -41,7 +41,7 @@ type watched struct {
 
 // Predict adds the readings behind a verdict to those remembered, and estimates the verdict's times from them.
 // The verdict's readings have to be exact, not those last published.
-func Predict(v *engine.Verdict, m *Memory, now time.Time) {
+func Predict(v *engine.Verdict, m *History, now time.Time) {
 	if v.Freshness != engine.Fresh {
 		return
 	}
@@ -87,14 +87,14 @@ func watchable(order []engine.AtLimit) []engine.AtLimit {
 }
 
 // forgetAllBut the limits given: the others' pods are gone, restarted, or no longer near.
-func (m *Memory) forgetAllBut(near []engine.AtLimit) {
+func (m *History) forgetAllBut(near []engine.AtLimit) {
 	m.limits = slices.DeleteFunc(m.limits, func(w watched) bool {
 		return !slices.ContainsFunc(near, func(l engine.AtLimit) bool { return w.isOf(&l) })
 	})
 }
 
 // watch returns the readings under a limit, none if it is new.
-func (m *Memory) watch(l *engine.AtLimit) *series {
+func (m *History) watch(l *engine.AtLimit) *series {
 	for i := range m.limits {
 		if m.limits[i].isOf(l) {
 			return &m.limits[i].series

@@ -30,11 +30,11 @@ func grown(read time.Time, mi int64, pods ...*factstest.PodBuilder) *facts.Node 
 }
 
 // judged is a verdict on such a node, when it is read.
-func judged(m *Memory, now time.Time, workingSet int64, pods ...*factstest.PodBuilder) *engine.Verdict {
+func judged(m *History, now time.Time, workingSet int64, pods ...*factstest.PodBuilder) *engine.Verdict {
 	return predicted(m, grown(now, workingSet/miB, pods...), now)
 }
 
-func predicted(m *Memory, n *facts.Node, now time.Time) *engine.Verdict {
+func predicted(m *History, n *facts.Node, now time.Time) *engine.Verdict {
 	v := engine.Evaluate(n, factstest.Policy(), now)
 	Predict(&v, m, now)
 	return &v
@@ -117,7 +117,7 @@ func TestTimeToThreshold(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, got := &Memory{}, time.Duration(0)
+			m, got := &History{}, time.Duration(0)
 			for i, mi := range tc.readings {
 				now := at(time.Duration(i) * cmp.Or(tc.every, time.Minute))
 				n := grown(now, mi)
@@ -175,7 +175,7 @@ func TestTimeToLimit(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, got := &Memory{}, time.Duration(0)
+			m, got := &History{}, time.Duration(0)
 			for i, mi := range tc.readings {
 				pod := limited("grower", giB, mi*miB)
 				if tc.edit != nil {
@@ -202,7 +202,7 @@ func TestTimeToLimit(t *testing.T) {
 
 // A pod-level limit is another than those of its containers, and begins anew when any of these does.
 func TestTimeToThePodsOwnLimit(t *testing.T) {
-	m := &Memory{}
+	m := &History{}
 	judge := func(minute int, started time.Duration) (pod, container time.Duration) {
 		usage := int64(600+20*minute) * miB
 		p := limited("grower", 2*giB, usage+512*miB).
@@ -231,7 +231,7 @@ func TestTimeToThePodsOwnLimit(t *testing.T) {
 
 // Passes come more often than readings: they change nothing but the time that is left.
 func TestTheSameReadingTwiceAddsNothing(t *testing.T) {
-	m, want := &Memory{}, Memory{}
+	m, want := &History{}, History{}
 	for i := range 40 {
 		read := at(time.Duration(i/4) * time.Minute)
 		v := engine.Evaluate(grown(read, int64(12000+100*(i/4))), factstest.Policy(), read)
@@ -239,7 +239,7 @@ func TestTheSameReadingTwiceAddsNothing(t *testing.T) {
 		if i%4 == 0 {
 			want = *m
 		}
-		if d := gocmp.Diff(want, *m, gocmp.AllowUnexported(Memory{}, series{}, sample{}, watched{})); d != "" {
+		if d := gocmp.Diff(want, *m, gocmp.AllowUnexported(History{}, series{}, sample{}, watched{})); d != "" {
 			t.Fatalf("pass %d:\n%s", i, d)
 		}
 	}
@@ -250,7 +250,7 @@ func TestTheSameReadingTwiceAddsNothing(t *testing.T) {
 
 // A pod whose reading lags does not keep the node's own from being taken.
 func TestTheNodesOwnTimeCounts(t *testing.T) {
-	m := &Memory{}
+	m := &History{}
 	var got time.Duration
 	for minute := range 10 {
 		now := at(time.Duration(minute) * time.Minute)
@@ -342,7 +342,7 @@ func TestClocks(t *testing.T) {
 		"read in 2200, by a broken clock": {174 * 365 * 24 * time.Hour, 10 * time.Minute, 10},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := &Memory{}
+			m := &History{}
 			for i := range 10 {
 				judged(m, at(time.Duration(i)*time.Minute), int64(12000+100*i)*miB)
 			}
@@ -362,10 +362,10 @@ func TestClocks(t *testing.T) {
 
 // What is remembered of a node is bounded, whatever comes and goes.
 func TestMemoryIsBounded(t *testing.T) {
-	if size := unsafe.Sizeof(Memory{}) + maxLimits*unsafe.Sizeof(watched{}); size > 2<<10 {
+	if size := unsafe.Sizeof(History{}) + maxLimits*unsafe.Sizeof(watched{}); size > 2<<10 {
 		t.Errorf("%d bytes a node", size)
 	}
-	m := &Memory{}
+	m := &History{}
 	for i := range 200 {
 		var pods []*factstest.PodBuilder
 		for p := range 30 {

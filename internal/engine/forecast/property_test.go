@@ -71,7 +71,7 @@ func TestPropertyOneWildReadingDoesNotMatter(t *testing.T) {
 func TestPropertyNoiseForetellsNothing(t *testing.T) {
 	random(t, 300, func(t *testing.T, r *rand.Rand) {
 		t.Helper()
-		m, every := &Memory{}, time.Duration(10+r.IntN(80))*time.Second
+		m, every := &History{}, time.Duration(10+r.IntN(80))*time.Second
 		mean, usage := 8*giB+r.Int64N(7*giB), 600*miB+r.Int64N(350*miB)
 		noise := func(width int64) int64 { return r.Int64N(width) - width/2 }
 		for i := range 60 {
@@ -94,7 +94,7 @@ func TestPropertyAnythingGoes(t *testing.T) {
 	foreseen := 0
 	random(t, 300, func(t *testing.T, r *rand.Rand) {
 		t.Helper()
-		m, now := &Memory{}, factstest.Now
+		m, now := &History{}, factstest.Now
 		n := factstest.Random(r.Uint64N(250))
 		for range 30 {
 			now = now.Add(time.Duration(r.Int64N(120)) * time.Second)
@@ -122,7 +122,7 @@ func TestPropertyAnythingGoes(t *testing.T) {
 	}
 }
 
-func wellFormed(t *testing.T, v *engine.Verdict, m *Memory) (foreseen int) {
+func wellFormed(t *testing.T, v *engine.Verdict, m *History) (foreseen int) {
 	t.Helper()
 	within := func(d time.Duration, what string) {
 		if d < 0 || d > Horizon || (d > 0 && d < time.Second) {

@@ -3,6 +3,8 @@ package forecast
 import (
 	"math"
 	"time"
+
+	"github.com/killorder/killorder/internal/facts"
 )
 
 const (
@@ -10,9 +12,9 @@ const (
 	// metrics-server's default, so that readings which come a second early are not left out.
 	maxSamples, spacing = 10, 55
 	// maxAge in seconds, from which a sample says nothing about present growth.
-	maxAge = 600
+	maxAge = uint32(facts.UnavailableAfter / time.Second)
 	// maxAhead in seconds: the clocks of nodes may be ahead by that much, as in the readings kept.
-	maxAhead = 60
+	maxAhead = uint32(facts.MaxClockSkew / time.Second)
 	// sampleUnit in bytes: 32 bits of them are 64 TiB.
 	sampleUnit = 16 << 10
 	// patience is how many readings in a row have to be without an estimate for the last one to go.

@@ -1,6 +1,7 @@
 // Package oom is the kernel's OOM killer: the oom_score_adj that the kubelet gives each container, badness,
 // and whom the kernel would kill. It mirrors GetContainerOOMScoreAdjust in pkg/kubelet/qos/policy.go of
-// Kubernetes v1.37.2, and oom_badness in mm/oom_kill.c and proc_oom_score in fs/proc/base.c of Linux 6.18.
+// Kubernetes v1.37.2 (of older kubelets as facts.Since says), and oom_badness in mm/oom_kill.c and proc_oom_score in
+// fs/proc/base.c of Linux 6.18.
 package oom
 
 import (
@@ -23,10 +24,19 @@ const (
 var ErrNoCapacity = errors.New("node reports no memory capacity")
 
 // ScoreAdj returns the oom_score_adj, -997..1000, of container i of the pod on a node with that memory
-// capacity in bytes (not allocatable).
+// capacity in bytes (not allocatable), as the newest kubelet gives it.
 func ScoreAdj(p *facts.Pod, i int, capacity int64) (int32, error) {
+	return scoreAdj(p, i, capacity, true)
+}
+
+// AdjOn returns the oom_score_adj, -997..1000, of container i of the pod on that node, as the node's kubelet gives it.
+func AdjOn(n *facts.Node, p *facts.Pod, i int) (int32, error) {
+	return scoreAdj(p, i, n.Capacity, n.Follows(facts.SidecarScores))
+}
+
+func scoreAdj(p *facts.Pod, i int, capacity int64, sidecarScores bool) (int32, error) {
 	if then := p.Containers[i].AtStart; then != nil {
-		p = then // what was written when the container started stays
+		p = then // the value that was written when the container started stays
 	}
 	switch {
 	case p.NodeCritical, p.QOS == facts.Guaranteed:
@@ -38,7 +48,7 @@ func ScoreAdj(p *facts.Pod, i int, capacity int64) (int32, error) {
 	}
 	c := &p.Containers[i]
 	adj := burstableAdj(c.Request+p.AdjShare, capacity)
-	if c.Kind == facts.Sidecar {
+	if c.Kind == facts.Sidecar && sidecarScores {
 		// A sidecar should not die before the containers that it serves.
 		adj = min(adj, burstableAdj(smallestRegularRequest(p)+p.AdjShare, capacity))
 	}

@@ -43,7 +43,7 @@ func Order(n *facts.Node, limit int64) ([]Victim, error) {
 			if !p.Containers[c].Running {
 				continue
 			}
-			v, err := Of(p, c, n.Capacity, limit)
+			v, err := Of(p, c, n, limit)
 			if err != nil {
 				return nil, err
 			}
@@ -82,13 +82,15 @@ func Compare(a, b *Victim) int {
 	if c := cmp.Compare(b.Badness, a.Badness); c != 0 {
 		return c
 	}
-	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
-		cmp.Compare(a.UID, b.UID), cmp.Compare(a.Container, b.Container))
+	if c := facts.CompareNames(a.Pod, b.Pod); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Container, b.Container)
 }
 
-// Of is container i of the pod as a victim on a node of that capacity, in a scope of that limit.
-func Of(p *facts.PodState, i int, capacity, limit int64) (Victim, error) {
-	adj, err := ScoreAdj(p.Pod, i, capacity)
+// Of is container i of the pod as a victim on that node, in a scope of that limit in bytes.
+func Of(p *facts.PodState, i int, n *facts.Node, limit int64) (Victim, error) {
+	adj, err := AdjOn(n, p.Pod, i)
 	if err != nil {
 		return Victim{}, err
 	}

@@ -64,8 +64,8 @@ const maxNodeName = 253
 
 // How old a node's own reading may be, and how far ahead of our clock: one beyond is of no use to anybody.
 const (
-	maxAge   = 10 * time.Minute
-	maxAhead = time.Minute
+	maxAge   = facts.UnavailableAfter
+	maxAhead = facts.MaxClockSkew
 )
 
 // check says what keeps an answer from being used for that node.

@@ -31,7 +31,7 @@ func same(count int, usage int64) []int64 {
 }
 
 func TestTenReplicasAreOneFinding(t *testing.T) {
-	findings := find(node(replicas(same(10, 200*miB)...)...), factstest.Policy(), &Memory{})
+	findings := find(node(replicas(same(10, 200*miB)...)...), factstest.Policy(), &History{})
 	if len(findings) != 1 || findings[0].Count != 10 || !strings.HasPrefix(findings[0].Message, "10 pods here. BestEffort") {
 		t.Errorf("%+v", findings)
 	}
@@ -39,7 +39,7 @@ func TestTenReplicasAreOneFinding(t *testing.T) {
 
 // Of replicas, the one that is killed first stands for all, and does so as long as it is there.
 func TestTheWorstReplicaStandsForAllAndStays(t *testing.T) {
-	memory := &Memory{}
+	memory := &History{}
 	for i, tc := range []struct {
 		usage []int64
 		want  string
@@ -88,13 +88,13 @@ func TestTextsFollowWhatIsConfigured(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			policy := factstest.Policy()
-			memory := &Memory{}
+			memory := &History{}
 			before := texts(find(tc.before, policy, memory))
 			if tc.policy != nil {
 				policy = tc.policy
 			}
 			after := texts(find(tc.after, policy, memory))
-			anew := texts(find(tc.after, policy, &Memory{}))
+			anew := texts(find(tc.after, policy, &History{}))
 			if cmp.Equal(before, anew) {
 				t.Fatalf("the change changes nothing: %q", before)
 			}
@@ -128,7 +128,7 @@ func TestNoiseChangesNoFinding(t *testing.T) {
 		return node(pods...)
 	}
 	policy := factstest.Policy()
-	memory := &Memory{}
+	memory := &History{}
 	// A replica that was once over its line counts from then on.
 	for range 50 {
 		find(noisy(), policy, memory)
@@ -152,7 +152,7 @@ func texts(findings []engine.Finding) (list []string) {
 // A finding comes beyond the line and noise, and goes below the line less noise; not between.
 func TestHysteresis(t *testing.T) {
 	band := facts.Band(giB)
-	memory := &Memory{}
+	memory := &History{}
 	for i, tc := range []struct {
 		usage int64
 		want  bool
@@ -173,7 +173,7 @@ func TestHysteresis(t *testing.T) {
 
 // What is gone is forgotten.
 func TestMemoryDoesNotGrow(t *testing.T) {
-	memory := &Memory{}
+	memory := &History{}
 	for i := range 100 {
 		find(node(limited(fmt.Sprintf("pod-%d", i), 100*miB, giB, 400*miB)), factstest.Policy(), memory)
 	}

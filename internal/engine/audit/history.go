@@ -2,9 +2,9 @@ package audit
 
 import "github.com/killorder/killorder/internal/facts"
 
-// Memory is what the last audit of a node found, so that noise changes neither what is found nor what is said. It
+// History is what the last audit of a node found, so that noise changes neither what is found nor what is said. It
 // may be lost: then texts are written anew. The zero value is none.
-type Memory struct {
+type History struct {
 	// audits so far, and one more: what is missing in a map was found by none.
 	audits int
 	groups map[key]*group
@@ -14,8 +14,9 @@ type Memory struct {
 
 // key of a finding: a rule, and the workload on this node or the pod without one.
 type key struct {
-	rule                             int
-	namespace, kind, name, container string
+	rule      int
+	workload  facts.WorkloadKey
+	container string
 }
 
 // line is a rule's, in one pod or container.
@@ -57,7 +58,7 @@ type about struct {
 	settings              [2]int64
 }
 
-func (m *Memory) begin() {
+func (m *History) begin() {
 	if m.groups == nil {
 		m.groups, m.over, m.audits = map[key]*group{}, map[line]int{}, 1
 	}
@@ -65,7 +66,7 @@ func (m *Memory) begin() {
 }
 
 // end forgets what this audit did not find.
-func (m *Memory) end() {
+func (m *History) end() {
 	for k, g := range m.groups {
 		if g.last != m.audits {
 			delete(m.groups, k)
@@ -79,7 +80,7 @@ func (m *Memory) end() {
 }
 
 // add puts a hit into its group, and reports whether it is the first of this audit.
-func (m *Memory) add(rule int, h *hit) (g *group, first bool) {
+func (m *History) add(rule int, h *hit) (g *group, first bool) {
 	k := keyOf(rule, h)
 	g = m.groups[k]
 	if g == nil {
@@ -115,7 +116,7 @@ func (g *group) standsBehind(h *hit) bool {
 }
 
 // held reports whether a pod is over a rule's line: it clearly is, or it was in the last audit.
-func (m *Memory) held(rule int, p *facts.PodState, container int, clearly bool) bool {
+func (m *History) held(rule int, p *facts.PodState, container int, clearly bool) bool {
 	l := line{rule, container, p.UID}
 	if !clearly && m.over[l] != m.audits-1 {
 		return false
@@ -128,10 +129,7 @@ func keyOf(rule int, h *hit) key {
 	if h.pod == nil {
 		return key{rule: rule}
 	}
-	k := key{rule: rule, namespace: h.pod.Namespace, kind: h.pod.Workload.Kind, name: h.pod.Workload.Name}
-	if h.pod.Workload == (facts.Workload{}) {
-		k.kind, k.name = "Pod", h.pod.Name
-	}
+	k := key{rule: rule, workload: h.pod.Key()}
 	if h.container != none {
 		k.container = h.pod.Containers[h.container].Name
 	}

@@ -1,13 +1,23 @@
-package audit
+package whatif_test
 
 import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/killorder/killorder/internal/engine/whatif"
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/facts/factstest"
 )
+
+const (
+	miB = facts.MiB
+	giB = facts.GiB
+)
+
+func container(name string, kind facts.ContainerKind, request, limit int64) facts.Container {
+	return facts.Container{Name: name, Kind: kind, Running: true, Request: request, Limit: limit}
+}
 
 // What becomes of a pod, in figures that were added up by hand.
 func TestChanges(t *testing.T) {
@@ -22,7 +32,7 @@ func TestChanges(t *testing.T) {
 	cpu.CPURequest, cpu.CPULimit = 100, 100
 	for name, tc := range map[string]struct {
 		pod      facts.Pod
-		change   change
+		change   whatif.Change
 		request  int64   // of the pod
 		requests []int64 // of its containers
 		limits   []int64
@@ -30,58 +40,58 @@ func TestChanges(t *testing.T) {
 		qos      facts.QOS
 	}{
 		"one container": {
-			pod: burst(64*miB, container("app", facts.Regular, 64*miB, giB)), change: requesting("app", 512*miB),
+			pod: burst(64*miB, container("app", facts.Regular, 64*miB, giB)), change: whatif.Request("app", 512*miB),
 			request: 512 * miB, requests: []int64{512 * miB}, limits: []int64{giB}, qos: facts.Burstable,
 		},
 		"a limit in the way": {
-			pod: burst(64*miB, container("app", facts.Regular, 64*miB, 100*miB)), change: requesting("app", 512*miB),
+			pod: burst(64*miB, container("app", facts.Regular, 64*miB, 100*miB)), change: whatif.Request("app", 512*miB),
 			request: 512 * miB, requests: []int64{512 * miB}, limits: []int64{512 * miB}, qos: facts.Burstable,
 		},
 		"up to the limit, cpu equal": {
-			pod: burst(64*miB, cpu), change: requesting("app", giB),
+			pod: burst(64*miB, cpu), change: whatif.Request("app", giB),
 			request: giB, requests: []int64{giB}, limits: []int64{giB}, qos: facts.Guaranteed,
 		},
 		"nothing requested": {
-			pod: facts.Pod{Containers: []facts.Container{container("app", facts.Regular, 0, 0)}}, change: requesting("app", 64*miB),
+			pod: facts.Pod{Containers: []facts.Container{container("app", facts.Regular, 0, 0)}}, change: whatif.Request("app", 64*miB),
 			request: 64 * miB, requests: []int64{64 * miB}, limits: []int64{0}, qos: facts.Burstable,
 		},
 		"less than its init container": {
-			pod: burst(256*miB, init, container("app", facts.Regular, 64*miB, giB)), change: requesting("app", 200*miB),
+			pod: burst(256*miB, init, container("app", facts.Regular, 64*miB, giB)), change: whatif.Request("app", 200*miB),
 			request: 256 * miB, requests: []int64{256 * miB, 200 * miB}, limits: []int64{0, giB}, qos: facts.Burstable,
 		},
 		"more than its init container": {
-			pod: burst(256*miB, init, container("app", facts.Regular, 64*miB, giB)), change: requesting("app", 300*miB),
+			pod: burst(256*miB, init, container("app", facts.Regular, 64*miB, giB)), change: whatif.Request("app", 300*miB),
 			request: 300 * miB, requests: []int64{256 * miB, 300 * miB}, limits: []int64{0, giB}, qos: facts.Burstable,
 		},
 		"an init container on top of a sidecar": {
 			pod:    burst(320*miB, container("proxy", facts.Sidecar, 64*miB, giB), init, container("app", facts.Regular, 64*miB, giB)),
-			change: requesting("app", 300*miB), request: 364 * miB,
+			change: whatif.Request("app", 300*miB), request: 364 * miB,
 			requests: []int64{64 * miB, 256 * miB, 300 * miB}, limits: []int64{giB, 0, giB}, qos: facts.Burstable,
 		},
 		"overhead stays": {
-			pod: burst(164*miB, container("app", facts.Regular, 64*miB, giB)), change: requesting("app", 512*miB),
+			pod: burst(164*miB, container("app", facts.Regular, 64*miB, giB)), change: whatif.Request("app", 512*miB),
 			request: 612 * miB, requests: []int64{512 * miB}, limits: []int64{giB}, qos: facts.Burstable,
 		},
 		"resources of the pod's own, shared out": {
 			pod: facts.Pod{QOS: facts.Burstable, Request: 256 * miB, AdjShare: 64 * miB, Containers: []facts.Container{
 				container("app", facts.Regular, 64*miB, 0), container("log", facts.Regular, 64*miB, 0),
 			}},
-			change: requestingInAll(512 * miB), request: 512 * miB, share: 192 * miB,
+			change: whatif.RequestInAll(512 * miB), request: 512 * miB, share: 192 * miB,
 			requests: []int64{64 * miB, 64 * miB}, limits: []int64{0, 0}, qos: facts.Burstable,
 		},
 		"a container of another version": {
-			pod: burst(64*miB, container("web", facts.Regular, 64*miB, giB)), change: requesting("app", 512*miB),
+			pod: burst(64*miB, container("web", facts.Regular, 64*miB, giB)), change: whatif.Request("app", 512*miB),
 			request: 64 * miB, requests: []int64{64 * miB}, limits: []int64{giB}, qos: facts.Burstable,
 		},
 		"resized since it started": {
-			pod: burst(64*miB, resized), change: prioritized(7),
+			pod: burst(64*miB, resized), change: whatif.Priority(7),
 			request: 64 * miB, requests: []int64{64 * miB}, limits: []int64{giB}, qos: facts.Burstable,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &facts.PodState{Pod: &tc.pod}
 			before := *p.Pod
-			got := changedLike(p, p, tc.change)
+			got := whatif.Changed(p, p, tc.change)
 			var requests, limits []int64
 			for _, k := range got.Containers {
 				requests, limits = append(requests, k.Request), append(limits, k.Limit)
@@ -97,44 +107,6 @@ func TestChanges(t *testing.T) {
 			}
 			if d := cmp.Diff(before, *p.Pod); d != "" {
 				t.Errorf("the pod itself has changed:\n%s", d)
-			}
-		})
-	}
-}
-
-// With the fix, the pod requests what it should in all, wherever that has to be written.
-func TestRequestFor(t *testing.T) {
-	for name, tc := range map[string]struct {
-		pod       *factstest.PodBuilder
-		container int
-		want      int64 // that container's request
-	}{
-		"one container": {limited("a", 64*miB, giB, 400*miB), 0, 512 * miB},
-		"the second lacks it": {factstest.Pod("a").
-			Container(container("log", facts.Regular, 64*miB, giB), 20*miB).
-			Container(container("app", facts.Regular, 64*miB, giB), 500*miB).
-			Edit(func(p *facts.Pod) { p.Request = 128 * miB }), 1, 448 * miB},
-		"the first lacks it": {factstest.Pod("a").
-			Container(container("app", facts.Regular, 64*miB, giB), 500*miB).
-			Container(container("log", facts.Regular, 64*miB, giB), 20*miB).
-			Edit(func(p *facts.Pod) { p.Request = 128 * miB }), 0, 448 * miB},
-		"nobody knows who": {factstest.Pod("a").
-			Container(container("proxy", facts.Sidecar, 64*miB, giB), facts.Unknown).
-			Container(container("app", facts.Regular, 64*miB, giB), facts.Unknown).
-			Edit(func(p *facts.Pod) { p.Request = 128 * miB }), 1, 448 * miB},
-		"after a large init container": {factstest.Pod("a").
-			Container(facts.Container{Name: "setup", Kind: facts.Init, Request: 256 * miB}, facts.Unknown).
-			Container(container("app", facts.Regular, 64*miB, giB), 400*miB).
-			Edit(func(p *facts.Pod) { p.Request = 256 * miB }), 1, 512 * miB},
-		"with overhead": {limited("a", 64*miB, giB, 400*miB).Edit(func(p *facts.Pod) { p.Request = 192 * miB }), 0, 384 * miB},
-	} {
-		t.Run(name, func(t *testing.T) {
-			p := tc.pod.State()
-			_, ch := requestFor(&p, 512*miB)
-			got := changedLike(&p, &p, ch)
-			if got.Request != 512*miB || got.Containers[tc.container].Request != tc.want {
-				t.Errorf("the pod requests %dMi, its container %dMi; want 512Mi and %dMi",
-					got.Request/miB, got.Containers[tc.container].Request/miB, tc.want/miB)
 			}
 		})
 	}
@@ -159,7 +131,7 @@ func TestAChangeIsOneOfTheWorkload(t *testing.T) {
 		"a bare pod, and another": {bare, pod("shop", "bare-2", facts.Workload{}), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := changedLike(&tc.p, &tc.q, prioritized(7)).Priority == 7; got != tc.want {
+			if got := whatif.Changed(&tc.p, &tc.q, whatif.Priority(7)).Priority == 7; got != tc.want {
 				t.Errorf("changed is %t", got)
 			}
 		})

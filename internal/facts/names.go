@@ -1,0 +1,33 @@
+package facts
+
+import "cmp"
+
+// CompareNames orders pods by namespace, name and UID: the last key of every order, so that each order is total.
+func CompareNames(a, b *Pod) int {
+	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID))
+}
+
+// SamePod reports whether two pods are the same one. A UID alone does not tell: pods of hand-written files may have none.
+func SamePod(a, b *Pod) bool { return a == b || CompareNames(a, b) == 0 }
+
+// WorkloadKey names a workload in a namespace, or a pod without one (its kind is then "Pod").
+type WorkloadKey struct {
+	Namespace string
+	Workload
+}
+
+// Key of the workload behind the pod, or of the pod itself where there is none.
+func (p *Pod) Key() WorkloadKey {
+	if p.Workload == (Workload{}) {
+		return WorkloadKey{p.Namespace, Workload{Kind: "Pod", Name: p.Name}}
+	}
+	return WorkloadKey{p.Namespace, p.Workload}
+}
+
+// SameWorkload reports whether two pods are replicas of one workload, or the same pod.
+func SameWorkload(a, b *Pod) bool {
+	if a.Workload == (Workload{}) || b.Workload == (Workload{}) {
+		return SamePod(a, b)
+	}
+	return a.Namespace == b.Namespace && a.Workload == b.Workload
+}

@@ -1,0 +1,48 @@
+package facts
+
+// PodLevel reports whether the pod has memory resources of its own, which replace those of its containers.
+func (p *Pod) PodLevel() bool {
+	return p.Limit > 0 || p.AdjShare > 0 || p.Request < p.ContainerRequests()
+}
+
+// ContainerRequests is the effective request of the containers together, in bytes, as the scheduler has it: what runs
+// at the same time, or what an init container takes on top of the sidecars that started before it.
+func (p *Pod) ContainerRequests() int64 { return max(p.RequestedTogether(), p.InitPeak()) }
+
+// RequestedTogether is the sum, in bytes, of the requests of the containers and sidecars, which run at the same time.
+func (p *Pod) RequestedTogether() (sum int64) {
+	for i := range p.Containers {
+		if p.Containers[i].Lasting() {
+			sum += p.Containers[i].Request
+		}
+	}
+	return sum
+}
+
+// InitPeak is the largest request, in bytes, of an init container and of the sidecars that started before it.
+func (p *Pod) InitPeak() (peak int64) {
+	sidecars := int64(0)
+	for i := range p.Containers {
+		switch k := &p.Containers[i]; k.Kind {
+		case Sidecar:
+			sidecars += k.Request
+		case Init:
+			peak = max(peak, sidecars+k.Request)
+		case Regular, Ephemeral: // start after all init containers
+		}
+	}
+	return peak
+}
+
+// Lasting reports whether the container runs as long as the pod does: a regular container or a sidecar.
+func (c *Container) Lasting() bool { return c.Kind == Regular || c.Kind == Sidecar }
+
+// CountLasting counts the containers that run as long as the pod does.
+func (p *Pod) CountLasting() (count int) {
+	for i := range p.Containers {
+		if p.Containers[i].Lasting() {
+			count++
+		}
+	}
+	return count
+}
