@@ -102,7 +102,7 @@ func workloadOf(p *facts.PodState) string {
 	if p == nil {
 		return ""
 	}
-	return p.Namespace + "/" + KeyOf(p.Pod).Name
+	return p.Namespace + "/" + p.Pod.Key().Name
 }
 
 // nameOf names one pod exactly.
