@@ -1,0 +1,385 @@
+package forensics
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// Bounds of what a Ledger holds. What goes first is the oldest.
+const (
+	maxBooks       = 20000            // pods with something to remember
+	maxPodEvents   = 24               // Events of one pod
+	maxNodeEvents  = 64               // Events of one node
+	maxNodeDeaths  = 128              // deaths of one node that may still be judged better
+	maxPodEntries  = 32               // deaths of one pod alike
+	judgedFor      = 15 * time.Minute // how long a death may be judged anew
+	remembered     = 75 * time.Minute // how long a pod that is gone is remembered: longer than its Events live
+	neighbourhood  = 2 * time.Minute  // a new trace may change the judgement of deaths this near
+	maxTerminating = 64               // containers remembered as running when the deletion came
+)
+
+// Ledger judges deaths over a watch of Pods and Events, which may come in any order, more than once, or not at all.
+// Each death is told once (a Change without Was), and again only if its judgement became another one. A Ledger holds
+// nothing of a healthy pod. Times come in with what is seen; it has no clock and is for one goroutine.
+//
+// A Ledger forgets with its process. Restore gives it what was told before; whoever restores fewer records than were
+// ever told must itself pass over deaths older than those.
+type Ledger struct {
+	books   map[string]*podBook
+	nodes   map[string]*nodeBook
+	since   time.Time
+	now     time.Time // the latest time that came in
+	pruned  time.Time
+	omitted Omitted
+}
+
+// Omitted counts what did not fit a Ledger's bounds. Nothing that was told is among it.
+type Omitted struct {
+	// Deaths shown by one object beyond the bound, Events beyond theirs, and pods forgotten before their time.
+	Deaths, Events, Pods int
+}
+
+// Change is a death told first, or told better.
+type Change struct {
+	Record Record
+	// Was are the records told before whose place this one takes: none for a death told first; more than one if the
+	// deaths of a pod's containers turn out to be one of the pod. Count a kill where no record in Was is one.
+	Was []Record
+}
+
+// Sighting is one state of a Pod as a watch shows it.
+type Sighting struct {
+	Pod *corev1.Pod
+	// Gone: the object is deleted, and this was its last state.
+	Gone bool
+	// Seen is when we saw it.
+	Seen time.Time
+	// Workload is kind/name of what controls the pod.
+	Workload string
+	// Readings returns the last readings of one of the pod's containers, nil if there are none, Adj its computed
+	// oom_score_adj. Both are asked for new deaths only, and may be nil.
+	Readings func(container string) *Readings
+	Adj      func(container string) *int
+}
+
+// podBook is what is remembered of one pod.
+type podBook struct {
+	node        string
+	version     uint64 // resourceVersion last seen
+	gone        bool
+	touched     time.Time
+	events      []Event
+	terminating map[string]bool // containers that ran when the deletion came
+	deletionAt  time.Time       // of the deletion as first asked for
+	grace       int64
+	died        map[string]int32 // deaths counted by the status, by container
+	entries     map[Key]*entry
+	told        map[Key]bool // deaths that are judged for good
+	records     map[Key]toldRecord
+}
+
+// entry is a death under judgement.
+type entry struct {
+	death    Death
+	seen     time.Time
+	workload string
+	readings *Readings
+	adj      *int
+}
+
+// toldRecord is what was last said of a death. Restored ones are from an earlier process, which may have known more.
+type toldRecord struct {
+	Record
+	restored bool
+}
+
+// nodeBook is what is remembered of one node.
+type nodeBook struct {
+	info   Node
+	events []Event
+	deaths []*entry
+	pods   map[string]int // entries by pod
+}
+
+// NewLedger returns an empty Ledger. Events are complete from since on (an API server keeps them for an hour), so that
+// the lack of one says something; zero: they are not.
+func NewLedger(since time.Time) *Ledger {
+	return &Ledger{books: map[string]*podBook{}, nodes: map[string]*nodeBook{}, since: since}
+}
+
+// Omitted returns what did not fit so far.
+func (l *Ledger) Omitted() Omitted { return l.omitted }
+
+// Records returns all kills that may still be judged anew, oldest first.
+func (l *Ledger) Records() []Record {
+	var out []Record
+	for _, b := range l.books {
+		for k := range b.records {
+			if r := b.records[k].Record; r.Killed() {
+				out = append(out, r)
+			}
+		}
+	}
+	slices.SortFunc(out, compareRecords)
+	return out
+}
+
+// Restore tells the Ledger what was told before, by an earlier process.
+func (l *Ledger) Restore(records []Record) {
+	for _, r := range records {
+		b := l.book(r.UID, r.Node)
+		b.records[r.Key] = toldRecord{Record: r, restored: true}
+		b.touched = later(b.touched, r.Time)
+	}
+}
+
+// SetNode tells of a node: whenever it or its kubelet's configuration changed.
+func (l *Ledger) SetNode(n Node) {
+	info := &l.node(n.Name).info
+	if n.CgroupV1 != facts.StateTrue && info.CgroupV1 == facts.StateTrue {
+		n.CgroupV1 = facts.StateTrue // the Event of it may be long gone
+	}
+	*info = n
+}
+
+// See judges what a Pod shows.
+func (l *Ledger) See(s Sighting) []Change {
+	if s.Pod == nil || s.Pod.UID == "" {
+		return nil
+	}
+	l.tick(s.Seen)
+	uid := cut(string(s.Pod.UID))
+	b := l.books[uid]
+	if b == nil && healthy(s.Pod, s.Gone) {
+		return nil
+	}
+	if b == nil {
+		b = l.book(uid, cut(s.Pod.Spec.NodeName))
+	}
+	if !b.newer(s.Pod.ResourceVersion, s.Gone) {
+		return nil
+	}
+	b.node, b.touched, b.gone = cut(s.Pod.Spec.NodeName), l.now, b.gone || s.Gone
+	deaths, omitted := Deaths(s.Pod, s.Gone)
+	b.remember(s.Pod)
+	l.omitted.Deaths += omitted
+	newest := l.enter(b, &s, deaths)
+	b.forgetTold(deaths)
+	return l.judge(b, newest)
+}
+
+// healthy reports whether a Pod has nothing to remember.
+func healthy(pod *corev1.Pod, gone bool) bool {
+	if pod.DeletionTimestamp != nil || gone || pod.Status.Reason != "" || disruption(pod) != nil {
+		return false
+	}
+	for _, list := range [][]corev1.ContainerStatus{
+		pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses, pod.Status.EphemeralContainerStatuses,
+	} {
+		for i := range list {
+			if s := &list[i]; s.RestartCount > 0 || s.LastTerminationState.Terminated != nil || bad(s.State.Terminated) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func bad(t *corev1.ContainerStateTerminated) bool {
+	return t != nil && (t.ExitCode != 0 || oomWord(t.Reason))
+}
+
+// newer reports whether a state comes after those seen. What has no version is taken as new.
+func (b *podBook) newer(resourceVersion string, gone bool) bool {
+	v, err := strconv.ParseUint(resourceVersion, 10, 64)
+	if err != nil {
+		return true
+	}
+	if v < b.version || (v == b.version && b.gone && !gone) {
+		return false
+	}
+	b.version = v
+	return true
+}
+
+// remember keeps what later states no longer show: when the deletion was asked for, and what ran then.
+func (b *podBook) remember(pod *corev1.Pod) {
+	if pod.DeletionTimestamp == nil {
+		return
+	}
+	if g := pod.DeletionGracePeriodSeconds; g != nil && *g > 0 && b.grace == 0 {
+		b.grace, b.deletionAt = *g, pod.DeletionTimestamp.Time
+	}
+	for _, list := range [][]corev1.ContainerStatus{pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses} {
+		for i := range list {
+			if s := &list[i]; s.State.Running != nil && len(b.terminating) < maxTerminating {
+				if b.terminating == nil {
+					b.terminating = map[string]bool{}
+				}
+				b.terminating[cut(s.ContainerID)] = true
+			}
+		}
+	}
+}
+
+// enter makes entries of the deaths that are new and brings the others up to date. It returns the time of the newest
+// trace.
+func (l *Ledger) enter(b *podBook, s *Sighting, deaths []Death) (newest time.Time) {
+	for i := range deaths {
+		d := &deaths[i]
+		d.Terminating = b.terminating[d.ContainerID] && d.ContainerID != ""
+		if b.grace > 0 && d.Victim.DeletionGrace == 0 {
+			d.Victim.DeletionAt, d.Victim.DeletionGrace = b.deletionAt, b.grace
+		}
+		switch e := b.entries[d.Key]; {
+		case e != nil:
+			e.death.update(d)
+		case b.told[d.Key] || len(b.entries) >= maxPodEntries:
+			continue
+		default:
+			b.missed(d)
+			l.add(b, s.entry(d, l.now))
+		}
+		newest = later(newest, d.Time)
+	}
+	b.count(s.Pod)
+	return newest
+}
+
+func (s *Sighting) entry(d *Death, now time.Time) *entry {
+	e := &entry{death: *d, seen: now, workload: cut(s.Workload)}
+	if s.Readings != nil {
+		e.readings = s.Readings(d.Container)
+	}
+	if s.Adj != nil {
+		e.adj = s.Adj(d.Container)
+	}
+	return e
+}
+
+// update takes what a later state says of the same death, and keeps what it no longer says.
+func (d *Death) update(latest *Death) {
+	old := *d
+	*d = *latest
+	d.Missed, d.Terminating = old.Missed, old.Terminating || latest.Terminating
+	if isOOM(&old) && !isOOM(latest) {
+		d.Trace, d.ExitCode = old.Trace, old.ExitCode
+	}
+	if latest.Time.IsZero() {
+		d.Time = old.Time
+	}
+}
+
+// missed corrects how many deaths of the container nobody saw, where earlier states are known.
+func (b *podBook) missed(d *Death) {
+	if before, ok := b.died[d.Container]; ok && d.Container != "" && d.Missed > 0 {
+		d.Missed = max(0, d.Missed-before)
+	}
+}
+
+func (b *podBook) count(pod *corev1.Pod) {
+	for _, list := range [][]corev1.ContainerStatus{pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses} {
+		for i := range list {
+			if n := died(&list[i]); n > 0 && (b.died[list[i].Name] > 0 || len(b.died) < maxDeaths) {
+				b.died[cut(list[i].Name)] = max(n, b.died[list[i].Name])
+			}
+		}
+	}
+}
+
+// forgetTold drops what the pod no longer shows of deaths judged for good.
+func (b *podBook) forgetTold(shown []Death) {
+	if len(b.told) <= 2*len(shown)+8 {
+		return
+	}
+	keep := map[Key]bool{}
+	for i := range shown {
+		if k := shown[i].Key; b.told[k] {
+			keep[k] = true
+		}
+	}
+	b.told = keep
+}
+
+// Hear judges by an Event.
+func (l *Ledger) Hear(e Event, seen time.Time) []Change {
+	l.tick(seen)
+	switch {
+	case e.Kind == "Node" && e.ofNode():
+		n := l.node(e.Name)
+		if e.Reason == "CgroupV1" {
+			n.info.CgroupV1 = facts.StateTrue
+		}
+		l.omitted.Events += keep(&n.events, e, maxNodeEvents)
+		return l.judgeNode(e.Name, e.First, e.Last)
+	case e.Kind == "Pod" && e.UID != "" && e.ofPod():
+		b := l.books[e.UID]
+		d, alone := FromEvent(e)
+		if b == nil {
+			b = l.book(e.UID, e.Host)
+			b.touched = l.now
+		}
+		l.omitted.Events += keep(&b.events, e, maxPodEvents)
+		if alone && b.entries[d.Key] == nil && !b.told[d.Key] {
+			l.add(b, &entry{death: d, seen: l.now})
+		}
+		return l.judge(b, e.Last)
+	}
+	return nil
+}
+
+// ofNode and ofPod tell the Events that a judgement may need.
+func (e *Event) ofNode() bool {
+	switch e.Reason {
+	case "Rebooted", "EvictionThresholdMet", "NodeHasInsufficientMemory", "CgroupV1":
+		return true
+	}
+	return e.oomEvent()
+}
+
+func (e *Event) ofPod() bool {
+	switch e.Reason {
+	case "Evicted", "Preempting", "Preempted", "Killing", "Unhealthy", "SandboxChanged", "TaintManagerEviction", "DeviceTaintManagerEviction":
+		return true
+	}
+	return e.oomEvent() || strings.HasPrefix(e.Reason, "OutOf")
+}
+
+// keep adds an Event, or replaces the same one with an older count. It returns how many did not fit.
+func keep(events *[]Event, e Event, most int) int {
+	for i := range *events {
+		o := &(*events)[i]
+		if o.Reason == e.Reason && o.Container == e.Container && o.Message == e.Message && o.First.Equal(e.First) && o.Name == e.Name {
+			if e.Last.After(o.Last) || e.Count > o.Count {
+				*o = e
+			}
+			return 0
+		}
+	}
+	*events = append(*events, e)
+	if len(*events) <= most {
+		return 0
+	}
+	slices.SortFunc(*events, compareEvents)
+	*events = slices.Delete(*events, 0, 1)
+	return 1
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+func compareEntries(a, b *entry) int {
+	return cmp.Or(a.seen.Compare(b.seen), a.death.Time.Compare(b.death.Time), cmp.Compare(a.death.UID, b.death.UID),
+		cmp.Compare(a.death.Container, b.death.Container), cmp.Compare(a.death.ContainerID, b.death.ContainerID))
+}

@@ -1,0 +1,177 @@
+package forensics
+
+import (
+	"slices"
+	"time"
+)
+
+func (l *Ledger) book(uid, node string) *podBook {
+	b := l.books[uid]
+	if b == nil {
+		b = &podBook{
+			node: node, died: map[string]int32{}, entries: map[Key]*entry{}, told: map[Key]bool{}, records: map[Key]toldRecord{},
+		}
+		l.books[uid] = b
+	}
+	return b
+}
+
+func (l *Ledger) node(name string) *nodeBook {
+	n := l.nodes[name]
+	if n == nil {
+		n = &nodeBook{info: Node{Name: name}, pods: map[string]int{}}
+		l.nodes[name] = n
+	}
+	return n
+}
+
+// add puts a death under judgement: in its pod's book and among the deaths of its node.
+func (l *Ledger) add(b *podBook, e *entry) {
+	b.entries[e.death.Key] = e
+	n := l.node(b.node)
+	n.deaths = append(n.deaths, e)
+	n.pods[e.death.UID]++
+	if len(n.deaths) > maxNodeDeaths {
+		slices.SortStableFunc(n.deaths, compareEntries)
+		l.close(n, n.deaths[0])
+		n.deaths = slices.Delete(n.deaths, 0, 1)
+	}
+}
+
+// close ends the judging of a death: what was told of it stays.
+func (l *Ledger) close(n *nodeBook, e *entry) {
+	uid := e.death.UID
+	if n.pods[uid]--; n.pods[uid] <= 0 {
+		delete(n.pods, uid)
+	}
+	if b := l.books[uid]; b != nil && b.entries[e.death.Key] == e {
+		delete(b.entries, e.death.Key)
+		b.told[e.death.Key] = true
+	}
+}
+
+// judge judges the deaths of a pod, and those on its node that a new death may change.
+func (l *Ledger) judge(b *podBook, newest time.Time) []Change {
+	changes := l.judgePod(b)
+	if newest.IsZero() || len(b.entries) == 0 {
+		return changes
+	}
+	n := l.node(b.node)
+	for _, uid := range n.near(newest, newest) {
+		if o := l.books[uid]; o != nil && o != b {
+			changes = append(changes, l.judgePod(o)...)
+		}
+	}
+	return changes
+}
+
+func (l *Ledger) judgeNode(name string, first, last time.Time) (changes []Change) {
+	for _, uid := range l.node(name).near(first, last) {
+		if b := l.books[uid]; b != nil {
+			changes = append(changes, l.judgePod(b)...)
+		}
+	}
+	return changes
+}
+
+// near are the pods with a death under judgement around a time, in the order of their UIDs.
+func (n *nodeBook) near(first, last time.Time) (uids []string) {
+	for _, e := range n.deaths {
+		t := e.death.Time
+		if t.IsZero() || (!t.Before(first.Add(-neighbourhood)) && !t.After(last.Add(neighbourhood))) {
+			uids = append(uids, e.death.UID)
+		}
+	}
+	slices.Sort(uids)
+	return slices.Compact(uids)
+}
+
+// judgePod judges all deaths of a pod anew and returns what changed in what was told.
+func (l *Ledger) judgePod(b *podBook) []Change {
+	now := map[Key]Record{}
+	became := map[Key]Key{} // death -> record
+	for _, key := range sortedKeys(b.entries) {
+		r := l.classify(b, b.entries[key])
+		if !r.Killed() && !l.notable(b, key, &r) {
+			continue
+		}
+		became[key] = r.Key
+		if old, ok := now[r.Key]; ok {
+			r = merged(old, r)
+		}
+		now[r.Key] = r
+	}
+	return b.tell(now, became)
+}
+
+// notable reports whether a judgement that is no kill is worth a word: if the death was told as a kill before.
+func (l *Ledger) notable(b *podBook, death Key, r *Record) bool {
+	_, told := b.records[death]
+	_, toldOfPod := b.records[r.Key]
+	return told || toldOfPod
+}
+
+func (l *Ledger) classify(b *podBook, e *entry) Record {
+	n := l.node(b.node)
+	neighbours := make([]Death, len(n.deaths))
+	for i := range n.deaths {
+		neighbours[i] = n.deaths[i].death
+	}
+	r := Classify(e.death, Surroundings{
+		Node: n.info, PodEvents: b.events, NodeEvents: n.events, EventsSince: l.since, Neighbours: neighbours,
+		Readings: e.readings, Adj: e.adj, Workload: e.workload,
+	})
+	if r.Time.IsZero() {
+		r.Time = e.seen
+	}
+	return r
+}
+
+// tell compares the judgements with what was told and returns the differences.
+func (b *podBook) tell(now map[Key]Record, became map[Key]Key) (changes []Change) {
+	was := map[Key][]Record{} // by the key of the new record
+	for _, death := range sortedKeys(became) {
+		key := became[death]
+		if old, ok := b.records[death]; ok && death != key {
+			was[key] = append(was[key], old.Record)
+			delete(b.records, death)
+		}
+	}
+	for _, key := range sortedKeys(now) {
+		r := now[key]
+		old, told := b.records[key]
+		if told && old.restored {
+			r, _ = Improve(old.Record, r)
+		}
+		if told && alike(&old.Record, &r) && len(was[key]) == 0 {
+			continue
+		}
+		if told {
+			was[key] = append(was[key], old.Record)
+		}
+		b.records[key] = toldRecord{Record: r, restored: old.restored}
+		if r.Killed() || anyKilled(was[key]) {
+			changes = append(changes, Change{Record: r, Was: was[key]})
+		}
+	}
+	return changes
+}
+
+func anyKilled(records []Record) bool {
+	return slices.ContainsFunc(records, func(r Record) bool { return r.Killed() })
+}
+
+// alike reports whether two judgements say the same to a reader.
+func alike(a, b *Record) bool {
+	return a.Cause == b.Cause && a.Reason == b.Reason && a.Confidence == b.Confidence && a.Message == b.Message &&
+		a.Time.Equal(b.Time) && a.Node == b.Node
+}
+
+func sortedKeys[V any](m map[Key]V) []Key {
+	keys := make([]Key, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, compareKeys)
+	return keys
+}

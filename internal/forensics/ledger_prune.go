@@ -1,0 +1,78 @@
+package forensics
+
+import (
+	"slices"
+	"time"
+)
+
+// tick moves time forward, and once a minute forgets what is old.
+func (l *Ledger) tick(seen time.Time) {
+	l.now = later(l.now, seen)
+	if l.now.Sub(l.pruned) >= time.Minute {
+		l.pruned = l.now
+		l.prune()
+	}
+	if len(l.books) > maxBooks+maxBooks/10 {
+		l.shrink()
+	}
+}
+
+// prune ends the judging of old deaths and forgets pods that are gone, or of which only Events were seen.
+func (l *Ledger) prune() {
+	for name, n := range l.nodes {
+		n.deaths = slices.DeleteFunc(n.deaths, func(e *entry) bool {
+			old := l.now.Sub(e.seen) > judgedFor
+			if old {
+				l.close(n, e)
+			}
+			return old
+		})
+		n.events = slices.DeleteFunc(n.events, func(e Event) bool { return l.now.Sub(e.Last) > time.Hour })
+		if len(n.deaths) == 0 && len(n.events) == 0 && n.info.Capacity == 0 {
+			delete(l.nodes, name)
+		}
+	}
+	for uid, b := range l.books {
+		idle := l.now.Sub(b.touched)
+		if idle > remembered && (b.gone || b.version == 0) && len(b.entries) == 0 {
+			delete(l.books, uid)
+			continue
+		}
+		if idle > judgedFor && len(b.entries) == 0 {
+			b.events = nil
+		}
+		b.settle()
+	}
+}
+
+// settle drops the texts of what was told and will not be judged anew; the keys stay.
+func (b *podBook) settle() {
+	for key, r := range b.records {
+		if !r.restored && len(b.entries) == 0 {
+			b.told[key] = true
+			delete(b.records, key)
+		}
+	}
+}
+
+// shrink forgets the pods that were quiet for longest, those that are gone first.
+func (l *Ledger) shrink() {
+	uids := make([]string, 0, len(l.books))
+	for uid := range l.books {
+		uids = append(uids, uid)
+	}
+	slices.SortFunc(uids, func(a, b string) int {
+		x, y := l.books[a], l.books[b]
+		if x.gone != y.gone {
+			return rank(y.gone) - rank(x.gone)
+		}
+		if c := x.touched.Compare(y.touched); c != 0 {
+			return c
+		}
+		return compareKeys(Key{UID: a}, Key{UID: b})
+	})
+	for _, uid := range uids[:len(uids)-maxBooks] {
+		delete(l.books, uid)
+		l.omitted.Pods++
+	}
+}
