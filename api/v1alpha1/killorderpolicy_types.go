@@ -94,6 +94,11 @@ type CriticalPolicy struct {
 	// +kubebuilder:default={matchLabels: {"killorder.io/critical": "true"}}
 	// +optional
 	PodSelector *metav1.LabelSelector `json:"podSelector,omitempty"`
+	// podSelectorNamespaces selects the namespaces in which podSelector counts. Absent selects all: whoever may write
+	// pods may then call them critical. Where namespaces belong to tenants, name those that may, or use priority
+	// classes, which only cluster administrators write.
+	// +optional
+	PodSelectorNamespaces *metav1.LabelSelector `json:"podSelectorNamespaces,omitempty"`
 	// namespaceSelector makes the pods of whole namespaces critical. Absent selects nothing, {} selects all.
 	// +optional
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`

@@ -59,6 +59,11 @@ func (in *CriticalPolicy) DeepCopyInto(out *CriticalPolicy) {
 		*out = new(v1.LabelSelector)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.PodSelectorNamespaces != nil {
+		in, out := &in.PodSelectorNamespaces, &out.PodSelectorNamespaces
+		*out = new(v1.LabelSelector)
+		(*in).DeepCopyInto(*out)
+	}
 	if in.NamespaceSelector != nil {
 		in, out := &in.NamespaceSelector, &out.NamespaceSelector
 		*out = new(v1.LabelSelector)

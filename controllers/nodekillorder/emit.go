@@ -22,7 +22,7 @@ func (r *Reconciler) emit(ctx context.Context, p *pass, published *v1alpha1.Node
 	called := map[string]bool{}
 	for _, e := range status.Events(published, &p.verdict, r.Instance, p.now) {
 		key := e.Namespace + "/" + e.Name
-		if called[key] = p.state.emitted[key]; called[key] || !r.EventRate.Allow() {
+		if called[key] = p.state.emitted[key]; called[key] || !r.EventBudget.Allow(e.Namespace, p.now) {
 			continue
 		}
 		err := r.Client.Create(ctx, e, client.FieldOwner(publish.FieldManager))

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -51,10 +50,10 @@ type Reconciler struct {
 	Writer  *publish.Writer
 	Gate    *publish.Gate
 	Metrics *publish.Metrics
-	// EventRate bounds the Events of the whole cluster. Instance names this process in the Events.
-	EventRate *rate.Limiter
-	Instance  string
-	Clock     clock.PassiveClock
+	// EventBudget bounds the Events of each namespace and of the cluster. Instance names this process in the Events.
+	EventBudget *publish.EventBudget
+	Instance    string
+	Clock       clock.PassiveClock
 
 	states states
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -111,7 +110,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 	w.Reconciler = &Reconciler{
 		Client: c, Pods: w, Usage: readings{w}, Kubelets: w, Policy: extract.DefaultPolicy, Passed: func() bool { return true },
 		Writer: &publish.Writer{Client: c}, Gate: gate, Metrics: publish.NewMetrics(prometheus.NewRegistry(), gate),
-		EventRate: rate.NewLimiter(rate.Inf, 1), Instance: "test", Clock: w.clock,
+		EventBudget: &publish.EventBudget{}, Instance: "test", Clock: w.clock,
 	}
 	return w
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -26,12 +25,6 @@ import (
 	"github.com/killorder/killorder/internal/publish"
 	"github.com/killorder/killorder/internal/usage"
 	"github.com/killorder/killorder/internal/usage/poll"
-)
-
-// Bounds of the Events of the whole cluster.
-const (
-	eventsPerSecond = 5
-	eventBurst      = 50
 )
 
 // instance names this process in Events: the Pod's name, in a cluster.
@@ -98,7 +91,7 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
 		Passed: func() bool { return !runner.Status().At.IsZero() },
 		Writer: writer, Gate: gate,
 		Metrics: publish.NewMetrics(metrics.Registry, gate), Clock: clock,
-		EventRate: rate.NewLimiter(eventsPerSecond, eventBurst), Instance: instance(),
+		EventBudget: &publish.EventBudget{}, Instance: instance(),
 	}
 	metrics.Registry.MustRegister(&publish.Collector{Summaries: orders.Summaries}, poll.Kubelets{Results: kubelets.Results})
 	policies := &policy.Reconciler{

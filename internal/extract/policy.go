@@ -29,6 +29,7 @@ const (
 type Policy struct {
 	facts.Policy
 	criticalPods        labels.Selector
+	criticalPodsIn      labels.Selector
 	criticalNamespaces  labels.Selector
 	productionNamespace labels.Selector
 }
@@ -116,6 +117,7 @@ func (p *Policy) parse(s *v1alpha1.KillOrderPolicySpec) (err error) {
 		to   *labels.Selector
 	}{
 		{"spec.critical.podSelector", s.Critical.PodSelector, &p.criticalPods},
+		{"spec.critical.podSelectorNamespaces", s.Critical.PodSelectorNamespaces, &p.criticalPodsIn},
 		{"spec.critical.namespaceSelector", s.Critical.NamespaceSelector, &p.criticalNamespaces},
 		{"spec.production.namespaceSelector", s.Production.NamespaceSelector, &p.productionNamespace},
 	} {
@@ -125,6 +127,9 @@ func (p *Policy) parse(s *v1alpha1.KillOrderPolicySpec) (err error) {
 	}
 	if s.Production.NamespaceSelector == nil {
 		p.productionNamespace = nil
+	}
+	if s.Critical.PodSelectorNamespaces == nil {
+		p.criticalPodsIn = labels.Everything()
 	}
 	return nil
 }
@@ -144,10 +149,11 @@ func deref(v *int32, otherwise int32) int32 {
 	return *v
 }
 
-// Critical reports whether the pod is a critical workload: by priority, by its labels, or by its namespace's.
+// Critical reports whether the pod is a critical workload: by its priority, by its labels in a namespace where labels
+// count, or by its namespace's labels.
 func (p *Policy) Critical(pod *facts.Pod, namespace labels.Labels) bool {
 	return (pod.Priority >= p.MinPriority && pod.Priority <= v1alpha1.MaxCriticalPriority) ||
-		p.criticalPods.Matches(pod.Labels) || p.criticalNamespaces.Matches(namespace)
+		(p.criticalPods.Matches(pod.Labels) && p.criticalPodsIn.Matches(namespace)) || p.criticalNamespaces.Matches(namespace)
 }
 
 // Production reports whether findings about production workloads apply in the namespace.

@@ -136,7 +136,15 @@ func TestCritical(t *testing.T) {
 		"another value":                 {critical: v1alpha1.CriticalPolicy{PodSelector: labelled("tier", "db")}, labels: facts.Labels{"tier", "web"}},
 		"selected by namespace":         {critical: v1alpha1.CriticalPolicy{NamespaceSelector: labelled("env", "prod")}, namespace: facts.Labels{"env", "prod"}, want: true},
 		"another namespace":             {critical: v1alpha1.CriticalPolicy{NamespaceSelector: labelled("env", "prod")}, labels: facts.Labels{"env", "prod"}},
-		"any namespace":                 {critical: v1alpha1.CriticalPolicy{NamespaceSelector: everything}, want: true},
+		"a label where labels count": {
+			critical: v1alpha1.CriticalPolicy{PodSelector: labelled("tier", "db"), PodSelectorNamespaces: labelled("trusted", "yes")},
+			labels:   facts.Labels{"tier", "db"}, namespace: facts.Labels{"trusted", "yes"}, want: true,
+		},
+		"a label where labels do not count": {
+			critical: v1alpha1.CriticalPolicy{PodSelector: labelled("tier", "db"), PodSelectorNamespaces: labelled("trusted", "yes")},
+			labels:   facts.Labels{"tier", "db"}, namespace: facts.Labels{"trusted", "no"},
+		},
+		"any namespace": {critical: v1alpha1.CriticalPolicy{NamespaceSelector: everything}, want: true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

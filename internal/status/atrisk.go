@@ -10,6 +10,7 @@ import (
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/engine/fair"
 )
 
 // keptAfter is how long an entry of status.atRisk stays after its pod left the front.
@@ -50,13 +51,31 @@ func atRisk(v *engine.Verdict, prev []v1alpha1.AtRiskPod, now time.Time) []v1alp
 	return bounded(entries)
 }
 
-// bounded keeps the first MaxAtRisk entries: open ones before closed ones, then by rank, then the latest closed first.
+// bounded keeps at most MaxAtRisk entries, sorted: open ones before closed ones, then by rank, then the latest closed
+// first. Where there are more, namespaces share the places, so that a namespace whose pods come and go pushes out no
+// entry of another.
 func bounded(entries []v1alpha1.AtRiskPod) []v1alpha1.AtRiskPod {
-	slices.SortFunc(entries, func(a, b v1alpha1.AtRiskPod) int {
-		return cmp.Or(compareUntil(a.Until, b.Until), cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.Killer, b.Killer),
-			cmp.Compare(a.UID, b.UID))
-	})
-	return entries[:min(len(entries), v1alpha1.MaxAtRisk)]
+	slices.SortFunc(entries, compareEntries)
+	if len(entries) <= v1alpha1.MaxAtRisk {
+		return entries
+	}
+	entries = fair.First(entries, v1alpha1.MaxAtRisk, closed, func(e *v1alpha1.AtRiskPod) string { return e.Namespace })
+	entries = entries[:v1alpha1.MaxAtRisk]
+	slices.SortFunc(entries, compareEntries)
+	return entries
+}
+
+// closed is 0 for an open entry and 1 for a closed one: open entries go first.
+func closed(e *v1alpha1.AtRiskPod) int {
+	if e.Until == nil {
+		return 0
+	}
+	return 1
+}
+
+func compareEntries(a, b v1alpha1.AtRiskPod) int {
+	return cmp.Or(compareUntil(a.Until, b.Until), cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.Killer, b.Killer),
+		cmp.Compare(a.UID, b.UID))
 }
 
 func compareUntil(a, b *metav1.Time) int {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/engine/fair"
 	"github.com/killorder/killorder/internal/facts"
 )
 
@@ -131,17 +132,21 @@ func RollUp(nodes []*NodeSummary, replicas func([]facts.WorkloadKey) map[facts.W
 	return s
 }
 
-// worst returns the few worst workloads: most replicas at risk first, then the best rank, then by name.
-func worst(at map[facts.WorkloadKey]*v1alpha1.WorkloadAtRisk, replicas func([]facts.WorkloadKey) map[facts.WorkloadKey]int32) []v1alpha1.WorkloadAtRisk {
+// worst returns the few worst workloads: most replicas at risk first, then the best rank, then by name. Where there are
+// more, namespaces share the places.
+func worst(
+	at map[facts.WorkloadKey]*v1alpha1.WorkloadAtRisk, replicas func([]facts.WorkloadKey) map[facts.WorkloadKey]int32,
+) []v1alpha1.WorkloadAtRisk {
 	all := make([]v1alpha1.WorkloadAtRisk, 0, len(at))
 	for _, w := range at {
 		all = append(all, *w)
 	}
-	slices.SortFunc(all, func(a, b v1alpha1.WorkloadAtRisk) int {
-		return cmp.Or(cmp.Compare(b.ReplicasAtRisk, a.ReplicasAtRisk), cmp.Compare(a.BestRank, b.BestRank),
-			cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
-	})
-	all = all[:min(len(all), MaxWorkloadsAtRisk)]
+	slices.SortFunc(all, compareWorkloads)
+	if len(all) > MaxWorkloadsAtRisk {
+		all = fair.First(all, MaxWorkloadsAtRisk, func(*v1alpha1.WorkloadAtRisk) int { return 0 },
+			func(w *v1alpha1.WorkloadAtRisk) string { return w.Namespace })[:MaxWorkloadsAtRisk]
+		slices.SortFunc(all, compareWorkloads)
+	}
 	keys := make([]facts.WorkloadKey, len(all))
 	for i, w := range all {
 		keys[i] = facts.WorkloadKey{Namespace: w.Namespace, Workload: facts.Workload{Kind: w.Kind, Name: w.Name}}
@@ -151,4 +156,9 @@ func worst(at map[facts.WorkloadKey]*v1alpha1.WorkloadAtRisk, replicas func([]fa
 		all[i].Replicas = counts[keys[i]]
 	}
 	return all
+}
+
+func compareWorkloads(a, b v1alpha1.WorkloadAtRisk) int {
+	return cmp.Or(cmp.Compare(b.ReplicasAtRisk, a.ReplicasAtRisk), cmp.Compare(a.BestRank, b.BestRank),
+		cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 }

@@ -1,0 +1,54 @@
+package publish
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/killorder/killorder/internal/facts/factstest"
+)
+
+// A namespace whose pods flap uses up its own budget; the Events of others still go out at once.
+func TestEventBudgetOfTwoTenants(t *testing.T) {
+	b, now := &EventBudget{}, factstest.Now
+	allowed := func(namespace string, tries int) (n int) {
+		for range tries {
+			if b.Allow(namespace, now) {
+				n++
+			}
+		}
+		return n
+	}
+	if got := allowed("noisy", 300); got != namespaceEventBurst {
+		t.Errorf("a burst of %d, want %d", got, namespaceEventBurst)
+	}
+	if got := allowed("quiet", 3); got != 3 {
+		t.Errorf("the other tenant: %d of 3", got)
+	}
+	for range 60 {
+		now = now.Add(time.Second)
+		allowed("noisy", 300)
+		if got := allowed("quiet", 1); got != 1 {
+			t.Fatal("the other tenant waits for the noisy one")
+		}
+	}
+}
+
+// All namespaces together stay within the cluster's budget, and what is remembered of them is bounded.
+func TestEventBudgetOfTheCluster(t *testing.T) {
+	b, now, sent := &EventBudget{}, factstest.Now, 0
+	for second := range 100 {
+		for i := range 100 {
+			if b.Allow(fmt.Sprintf("namespace-%d-%d", second, i), now) {
+				sent++
+			}
+		}
+		now = now.Add(time.Second)
+	}
+	if most := eventBurst + 100*eventsPerSecond; sent > most || sent < most/2 {
+		t.Errorf("%d Events in 100 seconds, want at most %d", sent, most)
+	}
+	if len(b.namespaces) > mostNamespaces {
+		t.Errorf("%d namespaces remembered", len(b.namespaces))
+	}
+}
