@@ -43,7 +43,10 @@ func (in *input) read(ctx context.Context, nodes []string) (*snapshot.Snapshot, 
 	p := newProgress(in.Err)
 	defer p.done()
 	if len(in.paths) > 0 {
-		return snapshot.Read(in.paths, in.In, func(n int) { p.say(func() string { return fmt.Sprintf("objects read: %d", n) }) })
+		return snapshot.Read(ctx, snapshot.Options{
+			Paths: in.paths, Stdin: in.In,
+			Progress: func(n int) { p.say(func() string { return fmt.Sprintf("objects read: %d", n) }) },
+		})
 	}
 	config, err := in.kube.ToRESTConfig()
 	if err != nil {

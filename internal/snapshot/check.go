@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+	metrics "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/facts"
@@ -50,7 +51,31 @@ func checkMemory(path string, l corev1.ResourceList) error {
 	return nil
 }
 
+func checkClusterName[T metav1.Object](o T) error { return checkName(o, false) }
+
+// checkPodMetrics and checkNodeMetrics check names only as far as something is looked up by them: adapters have names of
+// their own for nodes.
+func checkPodMetrics(m *metrics.PodMetrics) error {
+	switch {
+	case m.Name == "":
+		return &fieldError{"metadata.name", "missing"}
+	case m.Namespace == "":
+		return &fieldError{"metadata.namespace", "missing"}
+	}
+	return nil
+}
+
+func checkNodeMetrics(m *metrics.NodeMetrics) error {
+	if m.Name == "" {
+		return &fieldError{"metadata.name", "missing"}
+	}
+	return nil
+}
+
 func checkNode(n *corev1.Node) error {
+	if err := checkName(n, false); err != nil {
+		return err
+	}
 	if err := checkMemory("status.capacity", n.Status.Capacity); err != nil {
 		return err
 	}
@@ -58,6 +83,9 @@ func checkNode(n *corev1.Node) error {
 }
 
 func checkPod(p *corev1.Pod) error {
+	if err := checkName(p, true); err != nil {
+		return err
+	}
 	if len(p.Spec.Containers) == 0 {
 		return &fieldError{"spec.containers", "missing"}
 	}
@@ -142,6 +170,9 @@ func checkStatuses(p *corev1.Pod) error {
 
 // checkPolicy checks what extract.NewPolicy leaves to the schema.
 func checkPolicy(k *v1alpha1.KillOrderPolicy) error {
+	if err := checkName(k, false); err != nil {
+		return err
+	}
 	if k.Name != v1alpha1.PolicyName {
 		return &fieldError{"metadata.name", "must be " + v1alpha1.PolicyName}
 	}

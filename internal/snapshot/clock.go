@@ -11,26 +11,26 @@ const ahead = time.Hour
 // setClock sets Now to the time of the newest reading, so that an old snapshot is judged as it was then; without
 // any reading, to the present, since nothing depends on it.
 // Readings far later than the others are left out: one wrong clock would make all others stale.
-func (c *collector) setClock() {
+func (c *collector) setClock(s *Snapshot) {
 	var times []time.Time
-	c.eachReading(func(at time.Time, _ string) bool {
+	s.eachReading(func(at time.Time, _ string) bool {
 		times = append(times, at)
 		return true
 	})
 	if len(times) == 0 {
-		c.snapshot.Now = time.Now()
+		s.Now = time.Now()
 		return
 	}
 	slices.SortFunc(times, time.Time.Compare)
 	latest := times[(len(times)-1)/2].Add(ahead)
 	var late []string
-	c.eachReading(func(at time.Time, what string) bool {
+	s.eachReading(func(at time.Time, what string) bool {
 		if at.After(latest) {
 			late = append(late, what)
 			return false
 		}
-		if at.After(c.snapshot.Now) {
-			c.snapshot.Now = at
+		if at.After(s.Now) {
+			s.Now = at
 		}
 		return true
 	})
@@ -41,9 +41,9 @@ func (c *collector) setClock() {
 }
 
 // eachReading calls keep with each reading's time and name, in no order, and deletes those it does not keep.
-func (c *collector) eachReading(keep func(at time.Time, what string) bool) {
-	c.metrics.each(keep)
-	for _, r := range c.snapshot.Kubelets {
+func (s *Snapshot) eachReading(keep func(at time.Time, what string) bool) {
+	s.Metrics.(*Readings).each(keep)
+	for _, r := range s.Kubelets {
 		r.each(keep)
 	}
 }

@@ -1,13 +1,11 @@
 package snapshot
 
 import (
-	"hash/maphash"
-	"maps"
-	"slices"
-	"strings"
+	"context"
 
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	metrics "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 
@@ -18,201 +16,130 @@ import (
 
 // collector turns objects into facts as they are read: an object takes kilobytes, its facts some hundred bytes.
 type collector struct {
-	snapshot Snapshot
-	metrics  *Readings
-	pods     []*facts.Pod
-	// listed are all pods read, finished ones too.
-	listed map[Key]bool
-	// unadmitted pods have no priority yet, only the name of a class that may be read later.
-	unadmitted []*corev1.Pod
-	classes    map[string]int32
-	// defaultClass is the priority of the class that is the global default.
-	defaultClass int32
-	configs      map[string]*facts.KubeletConfig
-	seen         map[string]sighting
-	seed         maphash.Seed
-	omitted      omissions
-	objects      int
-	report       func(objects int)
+	// ctx is that of the one Read which the collector serves.
+	ctx     context.Context
+	options *Options
+	objects int
+	omitted omissions
+
+	nodes      map[string]kept[facts.Node]
+	pods       map[Key]kept[podFacts]
+	namespaces map[string]kept[labels.Set]
+	classes    map[string]kept[class]
+	policies   map[string]kept[v1alpha1.KillOrderPolicySpec]
+	orders     map[string]kept[*v1alpha1.NodeKillOrder]
+	podUsage   map[Key]kept[facts.PodReading]
+	nodeUsage  map[string]kept[facts.NodeReading]
+	// kubelets and configs by node; loose configurations name no node.
+	kubelets map[string]kept[*Readings]
+	configs  map[string]kept[*facts.KubeletConfig]
+	loose    []looseConfig
 }
 
-func newCollector(report func(objects int)) *collector {
+// podFacts is what is kept of a pod.
+type podFacts struct {
+	// pod is nil where the pod counts on no node: it has finished, or no node yet.
+	pod *facts.Pod
+	// unadmitted pods have no priority yet, only the name of a class that may be read later.
+	unadmitted *corev1.Pod
+}
+
+// class is what is kept of a PriorityClass.
+type class struct {
+	value         int32
+	globalDefault bool
+}
+
+func newCollector(ctx context.Context, o *Options) *collector {
 	return &collector{
-		snapshot: Snapshot{
-			Pods:       map[string][]*facts.Pod{},
-			Namespaces: map[string]labels.Set{},
-			Policy:     extract.DefaultPolicy(),
-			Kubelets:   map[string]*Readings{},
-		},
-		metrics: NewReadings(),
-		listed:  map[Key]bool{},
-		classes: map[string]int32{"system-cluster-critical": facts.SystemCriticalPriority, "system-node-critical": 2000001000},
-		configs: map[string]*facts.KubeletConfig{},
-		seen:    map[string]sighting{},
-		seed:    maphash.MakeSeed(),
-		report:  report,
+		ctx: ctx, options: o,
+		nodes:      map[string]kept[facts.Node]{},
+		pods:       map[Key]kept[podFacts]{},
+		namespaces: map[string]kept[labels.Set]{},
+		classes:    map[string]kept[class]{},
+		policies:   map[string]kept[v1alpha1.KillOrderPolicySpec]{},
+		orders:     map[string]kept[*v1alpha1.NodeKillOrder]{},
+		podUsage:   map[Key]kept[facts.PodReading]{},
+		nodeUsage:  map[string]kept[facts.NodeReading]{},
+		kubelets:   map[string]kept[*Readings]{},
+		configs:    map[string]kept[*facts.KubeletConfig]{},
 	}
 }
 
 func (c *collector) progress() {
 	c.objects++
-	if c.report != nil {
-		c.report(c.objects)
+	if c.options.Progress != nil {
+		c.options.Progress(c.objects)
 	}
 }
 
 func (c *collector) skip(kind string) { c.omitted.count(omittedKinds, kind) }
 
-func (c *collector) node(n *corev1.Node) error {
-	c.snapshot.Nodes = append(c.snapshot.Nodes, extract.Node(n))
-	return nil
+// momentOf an object.
+func momentOf(at location, o metav1.Object) moment {
+	return moment{version: o.GetResourceVersion(), from: at.file, document: at.document}
 }
 
-func (c *collector) pod(p *corev1.Pod) error {
-	c.listed[Key{p.Namespace, p.Name}] = true
+func (c *collector) node(at location, n *corev1.Node) error {
+	return keep(c, c.nodes, "Node", n.Name, kept[facts.Node]{momentOf(at, n), extract.Node(n)})
+}
+
+func (c *collector) pod(at location, p *corev1.Pod) error {
+	if c.options.Pod != nil {
+		c.options.Pod(p)
+	}
+	var f podFacts
 	switch {
 	case !extract.Candidate(p):
 	case p.Spec.Priority == nil:
-		c.unadmitted = append(c.unadmitted, p)
+		f.unadmitted = slimPod(p)
 	default:
-		c.pods = append(c.pods, extract.Pod(p))
+		f.pod = extract.Pod(p)
 	}
-	return nil
+	return keep(c, c.pods, "Pod", Key{p.Namespace, p.Name}, kept[podFacts]{momentOf(at, p), f})
 }
 
-func (c *collector) namespace(n *corev1.Namespace) error {
-	c.snapshot.Namespaces[n.Name] = n.Labels
-	return nil
+func (c *collector) namespace(at location, n *corev1.Namespace) error {
+	return keep(c, c.namespaces, "Namespace", n.Name, kept[labels.Set]{momentOf(at, n), n.Labels})
 }
 
-func (c *collector) priorityClass(p *schedulingv1.PriorityClass) error {
-	c.classes[p.Name] = p.Value
-	if p.GlobalDefault {
-		c.defaultClass = p.Value
-	}
-	return nil
+func (c *collector) priorityClass(at location, p *schedulingv1.PriorityClass) error {
+	return keep(c, c.classes, "PriorityClass", p.Name, kept[class]{momentOf(at, p), class{p.Value, p.GlobalDefault}})
 }
 
-func (c *collector) podMetrics(m *metrics.PodMetrics) error {
+func (c *collector) podMetrics(at location, m *metrics.PodMetrics) error {
 	key := Key{m.Namespace, m.Name}
 	r, unusable := extract.PodMetrics(m)
 	if unusable != nil {
 		c.omitted.count(omittedReadings, "PodMetrics "+key.String()+": "+unusable.Error())
-	} else {
-		c.metrics.Pods[key] = r
+		return nil
 	}
-	return nil
+	return keep(c, c.podUsage, "PodMetrics", key, kept[facts.PodReading]{moment{at: r.ObservedAt, from: at.file, document: at.document}, r})
 }
 
-func (c *collector) nodeMetrics(m *metrics.NodeMetrics) error {
+func (c *collector) nodeMetrics(at location, m *metrics.NodeMetrics) error {
 	r, unusable := extract.NodeMetrics(m)
 	if unusable != nil {
 		c.omitted.count(omittedReadings, "NodeMetrics "+m.Name+": "+unusable.Error())
-	} else {
-		c.metrics.Nodes[m.Name] = r
+		return nil
 	}
-	return nil
+	return keep(c, c.nodeUsage, "NodeMetrics", m.Name, kept[facts.NodeReading]{moment{at: r.ObservedAt, from: at.file, document: at.document}, r})
 }
 
 // policy takes a policy that may not have been through the API server, which would have set the podSelector's
 // default; NewPolicy sets the others.
-func (c *collector) policy(k *v1alpha1.KillOrderPolicy) (err error) {
+func (c *collector) policy(at location, k *v1alpha1.KillOrderPolicy) error {
 	if k.Spec.Critical.PodSelector == nil {
 		k.Spec.Critical.PodSelector = extract.DefaultPodSelector()
 	}
-	c.snapshot.Policy, err = extract.NewPolicy(k)
-	return err
+	if _, err := extract.NewPolicy(k); err != nil {
+		return err
+	}
+	return keep(c, c.policies, "KillOrderPolicy", k.Name, kept[v1alpha1.KillOrderPolicySpec]{momentOf(at, k), k.Spec})
 }
 
-// finish joins what was read.
-func (c *collector) finish() *Snapshot {
-	s := &c.snapshot
-	s.Metrics = c.metrics
-	slices.SortFunc(s.Nodes, func(a, b facts.Node) int { return strings.Compare(a.Name, b.Name) })
-	c.admit()
-	c.joinNodes()
-	c.joinPods()
-	c.setClock()
-	s.Notes = c.omitted.notes()
-	return s
-}
-
-// admit gives pods without a priority that of their class, as the API server's admission does.
-func (c *collector) admit() {
-	for _, p := range c.unadmitted {
-		class := p.Spec.PriorityClassName
-		priority, ok := c.classes[class]
-		switch {
-		case class == "":
-			priority = c.defaultClass
-		case !ok:
-			c.omitted.count(omittedClasses, p.Namespace+"/"+p.Name+": "+class)
-		}
-		p.Spec.Priority = &priority
-		c.pods = append(c.pods, extract.Pod(p))
-	}
-	c.unadmitted = nil
-}
-
-func (c *collector) joinNodes() {
-	for i := range c.snapshot.Nodes {
-		n := &c.snapshot.Nodes[i]
-		n.Config = c.configs[n.Name]
-		switch {
-		case !n.Linux:
-			c.omitted.count(omittedKernels, n.Name+": "+n.NotLinux)
-		case n.Capacity <= 0:
-			c.omitted.count(omittedCapacity, n.Name)
-		}
-	}
-	for _, name := range c.answering() {
-		if !c.hasNode(name) {
-			c.omitted.count(omittedKubelets, name)
-			delete(c.snapshot.Kubelets, name)
-		}
-	}
-}
-
-// hasNode looks a node up among the sorted nodes.
-func (c *collector) hasNode(name string) bool {
-	_, ok := slices.BinarySearchFunc(c.snapshot.Nodes, name, func(n facts.Node, name string) int {
-		return strings.Compare(n.Name, name)
-	})
-	return ok
-}
-
-// answering returns the nodes whose kubelets' answers were read, in order.
-func (c *collector) answering() []string {
-	names := slices.Collect(maps.Keys(c.snapshot.Kubelets))
-	for name := range c.configs {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-func (c *collector) joinPods() {
-	for _, p := range c.pods {
-		if !c.hasNode(p.Node) {
-			c.omitted.count(omittedPods, p.Namespace+"/"+p.Name+" on "+p.Node)
-			continue
-		}
-		c.snapshot.Pods[p.Node] = append(c.snapshot.Pods[p.Node], p)
-	}
-	var strangers []string
-	note := func(r *Readings) {
-		for key := range r.Pods {
-			if !c.listed[key] {
-				strangers = append(strangers, key.String())
-			}
-		}
-	}
-	note(c.metrics)
-	for _, r := range c.snapshot.Kubelets {
-		note(r)
-	}
-	slices.Sort(strangers)
-	for _, name := range slices.Compact(strangers) {
-		c.omitted.count(omittedStrangers, name)
-	}
+// killOrder takes what the operator published for a node.
+func (c *collector) killOrder(at location, k *v1alpha1.NodeKillOrder) error {
+	k.ManagedFields = nil
+	return keep(c, c.orders, "NodeKillOrder", k.Name, kept[*v1alpha1.NodeKillOrder]{momentOf(at, k), k})
 }

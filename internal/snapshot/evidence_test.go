@@ -20,7 +20,7 @@ import (
 // testdata/evidence was captured from a real node and trimmed to what is read; the expected oom_score_adj are
 // what that node's kubelet asked its container runtime for.
 func TestEvidence(t *testing.T) {
-	s, err := snapshot.Read([]string{"testdata/evidence"}, nil, nil)
+	s, err := readAll(t, "", "testdata/evidence")
 	if err != nil {
 		t.Fatal(err)
 	}

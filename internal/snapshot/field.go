@@ -26,8 +26,13 @@ func (e *fieldError) Error() string {
 	return e.path + ": " + e.why
 }
 
-// decode is strict about types and repeated fields, and tolerates unknown fields. Its error names the field.
+// decode is strict about types, amounts and repeated fields, and tolerates unknown fields. Its error names the field.
 func decode(raw []byte, into any) error {
+	if mayBeUnbounded(raw) {
+		if wrong := unbounded(reflect.TypeOf(into).Elem(), raw, ""); wrong != nil {
+			return wrong
+		}
+	}
 	repeated, err := kjson.UnmarshalStrict(raw, into, kjson.DisallowDuplicateFields)
 	if err != nil {
 		if wrong := misfit(reflect.TypeOf(into).Elem(), raw, ""); wrong != nil {
@@ -161,17 +166,19 @@ func noun(t reflect.Type) string {
 	return "an object"
 }
 
+// mostExcerpt is how much of a value messages show, in characters.
+const mostExcerpt = 40
+
 // excerpt is a value as it stands in the file, cut to what fits a message.
 func excerpt(raw []byte) string {
-	const most = 40
 	var compact bytes.Buffer
 	if json.Compact(&compact, raw) != nil {
 		compact.Reset()
 		compact.Write(raw)
 	}
 	s := []rune(compact.String())
-	if len(s) > most {
-		return string(s[:most]) + "..."
+	if len(s) > mostExcerpt {
+		return string(s[:mostExcerpt]) + "..."
 	}
 	return string(s)
 }

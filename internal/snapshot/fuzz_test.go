@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/killorder/killorder/internal/extract"
-	"github.com/killorder/killorder/internal/snapshot"
 	"github.com/killorder/killorder/internal/status"
 )
 
@@ -40,7 +39,7 @@ func FuzzRead(f *testing.F) {
 			}
 			paths = append(paths, path)
 		}
-		s, err := snapshot.Read(paths, strings.NewReader(string(objects)), nil)
+		s, err := readAll(t, string(objects), paths...)
 		if err != nil {
 			if strings.ContainsAny(err.Error(), "\n\x1b") {
 				t.Errorf("the error is not one line of text: %q", err)

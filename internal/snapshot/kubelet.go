@@ -3,8 +3,9 @@ package snapshot
 import (
 	"cmp"
 	"fmt"
-	"path/filepath"
+	"path"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	stats "k8s.io/kubelet/pkg/apis/stats/v1alpha1"
@@ -20,79 +21,80 @@ const (
 	fileConfigz   = "configz.json"
 )
 
-// answerOf returns the node and the kind of a kubelet's answer by its path, "" if it is something else.
-func answerOf(path string) (node, answer string) {
-	if abs, err := filepath.Abs(path); err == nil {
-		path = abs
-	}
-	parts := strings.Split(filepath.ToSlash(path), "/")
+// kubeletNode returns the node whose kubelet's folder the file stands in, "" if it stands elsewhere.
+func (f *file) kubeletNode() string {
+	parts := strings.Split(f.path, "/")
 	if len(parts) < 3 || parts[len(parts)-3] != folderKubelet {
-		return "", ""
+		return ""
 	}
-	switch file := parts[len(parts)-1]; file {
-	case fileSummary, fileConfigz:
-		return parts[len(parts)-2], file
-	}
-	return "", ""
+	return parts[len(parts)-2]
 }
 
-// answer takes a kubelet's answer.
-func (c *collector) answer(node, kind string, d document) error {
-	c.progress()
-	var err error
-	if kind == fileSummary {
-		err = c.summary(node, d)
-	} else {
-		err = c.configz(node, d)
+// answer returns which of a kubelet's answers the file holds by its path, empty if it holds something else.
+func (f *file) answer() metav1.TypeMeta {
+	if f.kubeletNode() == "" {
+		return metav1.TypeMeta{}
 	}
-	if err != nil {
-		return d.errorf("%s", err)
+	switch path.Base(f.path) {
+	case fileSummary, fileSummary + ".gz":
+		return kindSummary
+	case fileConfigz, fileConfigz + ".gz":
+		return kindConfigz
 	}
-	return nil
+	return metav1.TypeMeta{}
 }
 
-func (c *collector) summary(node string, d document) error {
-	s, err := decodeSummary(node, d.json)
-	if err != nil {
-		return err
+func readSummary(c *collector, at location, _ string, raw []byte) error {
+	node := at.kubeletNode()
+	if node == "" {
+		node = nodeIn(raw)
 	}
-	if known, err := c.known(fileSummary+" of node "+node, d.location, s); known || err != nil {
-		return err
-	}
-	r, timeless, err := readingsIn(node, s)
+	r, timeless, err := summary(node, raw)
 	if err != nil {
-		return err
+		return at.fault(omittedAnswers, "%s", err)
 	}
 	for _, pod := range timeless {
-		c.omitted.count(omittedReadings, d.file+": "+pod+": memory.time: missing")
+		c.omitted.count(omittedReadings, at.name+": "+pod+": memory.time: missing")
 	}
-	c.snapshot.Kubelets[node] = r
+	if err := keep(c, c.kubelets, "Summary of node", node, kept[*Readings]{moment{at: r.newest(), from: at.file}, r}); err != nil {
+		return at.fault(omittedAnswers, "%s", err)
+	}
 	return nil
+}
+
+// nodeIn returns the node that a Summary says it is of.
+func nodeIn(raw []byte) string {
+	var s struct {
+		Node struct {
+			NodeName string `json:"nodeName"`
+		} `json:"node"`
+	}
+	_ = decode(raw, &s) // what is wrong with the answer is found when all of it is decoded
+	return s.Node.NodeName
 }
 
 // Summary returns the readings in a kubelet's answer to /stats/summary. The error names the field that keeps it from
 // being that node's.
 func Summary(node string, answer []byte) (*Readings, error) {
-	s, err := decodeSummary(node, answer)
-	if err != nil {
-		return nil, err
-	}
-	r, _, err := readingsIn(node, s)
+	r, _, err := summary(node, answer)
 	return r, err
 }
 
-func decodeSummary(node string, answer []byte) (*stats.Summary, error) {
+func summary(node string, answer []byte) (r *Readings, timeless []string, err error) {
 	s := new(stats.Summary)
 	if err := decode(answer, s); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if s.Node.NodeName != "" && s.Node.NodeName != node {
-		return nil, &fieldError{"node.nodeName", "is " + s.Node.NodeName + ", not " + node}
+		return nil, nil, &fieldError{"node.nodeName", "is " + s.Node.NodeName + ", not " + node}
+	}
+	if node == "" {
+		return nil, nil, &fieldError{"node.nodeName", "missing"}
 	}
 	if s.Node.Memory == nil && len(s.Pods) == 0 {
-		return nil, &fieldError{"node.memory", "missing"}
+		return nil, nil, &fieldError{"node.memory", "missing"}
 	}
-	return s, nil
+	return readingsIn(node, s)
 }
 
 // readingsIn returns a Summary's readings, and the pods whose reading tells no time.
@@ -116,33 +118,50 @@ func readingsIn(node string, s *stats.Summary) (r *Readings, timeless []string, 
 	return r, timeless, nil
 }
 
-func (c *collector) configz(node string, d document) error {
+// newest is the time of the newest reading.
+func (r *Readings) newest() (newest time.Time) {
+	r.each(func(at time.Time, _ string) bool {
+		if at.After(newest) {
+			newest = at
+		}
+		return true
+	})
+	return newest
+}
+
+func readConfigz(c *collector, at location, _ string, raw []byte) error {
 	var z extract.Configz
-	if err := decode(d.json, &z); err != nil {
-		return err
+	if err := decode(raw, &z); err != nil {
+		return at.fault(omittedAnswers, "%s", err)
 	}
-	prefix := "kubeletconfig."
 	if z.Kubelet == nil {
-		// A bare KubeletConfiguration serves as well.
-		var bare struct {
-			metav1.TypeMeta
-			extract.KubeletConfiguration
-		}
-		if err := decode(d.json, &bare); err != nil {
-			return err
-		}
-		if bare.Kind != "KubeletConfiguration" {
-			return &fieldError{"kubeletconfig", "missing"}
-		}
-		z.Kubelet, prefix = &bare.KubeletConfiguration, ""
+		return at.fault(omittedAnswers, "%s", &fieldError{"kubeletconfig", "missing"})
 	}
-	if known, err := c.known(fileConfigz+" of node "+node, d.location, &z); known || err != nil {
-		return err
+	return c.config(at, z.Kubelet, "kubeletconfig.")
+}
+
+// readKubeletConfig reads a bare KubeletConfiguration: the file that a kubelet was started with.
+func readKubeletConfig(c *collector, at location, _ string, raw []byte) error {
+	var k extract.KubeletConfiguration
+	if err := decode(raw, &k); err != nil {
+		return at.fault(omittedAnswers, "%s", err)
 	}
-	config, err := extract.KubeletConfig(z.Kubelet)
+	return c.config(at, &k, "")
+}
+
+func (c *collector) config(at location, k *extract.KubeletConfiguration, prefix string) error {
+	config, err := extract.KubeletConfig(k)
 	if err != nil {
-		return fmt.Errorf("%s%w", prefix, err)
+		return at.fault(omittedAnswers, "%s%s", prefix, err)
 	}
-	c.configs[node] = config
+	now := kept[*facts.KubeletConfig]{moment{from: at.file}, config}
+	node := at.kubeletNode()
+	if node == "" {
+		c.loose = append(c.loose, looseConfig{at, now})
+		return nil
+	}
+	if err := keep(c, c.configs, "configuration of the kubelet of", node, now); err != nil {
+		return at.fault(omittedAnswers, "%s", err)
+	}
 	return nil
 }

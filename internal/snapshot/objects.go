@@ -2,110 +2,121 @@ package snapshot
 
 import (
 	"encoding/json"
-	"fmt"
-	"hash/maphash"
-	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
+	metrics "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 )
 
-// head is what tells objects apart, and a list's content.
-type head struct {
-	metav1.TypeMeta
-	Items *[]json.RawMessage `json:"items"`
-}
-
-// reader reads the objects of one kind.
+// reader reads one object of a kind.
 type reader func(c *collector, at location, kind string, raw []byte) error
 
-// readers of the kinds that matter; objects of others are skipped.
+// The kinds that matter; objects of others are skipped.
+var (
+	kindNode          = metav1.TypeMeta{APIVersion: "v1", Kind: "Node"}
+	kindPod           = metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}
+	kindNamespace     = metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}
+	kindEvent         = metav1.TypeMeta{APIVersion: "v1", Kind: "Event"}
+	kindStatus        = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
+	kindPriorityClass = metav1.TypeMeta{APIVersion: schedulingv1.SchemeGroupVersion.String(), Kind: "PriorityClass"}
+	kindPodMetrics    = metav1.TypeMeta{APIVersion: metrics.SchemeGroupVersion.String(), Kind: "PodMetrics"}
+	kindNodeMetrics   = metav1.TypeMeta{APIVersion: metrics.SchemeGroupVersion.String(), Kind: "NodeMetrics"}
+	kindPolicy        = metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "KillOrderPolicy"}
+	kindKillOrder     = metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "NodeKillOrder"}
+	kindKubeletConfig = metav1.TypeMeta{APIVersion: "kubelet.config.k8s.io/v1beta1", Kind: "KubeletConfiguration"}
+	// A kubelet's answers have no kind of their own.
+	kindSummary = metav1.TypeMeta{APIVersion: "kubelet", Kind: "Summary"}
+	kindConfigz = metav1.TypeMeta{APIVersion: "kubelet", Kind: "configz"}
+)
+
 var readers = map[metav1.TypeMeta]reader{
-	{APIVersion: "v1", Kind: "Node"}:                                      read(false, checkNode, (*collector).node),
-	{APIVersion: "v1", Kind: "Pod"}:                                       read(true, checkPod, (*collector).pod),
-	{APIVersion: "v1", Kind: "Namespace"}:                                 read(false, nil, (*collector).namespace),
-	{APIVersion: "scheduling.k8s.io/v1", Kind: "PriorityClass"}:           read(false, nil, (*collector).priorityClass),
-	{APIVersion: "metrics.k8s.io/v1beta1", Kind: "PodMetrics"}:            read(true, nil, (*collector).podMetrics),
-	{APIVersion: "metrics.k8s.io/v1beta1", Kind: "NodeMetrics"}:           read(false, nil, (*collector).nodeMetrics),
-	{APIVersion: v1alpha1.GroupVersion.String(), Kind: "KillOrderPolicy"}: read(false, checkPolicy, (*collector).policy),
+	kindNode:          read(checkNode, (*collector).node),
+	kindPod:           read(checkPod, (*collector).pod),
+	kindNamespace:     read(checkClusterName, (*collector).namespace),
+	kindEvent:         readEvent,
+	kindStatus:        readStatus,
+	kindPriorityClass: read(checkClusterName, (*collector).priorityClass),
+	kindPodMetrics:    read(checkPodMetrics, (*collector).podMetrics),
+	kindNodeMetrics:   read(checkNodeMetrics, (*collector).nodeMetrics),
+	kindPolicy:        read(checkPolicy, (*collector).policy),
+	kindKillOrder:     read(checkClusterName, (*collector).killOrder),
+	kindKubeletConfig: readKubeletConfig,
+	kindSummary:       readSummary,
+	kindConfigz:       readConfigz,
 }
 
-// deepest level of Lists within Lists; nobody nests them on purpose.
-const deepest = 4
-
-// object takes a document or an item of a list. Items may leave out their kind where the list says it.
-func (c *collector) object(at location, raw []byte, listed metav1.TypeMeta) error {
-	h := head{TypeMeta: listed}
-	if err := decode(raw, &h); err != nil {
-		return at.errorf("%s", at.within(err))
-	}
+// take takes an object that has been read. Items may leave out their kind where their list says it, listed; own is what
+// the object has said of itself, of the list that it is in, if it is in one.
+func (c *collector) take(at location, raw []byte, listed metav1.TypeMeta, own, of *list) error {
 	switch {
-	case h.APIVersion == "" || h.Kind == "":
-		return at.errorf("%s (kubelets' answers belong in kubelet/NODE/%s and kubelet/NODE/%s)",
-			at.within(errNoKind), fileSummary, fileConfigz)
-	case h.Items != nil && strings.HasSuffix(h.Kind, "List"):
-		return c.list(at, &h)
+	case own.has:
+		return c.flush(own)
+	case own.isList():
+		return c.emptyList(at, raw)
+	}
+	kind := own.TypeMeta
+	if kind.APIVersion == "" {
+		kind.APIVersion = listed.APIVersion
+	}
+	if kind.Kind == "" {
+		kind.Kind = listed.Kind
+	}
+	if answer := at.answer(); answer != (metav1.TypeMeta{}) && kind != kindStatus && kind != kindKubeletConfig {
+		kind = answer
+	}
+	if kind.APIVersion == "" || kind.Kind == "" {
+		if of.mayTell() {
+			of.wait(at, raw)
+			return nil
+		}
+		if kind = shapeOf(at, raw); kind.Kind == "" {
+			return at.fault(omittedForeign, "%s", at.within(errNoKind))
+		}
 	}
 	c.progress()
-	read, ok := readers[h.TypeMeta]
-	if !ok {
-		c.skip(h.Kind)
-		return nil
+	if read, ok := readers[kind]; ok {
+		return read(c, at, kind.Kind, raw)
 	}
-	return read(c, at, h.Kind, raw)
+	c.skip(kind.Kind)
+	return nil
 }
 
-var errNoKind = &fieldError{why: "no apiVersion and kind, so it is not a Kubernetes object"}
+var errNoKind = &fieldError{why: "no apiVersion and kind, and not the shape of a Node, a Pod, their metrics or a kubelet's answer"}
 
-func (c *collector) list(at location, h *head) error {
-	at.level++
-	if at.level > deepest {
-		return at.errorf("Lists within Lists, more than %d deep", deepest)
+// emptyList takes a List whose items have not been read: there are none, or they are no list.
+func (c *collector) emptyList(at location, raw []byte) error {
+	var l struct {
+		metav1.TypeMeta
+		Items []json.RawMessage `json:"items"`
 	}
-	listed := metav1.TypeMeta{}
-	if h.Kind != "List" {
-		listed = metav1.TypeMeta{APIVersion: h.APIVersion, Kind: strings.TrimSuffix(h.Kind, "List")}
-	}
-	items := *h.Items
-	for i, raw := range items {
-		items[i] = nil // read once: what is read may go
-		at.item = fmt.Sprintf("items[%d]", i)
-		if err := c.object(at, raw, listed); err != nil {
-			return err
-		}
+	if err := decode(raw, &l); err != nil {
+		return at.fault(omittedObjects, "%s", at.within(err))
 	}
 	return nil
 }
 
-// read returns the reader of a kind: decode, check and, unless the same object came before, keep.
-func read[T any, P interface {
+// object is what every kind has.
+type object[T any] interface {
 	*T
 	metav1.Object
-	runtime.Object
-}](namespaced bool, check func(P) error, keep func(*collector, P) error) reader {
+}
+
+// read returns the reader of a kind: decode, check, keep.
+func read[T any, P object[T]](check func(P) error, keep func(*collector, location, P) error) reader {
 	return func(c *collector, at location, kind string, raw []byte) error {
 		o := P(new(T))
 		err := decode(raw, o)
-		what := kind + " " + nameOf(raw, at)
 		if err == nil {
-			err = checkName(o, namespaced)
-		}
-		if err == nil && check != nil {
 			err = check(o)
 		}
-		if err != nil {
-			return at.errorf("%s: %s", what, err)
-		}
-		o.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{}) // a list may have said it instead
-		known, err := c.known(what, at, o)
-		if err == nil && !known {
-			err = keep(c, o)
+		if err == nil {
+			err = keep(c, at, o)
 		}
 		if err != nil {
-			return at.errorf("%s: %s", what, err)
+			return at.fault(omittedObjects, "%s %s: %s", kind, nameOf(raw, at), err)
 		}
 		return nil
 	}
@@ -128,27 +139,27 @@ func nameOf(raw []byte, at location) string {
 	return o.Metadata.Namespace + "/" + o.Metadata.Name
 }
 
-// sighting is where something was first seen, and a hash of its content.
-type sighting struct {
-	at   location
-	hash uint64
+// readEvent shows an Event to whoever looks on; the orders do not rest on it.
+func readEvent(c *collector, at location, kind string, raw []byte) error {
+	if c.options.Event == nil {
+		c.skip(kind)
+		return nil
+	}
+	e := new(corev1.Event)
+	if err := decode(raw, e); err != nil {
+		return at.fault(omittedObjects, "%s %s: %s", kind, nameOf(raw, at), err)
+	}
+	c.options.Event(e)
+	return nil
 }
 
-// known reports whether the same thing came before. The same name with another content is an error: two
-// moments do not make one snapshot.
-func (c *collector) known(what string, at location, content any) (bool, error) {
-	canonical, err := json.Marshal(content)
-	if err != nil {
-		return false, err
+// readStatus refuses the answer of an API server, or of a kubelet through it, that tells of an error.
+func readStatus(_ *collector, at location, _ string, raw []byte) error {
+	var s metav1.Status
+	if err := decode(raw, &s); err != nil {
+		return at.fault(omittedAnswers, "%s", at.within(err))
 	}
-	hash := maphash.Bytes(c.seed, canonical)
-	before, ok := c.seen[what]
-	if !ok {
-		c.seen[what] = sighting{at, hash}
-		return false, nil
-	}
-	if before.hash != hash {
-		return false, fmt.Errorf("differs from the one in %s", before.at)
-	}
-	return true, nil
+	const most = 160
+	message := []rune(s.Message)
+	return at.fault(omittedAnswers, "is an error answer (%s: %s), not what was asked for", s.Reason, string(message[:min(len(message), most)]))
 }

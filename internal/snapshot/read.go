@@ -1,124 +1,85 @@
 package snapshot
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1 "k8s.io/api/core/v1"
 )
 
-const (
-	// Stdin as a path means standard input.
-	Stdin   = "-"
-	extJSON = ".json"
-)
+// Stdin as a path means standard input.
+const Stdin = "-"
 
-// Read reads a snapshot from files, folders and standard input, and calls report, if there is one, with the
-// number of objects read so far. An error is one line that names the file, the object and the field.
-func Read(paths []string, stdin io.Reader, report func(objects int)) (*Snapshot, error) {
-	c := newCollector(report)
-	for _, path := range paths {
-		if err := c.path(path, stdin); err != nil {
+// Options are what Read reads, and who looks on.
+type Options struct {
+	// Paths are files, folders, archives, pipes, or Stdin.
+	Paths []string
+	Stdin io.Reader
+	// Progress, if there is one, is called with the number of objects read so far.
+	Progress func(objects int)
+	// Pod and Event, if there are any, see each Pod and each Event (of v1) as it is read, an object that is there twice
+	// more than once. What they keep of it they must copy.
+	Pod   func(*corev1.Pod)
+	Event func(*corev1.Event)
+}
+
+// Read reads a snapshot. A file that is named is taken strictly: what is wrong with it is an error, which is one line
+// that names the file, the object and the field. What stands in a folder or an archive is taken as found: what cannot be
+// used is left out, and Snapshot.Notes say so. Nothing is written to disk. Read returns as soon as the context ends,
+// whatever it waits for.
+func Read(ctx context.Context, o Options) (*Snapshot, error) {
+	c := newCollector(ctx, &o)
+	for _, path := range o.Paths {
+		if err := c.path(path, o.Stdin); err != nil {
 			return nil, err
 		}
 	}
-	if len(c.snapshot.Nodes) == 0 {
-		return nil, fmt.Errorf("%s: no Node found (objects read: %d)", strings.Join(paths, ", "), c.objects)
+	s, err := c.finish()
+	if err == nil && len(s.Nodes) == 0 {
+		return nil, c.nothing(o.Paths, s.Notes)
 	}
-	return c.finish(), nil
+	return s, err
 }
 
+// nothing is the error where nothing is left to answer from, with what was left out.
+func (c *collector) nothing(paths, notes []string) error {
+	text := fmt.Sprintf("%s: no Node found (objects read: %d)", strings.Join(paths, ", "), c.objects)
+	if len(notes) > 0 {
+		text += "; " + strings.Join(notes, "; ")
+	}
+	return &fault{omittedBroken, text}
+}
+
+// path reads what the user named.
 func (c *collector) path(path string, stdin io.Reader) error {
 	if path == Stdin {
-		content, err := io.ReadAll(stdin)
-		if err != nil {
-			return location{file: "standard input"}.errorf("%s", err)
-		}
-		return c.content("standard input", "", "", content)
+		return c.file(&file{name: "standard input"}, newPatient(c.ctx, stdin))
 	}
+	f := &file{name: path, path: absolute(path)}
 	info, err := os.Stat(path)
 	if err != nil {
-		return location{file: path}.errorf("%s", reason(err))
+		return f.fault(omittedBroken, "%s", reason(err))
 	}
 	if info.IsDir() {
 		return c.folder(path)
 	}
-	return c.file(path)
-}
-
-// folder reads the files of a folder and its folders; hidden ones are left alone.
-func (c *collector) folder(root string) error {
-	files := 0
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		hidden := path != root && strings.HasPrefix(d.Name(), ".")
-		switch {
-		case err != nil:
-			return location{file: path}.errorf("%s", reason(err))
-		case d.IsDir() && hidden:
-			return fs.SkipDir
-		case d.IsDir() || hidden:
-			return nil
-		case !hasObjects(path):
-			c.omitted.count(omittedFiles, path)
-			return nil
-		}
-		files++
-		return c.file(path)
-	})
-	if err == nil && files == 0 {
-		return location{file: root}.errorf("no .json, .yaml or .yml file in this folder")
-	}
-	return err
-}
-
-func hasObjects(path string) bool {
-	switch filepath.Ext(path) {
-	case extJSON, ".yaml", ".yml":
-		return true
-	}
-	return false
-}
-
-func (c *collector) file(path string) error {
-	content, err := os.ReadFile(path)
+	f.modified = info.ModTime()
+	r, err := open(c.ctx, path, info.Mode())
 	if err != nil {
-		return location{file: path}.errorf("%s", reason(err))
+		return f.fault(omittedBroken, "%s", reason(err))
 	}
-	node, answer := answerOf(path)
-	return c.content(path, node, answer, content)
+	defer func() { _ = r.Close() }() // it was only read
+	return c.file(f, r)
 }
 
-// content takes a file's content: a kubelet's answer if node is not "", else objects.
-func (c *collector) content(file, node, answer string, content []byte) error {
-	docs, err := documents(file, content)
-	if err != nil {
-		return err
+// absolute path with slashes: the folders above a relative path tell what a file holds as well.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
 	}
-	for _, d := range docs {
-		if wrong := tinyNumber(d.json); wrong != nil {
-			return d.errorf("%s", wrong)
-		}
-		if node != "" {
-			err = c.answer(node, answer, d)
-		} else {
-			err = c.object(d.location, d.json, metav1.TypeMeta{})
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// reason is an error of the file system without the path, which is said already.
-func reason(err error) error {
-	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
-		return pathErr.Err
-	}
-	return err
+	return filepath.ToSlash(path)
 }

@@ -45,7 +45,7 @@ func TestReadForms(t *testing.T) {
 		},
 		"byte order mark":            {files: map[string]string{"a.json": "\xef\xbb\xbf" + goodPod, "n.yaml": goodNode}},
 		"Windows line ends":          {files: map[string]string{"a.yaml": strings.ReplaceAll(goodNode+"\n---\n"+goodPod, "\n", "\r\n")}},
-		"folders, hidden files":      {files: map[string]string{"x/y/n.yaml": goodNode, "x/p.json": goodPod, ".git/a.json": "{", "x/.a.json": "{"}},
+		"folders":                    {files: map[string]string{"x/y/n.yaml": goodNode, "x/p.json": goodPod}},
 		"the same object twice":      {files: map[string]string{"a.yaml": goodNode, "b.yaml": goodNode, "c.json": goodPod, "d.yaml": goodPod}},
 		"a pod that leaves its kind": {files: map[string]string{"a.json": goodPod, "b.json": `{"apiVersion":"v1","kind":"PodList","items":[` + item(goodPod) + `]}`, "n.yaml": goodNode}},
 		"standard input":             {stdin: goodNode + "\n---\n" + goodPod},
@@ -56,7 +56,7 @@ func TestReadForms(t *testing.T) {
 			if tc.files != nil {
 				paths = []string{folder(t, tc.files)}
 			}
-			s, err := snapshot.Read(paths, strings.NewReader(tc.stdin), nil)
+			s, err := readAll(t, tc.stdin, paths...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -102,7 +102,7 @@ func TestReadings(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := snapshot.Read([]string{folder(t, tc.files)}, nil, nil)
+			s, err := readAll(t, "", folder(t, tc.files))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -155,7 +155,10 @@ func TestOmissions(t *testing.T) {
 		"a reading from the future": {
 			files: map[string]string{"p.json": goodPod + other("b", "worker-1") + goodMetrics +
 				strings.NewReplacer(`"web"`, `"b"`, "2026", "2126").Replace(goodMetrics)},
-			wantNotes: []string{"1 reading left out, it is more than an hour later than the others (shop/b)"},
+			wantNotes: []string{
+				"1 running pod has no reading, so its usage is unknown (shop/b)",
+				"1 reading left out, it is more than an hour later than the others (shop/b)",
+			},
 		},
 		"a known class": {files: map[string]string{"p.json": class, "q.yaml": gold}},
 		"an unknown class": {
@@ -172,6 +175,10 @@ func TestOmissions(t *testing.T) {
 				"2 nodes are not under the Linux kernel's rules, so they have no OOM order (first: far: a virtual kubelet runs its pods elsewhere)",
 			},
 		},
+		"hidden files and folders": {
+			files:     map[string]string{"p.json": goodPod, ".git/a.json": "{", "x/.a.json": "{"},
+			wantNotes: []string{"2 hidden files or folders skipped (first: .git)"},
+		},
 		"other kinds": {
 			files: map[string]string{"o.yaml": "{apiVersion: v1, kind: Event}\n---\n{apiVersion: v1, kind: Event}\n---\n" +
 				"{apiVersion: apps/v1, kind: Deployment}\n---\n{apiVersion: v2, kind: Pod}\n"},
@@ -181,7 +188,8 @@ func TestOmissions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			files := map[string]string{"node.yaml": goodNode}
 			maps.Copy(files, tc.files)
-			s, err := snapshot.Read([]string{folder(t, files)}, nil, nil)
+			t.Chdir(folder(t, files))
+			s, err := readAll(t, "", ".")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -204,10 +212,10 @@ func TestPriorityOfClass(t *testing.T) {
 		"none":        {`"x":0`, "metadata: {name: gold}\nvalue: 5\n", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := snapshot.Read([]string{folder(t, map[string]string{
+			s, err := readAll(t, "", folder(t, map[string]string{
 				"a.json": strings.Replace(goodPod, `"priority":7`, tc.pod, 1), "n.yaml": goodNode,
 				"b.yaml": "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\n" + tc.class,
-			})}, nil, nil)
+			}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -219,16 +227,22 @@ func TestPriorityOfClass(t *testing.T) {
 }
 
 func TestPolicyAndNamespaces(t *testing.T) {
-	s, err := snapshot.Read([]string{folder(t, map[string]string{
+	s, err := readAll(t, "", folder(t, map[string]string{
 		"n.yaml": goodNode, "p.json": goodPod,
 		"ns.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {tier: gold}}\n",
 		"policy.yaml": "apiVersion: killorder.io/v1alpha1\nkind: KillOrderPolicy\nmetadata: {name: default}\n" +
 			"spec: {critical: {riskRank: 1, namespaceSelector: {matchLabels: {tier: gold}}}}\n",
-	})}, nil, nil)
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if v := evaluate(s)[0]; !v.Node.Pods[0].Critical || s.Policy.RiskRank != 1 {
 		t.Errorf("critical %v, riskRank %d, want true and 1", v.Node.Pods[0].Critical, s.Policy.RiskRank)
 	}
+}
+
+// readAll reads the paths, with that standard input.
+func readAll(t *testing.T, stdin string, paths ...string) (*snapshot.Snapshot, error) {
+	t.Helper()
+	return snapshot.Read(t.Context(), snapshot.Options{Paths: paths, Stdin: strings.NewReader(stdin)})
 }

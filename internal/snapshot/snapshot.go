@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
 )
@@ -20,6 +21,8 @@ type Snapshot struct {
 	// Namespaces are the labels of those that are known.
 	Namespaces map[string]labels.Set
 	Policy     *extract.Policy
+	// Published is what the operator had published, by node.
+	Published map[string]*v1alpha1.NodeKillOrder
 	// Metrics are the readings of metrics.k8s.io; Kubelets those of single kubelets, by node.
 	Metrics  facts.Readings
 	Kubelets map[string]*Readings

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// omission is a way in which something is left out of a snapshot, or not known.
+// omission is a way in which something is left out of a snapshot, not known, or assumed.
 type omission int
 
 // The omissions, in the order of their notes.
@@ -15,13 +15,29 @@ const (
 	omittedPods omission = iota
 	omittedKubelets
 	omittedStrangers
+	omittedStrangeNodes
+	omittedUnreadNodes
+	omittedUnreadPods
 	omittedReadings
 	omittedFuture
 	omittedClasses
 	omittedCapacity
 	omittedKernels
+	appliedConfig
+	omittedAmbiguous
+	omittedMoments
+	omittedObjects
+	omittedAnswers
+	omittedBroken
+	omittedEmpty
+	omittedForeign
+	omittedIrregular
+	omittedNested
+	omittedMessages
+	omittedLogs
 	omittedKinds
 	omittedFiles
+	omittedHidden
 )
 
 // sentences of the omissions, for one and for many; %s is the first, or for skipped kinds all.
@@ -37,6 +53,18 @@ var sentences = map[omission][2]string{
 	omittedStrangers: {
 		"1 pod has a reading, but is not in the snapshot, so it is in no order (%s)",
 		"%d pods have readings, but are not in the snapshot, so they are in no order (first: %s)",
+	},
+	omittedStrangeNodes: {
+		"1 NodeMetrics of a node that is not in the snapshot left out (%s)",
+		"%d NodeMetrics of nodes that are not in the snapshot left out (first: %s)",
+	},
+	omittedUnreadNodes: {
+		"1 node has no reading of its own, so its memory in use is unknown (%s)",
+		"%d nodes have no reading of their own, so their memory in use is unknown (first: %s)",
+	},
+	omittedUnreadPods: {
+		"1 running pod has no reading, so its usage is unknown (%s)",
+		"%d running pods have no reading, so their usage is unknown (first: %s)",
 	},
 	omittedReadings: {
 		"1 reading that cannot be used left out (%s)",
@@ -58,11 +86,51 @@ var sentences = map[omission][2]string{
 		"1 node is not under the Linux kernel's rules, so it has no OOM order (%s)",
 		"%d nodes are not under the Linux kernel's rules, so they have no OOM order (first: %s)",
 	},
+	appliedConfig: {
+		"a KubeletConfiguration that names no node taken for that of 1 node without one (%s)",
+		"a KubeletConfiguration that names no node taken for that of %d nodes without one (first: %s)",
+	},
+	omittedAmbiguous: {
+		"KubeletConfigurations that differ and name no node left out: put each in kubelet/NODE/ (%s)",
+		"KubeletConfigurations that differ and name no node left out: put each in kubelet/NODE/ (%[2]s)",
+	},
+	omittedMoments: {
+		"1 object is there at two moments, the newer one counts (%s)",
+		"%d objects are there at two moments, the newer ones count (first: %s)",
+	},
+	omittedObjects: {
+		"1 object that cannot be used left out (%s)",
+		"%d objects that cannot be used left out (first: %s)",
+	},
+	omittedAnswers: {
+		"1 answer of a kubelet or an API server that cannot be used left out (%s)",
+		"%d answers of kubelets or API servers that cannot be used left out (first: %s)",
+	},
+	omittedBroken: {
+		"1 broken file left out, or what follows the break (%s)",
+		"%d broken files left out, or what follows the break (first: %s)",
+	},
+	omittedEmpty: {"1 empty file left out (%s)", "%d empty files left out (first: %s)"},
+	omittedForeign: {
+		"1 file left out, or a part of it, since it holds other things than Kubernetes objects (%s)",
+		"%d files left out, or parts of them, since they hold other things than Kubernetes objects (first: %s)",
+	},
+	omittedIrregular: {
+		"1 file left out that is not a regular one (%s)",
+		"%d files left out that are not regular ones (first: %s)",
+	},
+	omittedNested: {"1 archive within an archive left out (%s)", "%d archives within an archive left out (first: %s)"},
+	omittedMessages: {
+		"1 line before the objects skipped (%s)",
+		"%d lines before the objects skipped (first: %s)",
+	},
+	omittedLogs:  {"1 container's logs skipped (%s)", "%d containers' logs skipped (first: %s)"},
 	omittedKinds: {"1 object of another kind skipped (%s)", "%d objects of other kinds skipped (%s)"},
 	omittedFiles: {
 		"1 file skipped that is not .json, .yaml or .yml (%s)",
 		"%d files skipped that are not .json, .yaml or .yml (first: %s)",
 	},
+	omittedHidden: {"1 hidden file or folder skipped (%s)", "%d hidden files or folders skipped (first: %s)"},
 }
 
 // omissions counts them.

@@ -1,0 +1,119 @@
+package snapshot
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/killorder/killorder/internal/quantity"
+)
+
+// Quantities parse themselves while an object is decoded, before anything could look at them, so they are looked at
+// before the object is decoded.
+
+// mayBeUnbounded reports whether the JSON might have an amount that is not to be parsed: digits with an exponent of more
+// digits than are allowed, or more digits than fit, or such characters written as escapes. Names and UIDs have such
+// rarely.
+func mayBeUnbounded(raw []byte) bool {
+	run := 0 // digits up to here
+	for i, b := range raw {
+		switch {
+		case b >= '0' && b <= '9' || b == '.':
+			if run++; run > quantity.MaxLength/2 {
+				return true
+			}
+			continue
+		case b|0x20 == 'e' && run > 0 && longExponent(raw[i+1:]), b == '\\' && escapedAmount(raw[i+1:]):
+			return true
+		}
+		run = 0
+	}
+	return false
+}
+
+func longExponent(s []byte) bool {
+	s = bytes.TrimLeft(s, "+-")
+	for i := range quantity.MaxExponentDigits + 1 {
+		if i >= len(s) || s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// escapedAmount reports whether what follows a backslash writes a character of an amount: a digit, a sign, a point, e.
+func escapedAmount(s []byte) bool {
+	if len(s) < 5 || !bytes.HasPrefix(s, []byte("u00")) {
+		return false
+	}
+	code, err := strconv.ParseUint(string(s[3:5]), 16, 8)
+	return err == nil && bytes.IndexByte([]byte("0123456789+-.eE"), byte(code)) >= 0
+}
+
+var typeQuantity = reflect.TypeFor[resource.Quantity]()
+
+// unbounded finds the first amount in raw, read as the type, that is not to be parsed, nil if there is none. It is slow,
+// and rarely called.
+func unbounded(t reflect.Type, raw []byte, path string) *fieldError {
+	switch {
+	case t == typeQuantity:
+		text := string(bytes.TrimSpace(raw))
+		if strings.HasPrefix(text, `"`) {
+			_ = json.Unmarshal(raw, &text) // it was read as JSON before
+		}
+		if quantity.Bounded(text) {
+			return nil
+		}
+		return &fieldError{path, excerpt(raw) + " is not an amount of anything"}
+	case t.Kind() == reflect.Pointer:
+		return unbounded(t.Elem(), raw, path)
+	case reflect.PointerTo(t).Implements(unmarshaler):
+		return nil
+	case t.Kind() == reflect.Struct:
+		return unboundedIn(t, raw, path)
+	case t.Kind() == reflect.Map:
+		var values map[string]json.RawMessage
+		_ = json.Unmarshal(raw, &values) // a value of another type is found when the object is decoded
+		for _, key := range slices.Sorted(maps.Keys(values)) {
+			if wrong := unbounded(t.Elem(), values[key], join(path, key)); wrong != nil {
+				return wrong
+			}
+		}
+	case t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8:
+		var values []json.RawMessage
+		_ = json.Unmarshal(raw, &values) // as above
+		for i, value := range values {
+			if wrong := unbounded(t.Elem(), value, fmt.Sprintf("%s[%d]", path, i)); wrong != nil {
+				return wrong
+			}
+		}
+	}
+	return nil
+}
+
+func unboundedIn(t reflect.Type, raw []byte, path string) *fieldError {
+	var fields map[string]json.RawMessage
+	_ = json.Unmarshal(raw, &fields) // a value of another type is found when the object is decoded
+	for f := range t.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous && name == "" {
+			if wrong := unbounded(f.Type, raw, path); wrong != nil {
+				return wrong
+			}
+			continue
+		}
+		if value, ok := fields[name]; ok {
+			if wrong := unbounded(f.Type, value, join(path, name)); wrong != nil {
+				return wrong
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+package snapshot
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/extract"
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// finish joins what was read.
+func (c *collector) finish() (*Snapshot, error) {
+	s := &Snapshot{
+		Pods: map[string][]*facts.Pod{}, Namespaces: values(c.namespaces), Published: values(c.orders),
+		Metrics: &Readings{Pods: values(c.podUsage), Nodes: values(c.nodeUsage)}, Kubelets: values(c.kubelets),
+	}
+	var err error
+	if s.Policy, err = c.policyInForce(); err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.nodes)) {
+		s.Nodes = append(s.Nodes, c.nodes[name].value)
+	}
+	c.configure(s)
+	c.joinKubelets(s)
+	c.joinPods(s)
+	c.setClock(s)
+	c.unmatched(s)
+	s.Notes = c.omitted.notes()
+	return s, nil
+}
+
+func values[K comparable, T any](all map[K]kept[T]) map[K]T {
+	m := make(map[K]T, len(all))
+	for key, k := range all {
+		m[key] = k.value
+	}
+	return m
+}
+
+// policyInForce is the policy that was read, or the defaults.
+func (c *collector) policyInForce() (*extract.Policy, error) {
+	spec, ok := c.policies[v1alpha1.PolicyName]
+	if !ok {
+		return extract.DefaultPolicy(), nil
+	}
+	return extract.NewPolicy(&v1alpha1.KillOrderPolicy{Spec: spec.value})
+}
+
+// configure gives nodes their kubelets' configurations, and notes of which nodes the kernel's rules do not hold.
+func (c *collector) configure(s *Snapshot) {
+	c.spread(s)
+	for i := range s.Nodes {
+		n := &s.Nodes[i]
+		n.Config = c.configs[n.Name].value
+		switch {
+		case !n.Linux:
+			c.omitted.count(omittedKernels, n.Name+": "+n.NotLinux)
+		case n.Capacity <= 0:
+			c.omitted.count(omittedCapacity, n.Name)
+		}
+	}
+}
+
+// joinKubelets leaves out the answers of kubelets of other nodes.
+func (c *collector) joinKubelets(s *Snapshot) {
+	names := slices.AppendSeq(slices.Collect(maps.Keys(c.kubelets)), maps.Keys(c.configs))
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if !s.hasNode(name) {
+			c.omitted.count(omittedKubelets, name)
+			delete(s.Kubelets, name)
+		}
+	}
+}
+
+// hasNode looks a node up among the sorted nodes.
+func (s *Snapshot) hasNode(name string) bool {
+	_, ok := slices.BinarySearchFunc(s.Nodes, name, func(n facts.Node, name string) int {
+		return strings.Compare(n.Name, name)
+	})
+	return ok
+}
+
+func (c *collector) joinPods(s *Snapshot) {
+	for _, key := range slices.SortedFunc(maps.Keys(c.pods), compareKeys) {
+		f := c.pods[key].value
+		if f.unadmitted != nil {
+			f.pod = c.admit(f.unadmitted)
+		}
+		switch {
+		case f.pod == nil:
+		case !s.hasNode(f.pod.Node):
+			c.omitted.count(omittedPods, key.String()+" on "+f.pod.Node)
+		default:
+			s.Pods[f.pod.Node] = append(s.Pods[f.pod.Node], f.pod)
+		}
+	}
+}
+
+func compareKeys(a, b Key) int {
+	if order := strings.Compare(a.Namespace, b.Namespace); order != 0 {
+		return order
+	}
+	return strings.Compare(a.Name, b.Name)
+}
+
+// systemClasses exist in every cluster (kubernetes/pkg/apis/scheduling/types.go, v1.37.2).
+var systemClasses = map[string]int32{"system-cluster-critical": facts.SystemCriticalPriority, "system-node-critical": 2000001000}
+
+// admit gives a pod without a priority that of its class, as the API server's admission does.
+func (c *collector) admit(p *corev1.Pod) *facts.Pod {
+	name := p.Spec.PriorityClassName
+	priority, ok := systemClasses[name]
+	if known, given := c.classes[name]; given {
+		priority, ok = known.value.value, true
+	}
+	switch {
+	case name == "":
+		priority = c.defaultPriority()
+	case !ok:
+		c.omitted.count(omittedClasses, p.Namespace+"/"+p.Name+": "+name)
+	}
+	p.Spec.Priority = &priority
+	return extract.Pod(p)
+}
+
+// defaultPriority is that of the class which is the global default; of several, the lowest counts, as admission has it
+// (kubernetes/plugin/pkg/admission/priority/admission.go, v1.37.2).
+func (c *collector) defaultPriority() (priority int32) {
+	found := false
+	for _, k := range c.classes {
+		if k.value.globalDefault && (!found || k.value.value < priority) {
+			priority, found = k.value.value, true
+		}
+	}
+	return priority
+}
+
+// unmatched notes readings that match no node or pod, and nodes and pods that have none although others have.
+func (c *collector) unmatched(s *Snapshot) {
+	strangers, nodes := map[string]bool{}, map[string]bool{}
+	for _, r := range append(slices.Collect(maps.Values(s.Kubelets)), s.Metrics.(*Readings)) {
+		for key := range r.Pods {
+			if _, ok := c.pods[key]; !ok {
+				strangers[key.String()] = true
+			}
+		}
+		for name := range r.Nodes {
+			if !s.hasNode(name) {
+				nodes[name] = true
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(strangers)) {
+		c.omitted.count(omittedStrangers, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(nodes)) {
+		c.omitted.count(omittedStrangeNodes, name)
+	}
+	c.unread(s)
+}
+
+// unread notes nodes, and pods with a running container, that have no reading although others have. Where nobody has one,
+// the orders say so.
+func (c *collector) unread(s *Snapshot) {
+	nodesRead, podsRead := len(c.nodeUsage)+len(c.kubelets) > 0, len(c.podUsage)+len(c.kubelets) > 0
+	for i := range s.Nodes {
+		n := &s.Nodes[i]
+		r := s.ReadingsOf(n.Name)
+		if _, ok := r.Node(n.Name); !ok && nodesRead {
+			c.omitted.count(omittedUnreadNodes, n.Name)
+		}
+		for _, p := range s.Pods[n.Name] {
+			if _, ok := r.Pod(p.Namespace, p.Name); !ok && podsRead && p.HasKubeletStats(n.SandboxStats) {
+				c.omitted.count(omittedUnreadPods, p.Namespace+"/"+p.Name)
+			}
+		}
+	}
+}
