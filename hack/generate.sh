@@ -14,3 +14,6 @@ trap 'rm -f "$stamp"' EXIT
 
 find api config/crd/bases -type f ! -newer "$stamp" \
   \( -name 'zz_generated.*' -o -path 'config/crd/bases/*' \) -print -delete
+
+# The README's example: the demo's scenario at its end. Its test in the same package compares, and so does `make test`.
+go test -C test/cluster ./snapshot -run '^TestStory$' -update -count=1 >/dev/null

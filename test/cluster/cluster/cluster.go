@@ -10,8 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,6 +38,9 @@ type Options struct {
 	Scenario *scenario.Model
 	// Resolution is how often metrics-server reads the kubelets; 10 s at least.
 	Resolution time.Duration
+	// NodeAddress is where the kubelets of all nodes answer, each at a port of
+	// its own; the zero value gives each node an address of its own in 127/8.
+	NodeAddress netip.Addr
 	// APIServerFlags are added to those of kube-apiserver.
 	APIServerFlags []string
 	// Progress is told what is going on, one line at a time.
@@ -52,6 +57,7 @@ type Cluster struct {
 	control   io.Closer
 
 	etcd, apiserver *process
+	beside          []*process
 	etcdPort        int
 	apiserverPort   int
 
@@ -109,6 +115,9 @@ func (c *Cluster) say(format string, args ...any) {
 // Stop ends everything, in the reverse order of its start, and removes the
 // folder.
 func (c *Cluster) Stop() {
+	for _, p := range slices.Backward(c.beside) {
+		p.stop(15 * time.Second)
+	}
 	if c.control != nil {
 		_ = c.control.Close()
 	}
@@ -124,16 +133,18 @@ func (c *Cluster) Stop() {
 	_ = os.RemoveAll(c.Dir)
 }
 
-// Wait returns when the context ends, or with an error when etcd or
-// kube-apiserver has ended by itself.
+// Wait returns when the context ends, or with an error when etcd,
+// kube-apiserver or a program beside them has ended by itself.
 func (c *Cluster) Wait(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-c.etcd.exited:
-		return c.etcd.failure()
-	case <-c.apiserver.exited:
-		return c.apiserver.failure()
+	for {
+		if err := c.Ended(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(200 * time.Millisecond):
+		}
 	}
 }
 
@@ -144,7 +155,7 @@ func (c *Cluster) startNodes(ctx context.Context) error {
 	}
 	began := time.Now()
 	var err error
-	c.kubelets, err = Simulate(ctx, c.Scenario, c.config, c.authority, c.Progress)
+	c.kubelets, err = Simulate(ctx, c.NodeAddress, c.Scenario, c.config, c.authority, c.Progress)
 	if err != nil {
 		return err
 	}
@@ -152,17 +163,17 @@ func (c *Cluster) startNodes(ctx context.Context) error {
 	return nil
 }
 
-// Simulate loads a scenario into any cluster and answers for its kubelets,
-// with certificates of the given authority.
+// Simulate loads a scenario into any cluster and answers for its kubelets at
+// NodeAddress (see Options), with certificates of the given authority.
 func Simulate(
-	ctx context.Context, model *scenario.Model, config *rest.Config, authority *pki.Authority, progress io.Writer,
+	ctx context.Context, at netip.Addr, model *scenario.Model, config *rest.Config, authority *pki.Authority, progress io.Writer,
 ) (*kubelets.Server, error) {
 	client, err := kubernetes.NewForConfig(unlimited(config))
 	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
-	server, err := kubelets.Listen(model.Nodes, authority, client, now)
+	server, err := kubelets.ListenAt(at, model.Nodes, authority, client, now)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/killorder/killorder/test/cluster/binaries"
@@ -76,6 +79,8 @@ func TestCluster(t *testing.T) {
 	checkObjects(ctx, t, c)
 	checkPodMetrics(ctx, t, c)
 	checkMetricsServerStops(ctx, t, c)
+	checkChange(ctx, t, c)
+	checkEviction(ctx, t, c)
 	if _, err := Start(ctx, Options{Dir: dir, Progress: t.Output()}); err == nil || !strings.Contains(err.Error(), "is not empty") {
 		t.Errorf("a second cluster in the same folder: %v", err)
 	}
@@ -102,6 +107,70 @@ func checkObjects(ctx context.Context, t *testing.T, c *Cluster) {
 	}
 	if len(node.Spec.Taints) > 0 || node.Status.NodeInfo.KubeletVersion != "v1.37.2" || node.Status.Conditions[3].Type != corev1.NodeReady {
 		t.Errorf("node: %+v", node)
+	}
+}
+
+// checkChange gives a pod limits that equal its requests.
+func checkChange(ctx context.Context, t *testing.T, c *Cluster) {
+	t.Helper()
+	old := c.Scenario.Nodes[0].Pods[0]
+	amounts := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), corev1.ResourceMemory: resource.MustParse("1Gi")}
+	successor, err := c.ChangePod(ctx, old, func(class *scenario.PodClass) {
+		for i := range class.Containers {
+			class.Containers[i].Resources.Limits = amounts
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pods := c.client.CoreV1().Pods(old.Class.Namespace)
+	if _, err := pods.Get(ctx, old.Name, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("the old pod: %v", err)
+	}
+	pod, err := pods.Get(ctx, successor.Name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pod.Status.QOSClass != corev1.PodQOSGuaranteed || pod.Status.Phase != corev1.PodRunning || pod.Spec.NodeName != old.Node.Name {
+		t.Errorf("the new pod: %s %s on %s", pod.Status.QOSClass, pod.Status.Phase, pod.Spec.NodeName)
+	}
+	if !slices.Contains(old.Node.Pods, successor) || slices.Contains(old.Node.Pods, old) {
+		t.Error("the kubelet knows the old pod, or not the new one")
+	}
+}
+
+// checkEviction reads what is left of a pod that a kubelet evicts.
+func checkEviction(ctx context.Context, t *testing.T, c *Cluster) {
+	t.Helper()
+	node := c.Scenario.Nodes[0]
+	victim := node.Pods[slices.IndexFunc(node.Pods, func(p *scenario.Pod) bool { return p.Class.Name == "web" })]
+	if err := c.Evict(ctx, victim, 90<<20); err != nil {
+		t.Fatal(err)
+	}
+	pod, err := c.client.CoreV1().Pods(victim.Class.Namespace).Get(ctx, victim.Name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "The node was low on resource: memory. Threshold quantity: 100Mi, available: 90Mi. "
+	if pod.Status.Phase != corev1.PodFailed || pod.Status.Reason != "Evicted" || !strings.HasPrefix(pod.Status.Message, want) {
+		t.Errorf("the pod: %s %s %q", pod.Status.Phase, pod.Status.Reason, pod.Status.Message)
+	}
+	events, err := c.client.CoreV1().Events(victim.Class.Namespace).List(ctx, metav1.ListOptions{FieldSelector: "reason=Evicted"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(events.Items) != 1 || events.Items[0].InvolvedObject.UID != pod.UID || events.Items[0].Message != pod.Status.Message {
+		t.Errorf("Events: %+v", events.Items)
+	}
+	object, err := c.client.CoreV1().Nodes().Get(ctx, node.Name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if condition := object.Status.Conditions[0]; condition.Type != corev1.NodeMemoryPressure || condition.Status != corev1.ConditionTrue {
+		t.Errorf("the node's first condition: %+v", condition)
+	}
+	if slices.Contains(node.Pods, victim) {
+		t.Error("the kubelet still has the pod")
 	}
 }
 

@@ -62,7 +62,7 @@ func (s *Server) nodeAt(local net.Addr) *scenario.Node {
 	if !ok {
 		return nil
 	}
-	index := indexOf(tcp.AddrPort().Addr().Unmap())
+	index := s.places.at(tcp.AddrPort())
 	if index < 0 || index >= len(s.nodes) {
 		return nil
 	}

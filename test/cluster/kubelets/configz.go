@@ -15,9 +15,9 @@ import (
 //go:embed configz.json
 var configzBase []byte
 
-// configz is the answer of /configz: the configuration in force, under the
+// Configz is the answer of /configz: the configuration in force, under the
 // name that the kubelet registers it with.
-func configz(node *scenario.Node, address string, port int32) (map[string]*kubeletconfig.KubeletConfiguration, error) {
+func Configz(node *scenario.Node, address string, port int32) (map[string]*kubeletconfig.KubeletConfiguration, error) {
 	k := &node.Class.Kubelet
 	config := &kubeletconfig.KubeletConfiguration{}
 	if err := json.Unmarshal(configzBase, config); err != nil {

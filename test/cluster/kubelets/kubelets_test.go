@@ -151,7 +151,7 @@ func TestConfigz(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			answer, err := configz(fixture(t).Nodes[test.node], "127.10.0.1", 10250)
+			answer, err := Configz(fixture(t).Nodes[test.node], "127.10.0.1", 10250)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,7 +1,7 @@
 // Package kubelets answers, in one process, for the kubelets of many nodes:
 // /metrics/resource, /stats/summary and /configz over TLS, each node at an
-// address of its own in 127/8. Memory follows the scenario and is worked out
-// when asked for, so a node costs nothing until somebody reads it.
+// address or at a port of its own. Memory follows the scenario and is worked
+// out when asked for, so a node costs nothing until somebody reads it.
 package kubelets
 
 import (
@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,30 +26,41 @@ import (
 
 // Server is a running set of simulated kubelets.
 type Server struct {
-	nodes    []*scenario.Node
-	listener net.Listener
-	guard    *guard
-	http     *http.Server
-	buffers  sync.Pool
+	nodes   []*scenario.Node
+	places  *places
+	guard   *guard
+	tls     *tls.Config
+	http    *http.Server
+	buffers sync.Pool
 	// started is when the containers did, began when the usage curves did.
 	started, began time.Time
+	mu             sync.RWMutex // guards the nodes' pods, which Replace changes
 }
 
-// Listen takes a free port, the same for all nodes. Answers come from Serve on.
+// Listen takes a free port, which all nodes share: each node has an address of
+// its own in 127/8. Answers come from Serve on.
 func Listen(nodes []*scenario.Node, authority *pki.Authority, client kubernetes.Interface, started time.Time) (*Server, error) {
+	return ListenAt(netip.Addr{}, nodes, authority, client, started)
+}
+
+// ListenAt is Listen with all nodes at one address of this machine, each at a
+// port of its own. The zero address means addresses of 127/8.
+func ListenAt(
+	shared netip.Addr, nodes []*scenario.Node, authority *pki.Authority, client kubernetes.Interface, started time.Time,
+) (*Server, error) {
 	certs, err := newCertificates(authority)
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp4", "0.0.0.0:0")
+	places, err := listen(len(nodes), shared)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
-		nodes: nodes, started: started, guard: newGuard(client),
+		nodes: nodes, places: places, started: started, guard: newGuard(client),
 		buffers: sync.Pool{New: func() any { return new([]byte) }},
 	}
-	s.listener = tls.NewListener(loopbackOnly{listener}, s.tlsConfig(authority, certs))
+	s.tls = s.tlsConfig(authority, certs)
 	s.http = &http.Server{
 		Handler:           s.handler(),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -61,40 +73,30 @@ func Listen(nodes []*scenario.Node, authority *pki.Authority, client kubernetes.
 // objects have to be loaded by then: it reads the UIDs they got.
 func (s *Server) Serve() {
 	s.began = time.Now()
-	go func() { _ = s.http.Serve(s.listener) }()
+	for _, listener := range s.places.listeners {
+		go func() { _ = s.http.Serve(tls.NewListener(listener, s.tls)) }()
+	}
 }
 
 // Address returns where the kubelet of a node answers.
-func (s *Server) Address(node *scenario.Node) netip.AddrPort {
-	port := s.listener.Addr().(*net.TCPAddr).AddrPort().Port()
-	return netip.AddrPortFrom(addressOf(node.Index), port)
-}
+func (s *Server) Address(node *scenario.Node) netip.AddrPort { return s.places.of(node) }
 
 // Close stops answering and drops open connections.
-func (s *Server) Close() error { return errors.Join(s.http.Close(), ignoreClosed(s.listener.Close())) }
+func (s *Server) Close() error { return errors.Join(s.http.Close(), s.places.close()) }
 
-func ignoreClosed(err error) error {
-	if errors.Is(err, net.ErrClosed) {
-		return nil
+// Elapsed is how long memory has been changing.
+func (s *Server) Elapsed() time.Duration { return time.Since(s.began) }
+
+// Replace makes a node's kubelet know one pod instead of another from now on.
+// Either may be nil: a pod that ends, or one more.
+func (s *Server) Replace(node *scenario.Node, old, new *scenario.Pod) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pods := slices.DeleteFunc(slices.Clone(node.Pods), func(p *scenario.Pod) bool { return p == old })
+	if new != nil {
+		pods = append(pods, new)
 	}
-	return err
-}
-
-// loopbackOnly refuses connections from other machines. The listener is bound
-// to all addresses because one cannot listen on a block of them.
-type loopbackOnly struct{ net.Listener }
-
-func (l loopbackOnly) Accept() (net.Conn, error) {
-	for {
-		conn, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if conn.LocalAddr().(*net.TCPAddr).IP.IsLoopback() {
-			return conn, nil
-		}
-		_ = conn.Close()
-	}
+	node.Pods = pods
 }
 
 func (s *Server) handler() http.Handler {
@@ -125,7 +127,11 @@ func (s *Server) nodeOf(r *http.Request) *scenario.Node {
 	return s.nodeAt(local)
 }
 
-func (s *Server) sample(r *http.Request) *sample { return take(s.nodeOf(r), s.began, time.Now()) }
+func (s *Server) sample(r *http.Request) *sample {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return take(s.nodeOf(r), s.began, time.Now())
+}
 
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 	buf := s.buffers.Get().(*[]byte)
@@ -142,7 +148,7 @@ func (s *Server) summary(w http.ResponseWriter, r *http.Request) {
 func (s *Server) configz(w http.ResponseWriter, r *http.Request) {
 	node := s.nodeOf(r)
 	at := s.Address(node)
-	config, err := configz(node, at.Addr().String(), int32(at.Port()))
+	config, err := Configz(node, at.Addr().String(), int32(at.Port()))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -42,6 +44,11 @@ func apiServer(asked *int) *fake.Clientset {
 }
 
 func TestServer(t *testing.T) {
+	t.Run("addresses of 127/8", func(t *testing.T) { testServer(t, netip.Addr{}) })
+	t.Run("one address", func(t *testing.T) { testServer(t, netip.MustParseAddr("127.0.0.1")) })
+}
+
+func testServer(t *testing.T, shared netip.Addr) {
 	authority, err := pki.NewAuthority("test")
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +56,7 @@ func TestServer(t *testing.T) {
 	asked := 0
 	model := fixture(t)
 	model.Nodes[1].Class.Kubelet.Unreachable = true
-	server, err := Listen(model.Nodes, authority, apiServer(&asked), began)
+	server, err := ListenAt(shared, model.Nodes, authority, apiServer(&asked), began)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,5 +144,32 @@ func TestDecisionsAreRemembered(t *testing.T) {
 	}
 	if asked != 2 {
 		t.Errorf("the API server was asked %d times, want once for the token and once for the right", asked)
+	}
+}
+
+// TestReplace follows what a node's kubelet answers while its pods change.
+func TestReplace(t *testing.T) {
+	model := fixture(t)
+	node := model.Nodes[0]
+	server := &Server{nodes: model.Nodes, began: began}
+	names := func() (out []string) {
+		for _, p := range take(node, began, began).pods {
+			out = append(out, p.pod.Class.Name)
+		}
+		return out
+	}
+	old := node.Pods[0]
+	before := node.Pods
+	other := *old
+	server.Replace(node, old, &other)
+	if diff := cmp.Diff([]string{"growing", "kube-proxy", "payments-api"}, names()); diff != "" {
+		t.Errorf("replaced (-want +have)\n%s", diff)
+	}
+	server.Replace(node, &other, nil)
+	if diff := cmp.Diff([]string{"growing", "kube-proxy"}, names()); diff != "" {
+		t.Errorf("ended (-want +have)\n%s", diff)
+	}
+	if before[0] != old {
+		t.Error("the list that readers may hold has changed")
 	}
 }

@@ -5,7 +5,15 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	stats "k8s.io/kubelet/pkg/apis/stats/v1alpha1"
+
+	"github.com/killorder/killorder/test/cluster/scenario"
 )
+
+// Summary is the short answer of a node's /stats/summary at a moment, where
+// memory began to change, and containers started, at another.
+func Summary(node *scenario.Node, began, at time.Time) *stats.Summary {
+	return summary(take(node, began, at), began, true)
+}
 
 // summary is the answer of /stats/summary; the short form, asked for with
 // only_cpu_and_memory=true, leaves out file systems.

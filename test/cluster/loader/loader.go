@@ -106,6 +106,10 @@ func (l *Loader) node(ctx context.Context, n *scenario.Node) error {
 	return nil
 }
 
+// Pod creates one more pod of a node that Load has created, and stores the
+// object's UID in it.
+func (l *Loader) Pod(ctx context.Context, p *scenario.Pod) error { return l.pod(ctx, p) }
+
 // pod takes two requests: the API server drops the status on creation.
 func (l *Loader) pod(ctx context.Context, p *scenario.Pod) error {
 	pods := l.client.CoreV1().Pods(p.Class.Namespace)

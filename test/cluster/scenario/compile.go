@@ -105,6 +105,13 @@ func compileNode(object string, s *nodeSpec) (nodeEntry, error) {
 	return nodeEntry{name: s.Name, count: count, class: class}, f.err
 }
 
+// templateHash is the label by which a Deployment tells its revisions apart.
+func templateHash(template []byte) string {
+	h := fnv.New32a()
+	h.Write(template)
+	return rand.SafeEncodeString(fmt.Sprint(h.Sum32()))
+}
+
 func (c *classes) compilePods(f *file) error {
 	specs, err := decodeEach[podSpec]("pods", f.Pods)
 	if err != nil {
@@ -115,9 +122,7 @@ func (c *classes) compilePods(f *file) error {
 		if err != nil {
 			return err
 		}
-		h := fnv.New32a()
-		h.Write(f.Pods[i])
-		class.TemplateHash = rand.SafeEncodeString(fmt.Sprint(h.Sum32()))
+		class.TemplateHash = templateHash(f.Pods[i])
 		c.pods = append(c.pods, class)
 	}
 	return nil

@@ -148,3 +148,22 @@ func (n *Node) SystemWorkingSet(elapsed time.Duration) (kubelet, runtime, other 
 	s, key := n.Class.System, 1<<63|uint64(n.Index)<<8
 	return s.Kubelet.At(elapsed, key), s.Runtime.At(elapsed, key+1), s.Other.At(elapsed, key+2)
 }
+
+// Settled returns how long after the start no memory grows any more.
+func (m *Model) Settled() time.Duration {
+	settled := time.Duration(0)
+	for _, n := range m.Nodes {
+		curves := []Curve{n.Class.System.Kubelet, n.Class.System.Runtime, n.Class.System.Other}
+		for _, p := range n.Pods {
+			for i := range p.Class.Containers {
+				curves = append(curves, p.Class.Containers[i].Usage)
+			}
+		}
+		for _, c := range curves {
+			if c.From != c.To {
+				settled = max(settled, c.After+c.Over)
+			}
+		}
+	}
+	return settled
+}

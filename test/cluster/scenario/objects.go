@@ -57,9 +57,9 @@ func nodeConditions(now metav1.Time) []corev1.NodeCondition {
 }
 
 func nodeInfo(n *Node) corev1.NodeSystemInfo {
-	id := stableUID("machine", n.Name)
+	id := StableUID("machine", n.Name)
 	info := corev1.NodeSystemInfo{
-		MachineID: id, SystemUUID: id, BootID: stableUID("boot", n.Name),
+		MachineID: id, SystemUUID: id, BootID: StableUID("boot", n.Name),
 		KernelVersion:           "6.12.0",
 		OSImage:                 "Simulated Linux",
 		OperatingSystem:         n.Class.OS,
@@ -147,13 +147,13 @@ func staticUID(p *Pod) string {
 // controllers themselves do not exist: no garbage collector looks for them.
 func ownerReferences(p *Pod) []metav1.OwnerReference {
 	apiVersion, kind, name := "apps/v1", p.Class.Owner, p.Class.Name
-	uid := stableUID(kind, p.Class.Namespace, name)
+	uid := StableUID(kind, p.Class.Namespace, name)
 	switch kind {
 	case "":
 		return nil
 	case "Deployment":
 		kind, name = "ReplicaSet", name+"-"+p.Class.TemplateHash
-		uid = stableUID(kind, p.Class.Namespace, name)
+		uid = StableUID(kind, p.Class.Namespace, name)
 	case "Job":
 		apiVersion = "batch/v1"
 	case "Node":
@@ -163,8 +163,8 @@ func ownerReferences(p *Pod) []metav1.OwnerReference {
 	return []metav1.OwnerReference{{APIVersion: apiVersion, Kind: kind, Name: name, UID: types.UID(uid), Controller: &yes}}
 }
 
-// stableUID makes the same UID from the same words.
-func stableUID(words ...string) string {
+// StableUID makes the same UID from the same words.
+func StableUID(words ...string) string {
 	h := fnv.New128a()
 	for _, w := range words {
 		fmt.Fprintf(h, "%s/", w)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 const header = "apiVersion: " + Version + "\nkind: Scenario\n"
@@ -171,5 +172,35 @@ func TestStates(t *testing.T) {
 				t.Errorf("waits for %s", have.State.Waiting.Reason)
 			}
 		})
+	}
+}
+
+// TestChange takes a workload's pods through a change of its template.
+func TestChange(t *testing.T) {
+	model, err := Parse([]byte(`
+apiVersion: cluster.killorder.io/v1
+kind: Scenario
+nodes: [{name: worker, count: 2, capacity: {memory: 8Gi}}]
+pods: [{name: web, namespace: shop, owner: Deployment, containers: [{name: app, usage: 100Mi}]}]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit := func(class *PodClass) {
+		class.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")}
+	}
+	old := model.Nodes[0].Pods[0]
+	first, second := model.Change(old, limit), model.Change(model.Nodes[1].Pods[0], limit)
+	if first.Class.TemplateHash != second.Class.TemplateHash || first.Class.TemplateHash == old.Class.TemplateHash {
+		t.Errorf("revisions: %s and %s, was %s", first.Class.TemplateHash, second.Class.TemplateHash, old.Class.TemplateHash)
+	}
+	if first.Name == second.Name || first.Name == old.Name || !strings.HasPrefix(first.Name, "web-"+first.Class.TemplateHash) {
+		t.Errorf("names: %s and %s, was %s", first.Name, second.Name, old.Name)
+	}
+	if len(old.Class.Containers[0].Resources.Limits) > 0 {
+		t.Error("the old pod changed too")
+	}
+	if have := first.WorkingSet(0, 0); have != 100<<20 || first.Node != model.Nodes[0] {
+		t.Errorf("the new pod uses %d bytes on %s", have, first.Node.Name)
 	}
 }

@@ -104,7 +104,7 @@ func containerState(state State, at metav1.Time) corev1.ContainerState {
 
 // hexID is 64 hexadecimal digits, the same for the same words.
 func hexID(words ...string) string {
-	a, b := stableUID(append(words, "a")...), stableUID(append(words, "b")...)
+	a, b := StableUID(append(words, "a")...), StableUID(append(words, "b")...)
 	var digits []byte
 	for _, r := range a + b {
 		if r != '-' {

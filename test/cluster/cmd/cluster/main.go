@@ -24,6 +24,8 @@ const usage = `cluster runs a Kubernetes control plane with simulated nodes.
                                 kubeconfig once it is ready
   cluster kubelets [flags]      load a scenario into a cluster that is there and
                                 answer for its kubelets until Ctrl-C
+  cluster demo [flags]          tell the story of the README on a cluster of its own
+                                (hack/demo.sh builds what it needs)
   cluster check --scenario FILE say what a scenario contains, without running it
   cluster stop|start metrics-server --dir DIR
                                 stop or start metrics-server in a running cluster
@@ -60,6 +62,8 @@ func run(ctx context.Context, args []string) error {
 		return runUp(ctx, args)
 	case "kubelets":
 		return runKubelets(ctx, args)
+	case "demo":
+		return runDemo(ctx, args)
 	case "check":
 		return runCheck(args)
 	case "stop", "start":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/killorder/killorder/test/cluster/binaries"
 	"github.com/killorder/killorder/test/cluster/cluster"
+	"github.com/killorder/killorder/test/cluster/kubelets"
 	"github.com/killorder/killorder/test/cluster/pki"
 	"github.com/killorder/killorder/test/cluster/scenario"
 )
@@ -30,6 +32,7 @@ func runUp(ctx context.Context, args []string) error {
 	dir := flags.String("dir", "", "new `folder` for everything the cluster writes, removed in the end (default: a temporary one)")
 	resolution := flags.Duration("metric-resolution", 10*time.Second, "how often metrics-server reads the kubelets, at least 10s")
 	metrics := flags.Bool("metrics-server", true, "run metrics-server, too")
+	proxied := flags.Bool("proxied", false, "give nodes an address of this machine that the API server forwards requests to, not addresses of 127/8")
 	withParent := flags.Bool("stop-with-parent", false, "stop when the process that started this one ends, however it ends")
 	noWait := flags.Bool("no-wait", false, "be ready before metrics-server, if it runs, has figures for all nodes")
 	flags.Var(&extra, "apiserver-flag", "a `flag` for kube-apiserver, like --feature-gates=A=true; may be repeated")
@@ -37,6 +40,13 @@ func runUp(ctx context.Context, args []string) error {
 		return err
 	}
 	options := cluster.Options{Dir: *dir, Resolution: *resolution, APIServerFlags: extra, Progress: os.Stderr}
+	if *proxied {
+		address, ok := kubelets.MachineAddress()
+		if !ok {
+			return errors.New("--proxied: this machine has no address but loopback and link-local ones")
+		}
+		options.NodeAddress = address
+	}
 	if *file != "" {
 		model, err := scenario.Load(*file)
 		if err != nil {
@@ -121,7 +131,7 @@ func runKubelets(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	server, err := cluster.Simulate(ctx, model, config, authority, os.Stderr)
+	server, err := cluster.Simulate(ctx, netip.Addr{}, model, config, authority, os.Stderr)
 	if err != nil {
 		return unlessAsked(ctx, err)
 	}
