@@ -22,6 +22,8 @@ type file struct {
 	found bool
 	// packed files stand in an archive.
 	packed bool
+	// foreign: a note says already that the file holds other things than objects.
+	foreign bool
 }
 
 // location of a document, or of an item of its list.
@@ -77,6 +79,10 @@ func (c *collector) settle(f *file, err error) error {
 	if known := (*fault)(nil); errors.As(err, &known) {
 		kind = known.kind
 	}
+	if kind == omittedForeign && f.foreign {
+		return nil
+	}
+	f.foreign = f.foreign || kind == omittedForeign
 	c.omitted.count(kind, err.Error())
 	return nil
 }

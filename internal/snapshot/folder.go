@@ -11,10 +11,11 @@ import (
 // folder reads the files of a folder and its folders, in the order of their names. Links are not followed, but for the
 // folder itself: what a dump links to is not part of the dump.
 func (c *collector) folder(root string) error {
+	named := root
 	root += string(filepath.Separator)
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if ended := c.ctx.Err(); ended != nil {
-			return (&file{name: root}).fault(omittedBroken, "%s", reason(ended))
+			return (&file{name: named}).fault(omittedBroken, "%s", reason(ended))
 		}
 		f := &file{name: oneLine(path), path: absolute(path), found: path != root}
 		switch {

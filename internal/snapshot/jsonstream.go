@@ -32,13 +32,19 @@ type meter struct {
 	r     io.Reader
 	left  int
 	lines int
+	// err of reading, but for the end of the file.
+	err error
 }
 
 func (m *meter) Read(p []byte) (int, error) {
 	if m.left <= 0 {
-		return 0, errLargeValue
+		m.err = errLargeValue
+		return 0, m.err
 	}
 	n, err := m.r.Read(p)
+	if err != io.EOF {
+		m.err = err
+	}
 	m.left -= n
 	m.lines += bytes.Count(p[:n], []byte("\n"))
 	return n, err
@@ -71,7 +77,7 @@ func (c *collector) json(f *file, r *bufio.Reader) error {
 		if s.d.PeekKind() == 0 {
 			if _, err := s.d.ReadToken(); err == io.EOF {
 				return nil
-			} else if isRead(err) {
+			} else if s.in.err != nil {
 				return s.broken(at, err)
 			}
 			line := s.line(s.d.InputOffset())
@@ -123,12 +129,6 @@ func (c *collector) between(at location, r *bufio.Reader, line int) (next int, e
 	}
 }
 
-// isRead reports whether an error is one of reading, not of JSON.
-func isRead(err error) bool {
-	syntax := (*jsontext.SyntacticError)(nil)
-	return !errors.As(err, &syntax)
-}
-
 func isTruncated(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }
 
 // line returns the line of an offset in what the decoder has read or has in its buffer.
@@ -142,6 +142,8 @@ func (s *stream) line(offset int64) int {
 func (s *stream) broken(at location, err error) error {
 	syntax := (*jsontext.SyntacticError)(nil)
 	switch {
+	case s.in.err != nil:
+		return at.unreadable(s.in.err)
 	case !errors.As(err, &syntax):
 		return at.unreadable(err)
 	case isTruncated(err):

@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	goodPod = `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web","namespace":"shop","uid":"u1"},
+	jsonNode = `{"apiVersion":"v1","kind":"Node","metadata":{"name":"worker-1"},"status":{"capacity":{"memory":"16Gi"},"nodeInfo":{"operatingSystem":"linux"}}}`
+	goodPod  = `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web","namespace":"shop","uid":"u1"},
 		"spec":{"nodeName":"worker-1","priority":7,"containers":[{"name":"app","resources":{"requests":{"memory":"1Gi"}}}]},
 		"status":{"phase":"Running","containerStatuses":[{"name":"app","state":{"running":{"startedAt":"2026-11-24T05:00:00Z"}}}]}}`
 	goodMetrics = `{"apiVersion":"metrics.k8s.io/v1beta1","kind":"PodMetrics","metadata":{"name":"web","namespace":"shop"},
@@ -244,5 +245,9 @@ func TestPolicyAndNamespaces(t *testing.T) {
 // readAll reads the paths, with that standard input.
 func readAll(t *testing.T, stdin string, paths ...string) (*snapshot.Snapshot, error) {
 	t.Helper()
-	return snapshot.Read(t.Context(), snapshot.Options{Paths: paths, Stdin: strings.NewReader(stdin)})
+	return snapshot.Read(t.Context(), options(stdin, paths...))
+}
+
+func options(stdin string, paths ...string) snapshot.Options {
+	return snapshot.Options{Paths: paths, Stdin: strings.NewReader(stdin)}
 }

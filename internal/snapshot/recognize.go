@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"unicode"
 )
 
 // output is text that people send in place of objects. It cannot serve, and the message says what would.
@@ -97,11 +98,7 @@ const mostMessages = 100
 // afterMessages reads what follows the messages of kubectl at the beginning of a file, and notes them.
 func (c *collector) afterMessages(f *file, r *bufio.Reader) error {
 	for range mostMessages {
-		head, err := r.Peek(peekSize)
-		if err != nil && err != io.EOF {
-			return f.unreadable(err)
-		}
-		rest, err := skipBlank(r, head)
+		rest, err := discardBlank(r)
 		if err != nil {
 			return f.unreadable(err)
 		}
@@ -114,6 +111,23 @@ func (c *collector) afterMessages(f *file, r *bufio.Reader) error {
 		}
 	}
 	return f.fault(omittedForeign, "holds messages in place of objects")
+}
+
+// discardBlank discards blank space, and returns the beginning of what follows.
+func discardBlank(r *bufio.Reader) ([]byte, error) {
+	for {
+		head, err := r.Peek(peekSize)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		rest := bytes.TrimLeftFunc(head, unicode.IsSpace)
+		if _, err := r.Discard(len(head) - len(rest)); err != nil {
+			return nil, err
+		}
+		if len(rest) > 0 || len(head) == 0 {
+			return rest, nil
+		}
+	}
 }
 
 // skipLine reads to the end of a line, however long it is.
@@ -134,6 +148,7 @@ func skipLogs(r *bufio.Reader) (lines int, err error) {
 	if match == nil {
 		return 0, err
 	}
+	lines = 1
 	end := fmt.Appendf(nil, "==== END logs for container %s ====", match[1])
 	for {
 		lines++
