@@ -30,7 +30,7 @@ func newUsage(
 	}
 	kubelets, err := kubelet.New(config, kubelet.Options{
 		Nodes:       kubeletsIn(mgr.GetClient(), o.KubeletAddressTypes),
-		NodeOf:      pods.NodeOf,
+		Pod:         pods.Pod,
 		ParseConfig: extract.ParseConfigz,
 		Interval:    o.UsageInterval,
 		Trust:       kubelet.Trust{CAFile: o.KubeletCA, Insecure: o.KubeletInsecureTLS},

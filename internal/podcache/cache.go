@@ -88,11 +88,16 @@ func (c *Cache) Node(name string) []*facts.Pod {
 	return c.store.nodes[name]
 }
 
-// NodeOf returns the name of a pod's node, "" if there is no such pod.
-func (c *Cache) NodeOf(namespace, name []byte) string {
+// Pod returns a pod, nil if there is no such pod. Callers share it and must not change it.
+func (c *Cache) Pod(namespace, name []byte) *facts.Pod {
 	c.store.mu.RLock()
 	defer c.store.mu.RUnlock()
-	if p := c.store.pods[key{string(namespace), string(name)}]; p != nil {
+	return c.store.pods[key{string(namespace), string(name)}]
+}
+
+// NodeOf returns the name of a pod's node, "" if there is no such pod.
+func (c *Cache) NodeOf(namespace, name []byte) string {
+	if p := c.Pod(namespace, name); p != nil {
 		return p.Node
 	}
 	return ""

@@ -54,7 +54,7 @@ func testFailures(t *testing.T, oneOf int) {
 		asked[i] = int(now.Hung - met.Hung)
 		met = now
 		t.Logf("pass %d: %s; %d nodes read, %d that hang asked", i+1, p.per(*nodes), p.Nodes, asked[i])
-		if p.Nodes != m.healthy || p.Pods != m.healthy*len(kubelets.PodNodes) / *nodes || len(p.Dropped) > 0 {
+		if p.Nodes != m.healthy || p.Pods != m.healthy*len(kubelets.Pods) / *nodes || len(p.Dropped) > 0 {
 			t.Errorf("pass %d: %d nodes and %d pods, want %d nodes; dropped %v", i+1, p.Nodes, p.Pods, m.healthy, p.Dropped)
 		}
 	}

@@ -76,8 +76,8 @@ func newReader(t *testing.T, config *rest.Config, nodes []kubelet.Node) *reader 
 	r := &reader{}
 	var err error
 	r.source, err = kubelet.New(config, kubelet.Options{
-		Nodes:  func(context.Context) ([]kubelet.Node, error) { return nodes, nil },
-		NodeOf: kubelets.NodeOf, ParseConfig: extract.ParseConfigz, Interval: interval, Now: r.now,
+		Nodes: func(context.Context) ([]kubelet.Node, error) { return nodes, nil },
+		Pod:   kubelets.PodCache(), ParseConfig: extract.ParseConfigz, Interval: interval, Now: r.now,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -16,9 +16,9 @@ func TestPasses(t *testing.T) {
 	for i := range *passes + 1 {
 		p := r.pass(t)
 		t.Logf("pass %d: %s", i+1, p.per(*nodes))
-		if len(p.failures) > 0 || len(p.Dropped) > 0 || p.Nodes != *nodes || p.Pods != len(kubelets.PodNodes) {
+		if len(p.failures) > 0 || len(p.Dropped) > 0 || p.Nodes != *nodes || p.Pods != len(kubelets.Pods) {
 			t.Errorf("pass %d: %d nodes and %d pods, want %d and %d; failures %v, dropped %v",
-				i+1, p.Nodes, p.Pods, *nodes, len(kubelets.PodNodes), p.failures, p.Dropped)
+				i+1, p.Nodes, p.Pods, *nodes, len(kubelets.Pods), p.failures, p.Dropped)
 		}
 		if p.cpu > interval/2 {
 			t.Errorf("pass %d took %s of a core", i+1, p.cpu)
@@ -53,7 +53,7 @@ func reportMemory(t *testing.T, r *reader, began memory) {
 	end := memoryNow()
 	perContainer := float64(all.heap-withoutStore.heap) / float64(kubelets.Containers)
 	t.Logf("heap: readings %.1f MiB (%.1f bytes a container, %.1f a pod), source %.1f MiB (%d bytes a node), left behind %.1f MiB; stacks %.1f MiB",
-		mib(all.heap-withoutStore.heap), perContainer, float64(all.heap-withoutStore.heap)/float64(len(kubelets.PodNodes)),
+		mib(all.heap-withoutStore.heap), perContainer, float64(all.heap-withoutStore.heap)/float64(len(kubelets.Pods)),
 		mib(withoutStore.heap-end.heap), (withoutStore.heap-end.heap)/int64(*nodes), mib(end.heap-began.heap), mib(all.stacks))
 	if perContainer > maxBytes {
 		t.Errorf("readings take more than %d bytes a container", maxBytes)

@@ -3,6 +3,7 @@ package kubelet
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -53,6 +54,7 @@ func newClient(config *rest.Config, o *Options, timeout time.Duration) (*http.Cl
 	if secured == nil {
 		secured = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
+	secured.VerifyConnection = refuseLargeChain
 	secured.ClientSessionCache = tls.NewLRUClientSessionCache(maxSessions)
 	transport := &http.Transport{
 		DialContext:     (&net.Dialer{Timeout: timeout + time.Second}).DialContext,
@@ -70,6 +72,22 @@ func newClient(config *rest.Config, o *Options, timeout time.Duration) (*http.Cl
 	return &http.Client{Transport: authenticated, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse // the credentials are for the kubelet alone
 	}}, nil
+}
+
+// maxChain bounds the certificates that a kubelet shows, in bytes: they stay in memory with the TLS session.
+const maxChain = 32 << 10
+
+var errLargeChain = errors.New("the certificates it shows are larger than 32 KiB")
+
+func refuseLargeChain(c tls.ConnectionState) error {
+	size := 0
+	for _, certificate := range c.PeerCertificates {
+		size += len(certificate.Raw)
+	}
+	if size > maxChain {
+		return errLargeChain
+	}
+	return nil
 }
 
 // statusError is an answer other than 200.

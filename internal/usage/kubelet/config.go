@@ -1,6 +1,7 @@
 package kubelet
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/killorder/killorder/internal/facts"
@@ -18,6 +19,8 @@ const (
 	// maxConfigz bounds an answer of /configz, in bytes; a real one has some 6 kB.
 	maxConfigz = 128 << 10
 )
+
+var errLargeConfig error = boundError(fmt.Sprintf("is larger than %d KiB", maxConfigz>>10))
 
 // configState says whether a configuration is the running kubelet's.
 type configState int8

@@ -102,7 +102,7 @@ func TestConfigurationThatCannotBeRead(t *testing.T) {
 			for range maxConfigz/8 + 1 {
 				_, _ = io.WriteString(w, "         ")
 			}
-		}, "The kubelet's answer of nodes/configz is too large."},
+		}, "The kubelet's answer of nodes/configz is refused: it is larger than 128 KiB."},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

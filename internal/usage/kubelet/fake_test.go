@@ -165,13 +165,15 @@ func rigOf(t *testing.T, config *rest.Config, trust Trust, interval time.Duratio
 	t.Helper()
 	r := &rig{fakes: fakes}
 	r.now.Store(&start)
+	pods := map[string]*facts.Pod{"web-worker-1": {Node: "worker-1", Containers: []facts.Container{{Name: "app"}}}}
 	for _, f := range fakes {
+		pods["web-"+f.node.Name] = &facts.Pod{Node: f.node.Name, Containers: []facts.Container{{Name: "app"}}}
 		r.nodes = append(r.nodes, f.node)
 	}
 	var err error
 	r.Source, err = New(config, Options{
 		Nodes:       func(context.Context) ([]Node, error) { return r.nodes, nil },
-		NodeOf:      func(_, name []byte) string { return strings.TrimPrefix(string(name), "web-") },
+		Pod:         func(_, name []byte) *facts.Pod { return pods[string(name)] },
 		ParseConfig: extract.ParseConfigz, Interval: interval, Trust: trust,
 		Now: func() time.Time { return *r.now.Load() }, Log: logr.Discard(),
 	})

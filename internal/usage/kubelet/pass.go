@@ -3,6 +3,7 @@ package kubelet
 import (
 	"context"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,7 +27,7 @@ type lateAnswer struct {
 	*decoder
 }
 
-// decoders are used again: their buffers have grown to the size of an answer.
+// decoders are used again, since their buffers have grown to the size of an answer.
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
 // ask reads kubelets, a bounded number at the same time, and evenly over half of the interval: readings then are of
@@ -98,7 +99,7 @@ func (p *pass) readSummary(ctx context.Context, n *asked) (d *decoder, resumed b
 	}
 	resumed, err = p.source.get(ctx, &n.Node, pathSummary, func(body io.Reader) error {
 		d, _ = decoders.Get().(*decoder) // not before there is an answer
-		a, err := d.read(body)
+		a, err := d.read(body, func(pod *usage.Pod) bool { return p.source.isOwn(n.Name, pod) })
 		if err != nil {
 			return err
 		}
@@ -121,15 +122,28 @@ func (p *pass) handOver(node string, d *decoder) {
 	p.give(node, d)
 }
 
-// give hands the sink a node and those of the pods that are its own: nobody else's kubelet is asked about them.
+// give hands the sink a node and its pods.
 func (p *pass) give(node string, d *decoder) {
 	p.into.Node(node, d.node)
 	for i := range d.pods {
-		if pod := &d.pods[i]; p.source.NodeOf(pod.Namespace, pod.Name) == node {
-			p.into.Pod(pod)
-		}
+		p.into.Pod(&d.pods[i])
 	}
-	decoders.Put(d)
+	if !d.isLarge() {
+		decoders.Put(d)
+	}
+}
+
+// isOwn reports whether a pod is the node's own: a kubelet is believed about no other. Of the containers, those that the
+// pod has stay. So an answer takes no more memory than the node's pods do, whatever the kubelet lists.
+func (s *Source) isOwn(node string, read *usage.Pod) bool {
+	pod := s.Pod(read.Namespace, read.Name)
+	if pod == nil || pod.Node != node {
+		return false
+	}
+	read.Containers = slices.DeleteFunc(read.Containers, func(c usage.Container) bool {
+		return !slices.ContainsFunc(pod.Containers, func(own facts.Container) bool { return own.Name == string(c.Name) })
+	})
+	return true
 }
 
 func (p *pass) takeLate() {
@@ -165,8 +179,10 @@ func (s *Source) readConfig(ctx context.Context, n *Node) (config *facts.Kubelet
 		case err != nil:
 			return err
 		case len(text) > maxConfigz:
-			return errTooLarge
+			return errLargeConfig
 		}
+		s.parsing.Lock() // one at a time: what an answer becomes may take ten times its bytes
+		defer s.parsing.Unlock()
 		config, err = s.ParseConfig(text)
 		return err
 	})

@@ -77,6 +77,7 @@ func otherNode(name string) *Problem {
 
 func contentProblem(err error, resource string) *Problem {
 	var clock *clockError
+	var bound boundError
 	text := "The kubelet's answer of %s is not what it should be."
 	switch {
 	case errors.As(err, &clock):
@@ -85,8 +86,8 @@ func contentProblem(err error, resource string) *Problem {
 		text = "The kubelet's answer of %s has no figures of the node's memory."
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		text = "The kubelet's answer of %s ends too early."
-	case errors.Is(err, errTooLarge):
-		text = "The kubelet's answer of %s is too large."
+	case errors.As(err, &bound):
+		text = "The kubelet's answer of %s is refused: " + bound.Error() + "."
 	}
 	return &Problem{usage.FailedGarbage, fmt.Sprintf(text, resource)}
 }
@@ -98,6 +99,8 @@ func certificateProblem(err error) *Problem {
 	var invalid x509.CertificateInvalidError
 	text := ""
 	switch {
+	case errors.Is(err, errLargeChain):
+		text = "The kubelet's certificates are larger than any."
 	case errors.As(err, &hostname):
 		text = "The kubelet's certificate is not valid for its address."
 	case errors.As(err, &authority):

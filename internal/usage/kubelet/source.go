@@ -54,8 +54,8 @@ type Node struct {
 type Options struct {
 	// Nodes lists the kubelets there are.
 	Nodes func(context.Context) ([]Node, error)
-	// NodeOf returns the node of a pod, "" if it is not known. A kubelet is believed about its own pods only.
-	NodeOf func(namespace, name []byte) string
+	// Pod returns a pod of the cluster, nil if there is none of that name. Nobody changes it.
+	Pod func(namespace, name []byte) *facts.Pod
 	// ParseConfig reads an answer of /configz.
 	ParseConfig func([]byte) (*facts.KubeletConfig, error)
 	// Interval between two passes.
@@ -73,6 +73,9 @@ type Source struct {
 	// See the constants.
 	trustedAtOnce, suspectsAtOnce int
 	patience                      time.Duration
+
+	// parsing is held while a configuration is parsed.
+	parsing sync.Mutex
 
 	mu       sync.RWMutex
 	kubelets map[string]*kubelet

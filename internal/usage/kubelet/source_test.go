@@ -101,7 +101,7 @@ func TestFailures(t *testing.T) {
 			want:  Problem{usage.FailedClock, "The kubelet's figures are not of now: it has stopped measuring, or its clock is wrong."},
 		},
 		"is another node's":      {stats: says(summaryOf("worker-9", start)), want: Problem{usage.FailedWrongNode, "At the kubelet's address answers worker-9."}},
-		"names a node at length": {stats: says(summaryOf(strings.Repeat("x", 1<<20), start)), want: Problem{usage.FailedWrongNode, "At the kubelet's address answers " + strings.Repeat("x", 253) + "."}},
+		"names a node at length": {stats: says(summaryOf(strings.Repeat("x", 300), start)), want: Problem{usage.FailedWrongNode, "At the kubelet's address answers " + strings.Repeat("x", 253) + "."}},
 		"names no valid node":    {stats: says(summaryOf("x </b>", start)), want: Problem{usage.FailedWrongNode, "At the kubelet's address answers a node without a valid name."}},
 		"hangs up":               {stats: hangUp, want: Problem{usage.FailedUnreachable, "The kubelet closes the connection without an answer."}},
 		"has another certificate": {

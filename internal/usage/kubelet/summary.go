@@ -1,33 +1,50 @@
 package kubelet
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/usage"
 )
 
-// maxSummary bounds an answer, in bytes. A node of 500 pods with five containers each takes 2 MB.
-const maxSummary = 16 << 20
+// Bounds of what an answer may become. A node of 500 pods with five containers each takes 2 MB, and no kubelet is known
+// to run more than 2,500 pods.
+const (
+	// maxPods that an answer may list.
+	maxPods = 4096
+	// maxContainerName is the longest name that the API allows for a container.
+	maxContainerName = validation.DNS1123LabelMaxLength
+	// maxPooled is how many pods a decoder may have had room for that is used again.
+	maxPooled = 512
+)
 
-// answer is what one kubelet said in its Summary. It is used again for the next one.
+// answer is what one kubelet said in its Summary, of the pods only those that were kept. It is used again for the next
+// Summary.
 type answer struct {
 	nodeName []byte
 	node     facts.NodeReading
 	pods     []usage.Pod
 }
 
-// decoder reads a Summary (k8s.io/kubelet/pkg/apis/stats/v1alpha1) from the wire, and of it only what is used, into
-// buffers of its own: with the API's types, a node of 30 pods would take 120 kB and a thousand allocations each time.
-// What it makes of a Summary is what extract.SummaryNode and SummaryPod make.
+// decoder reads a Summary (k8s.io/kubelet/pkg/apis/stats/v1alpha1) from the wire, and of the Summary only what is used,
+// into buffers of its own: with the API's types, a node of 30 pods would take 120 kB and a thousand allocations each
+// time. Its readings are those that extract.SummaryNode and SummaryPod make of the same Summary.
 type decoder struct {
-	json jsontext.Decoder
+	json  jsontext.Decoder
+	input bounded
 	answer
+	// keep reports whether a pod is to be kept. It may shorten the list of containers.
+	keep func(*usage.Pod) bool
+	// listed counts the pods in the answer, kept or not.
+	listed int
 	// What the members now read belong to.
 	pod       *usage.Pod
 	container *usage.Container
@@ -54,9 +71,11 @@ type swapStats struct{ used, available int64 }
 
 var (
 	errTrailing = errors.New("there is more after the end of the Summary")
-	errTooLarge = fmt.Errorf("it is larger than %d MiB", maxSummary>>20)
 	errNoNode   = errors.New("it names no node")
 	errNoMemory = errors.New("it has no figures of the node's memory")
+
+	errManyPods error = boundError(fmt.Sprintf("lists more than %d pods", maxPods))
+	errLongName error = boundError(fmt.Sprintf("has a container whose name is longer than %d characters", maxContainerName))
 )
 
 // maxNodeName is the longest name that a Node may have.
@@ -91,16 +110,22 @@ func (e *clockError) Error() string {
 }
 
 // read decodes one Summary. What it returns is valid until the next read.
-func (d *decoder) read(r io.Reader) (*answer, error) {
-	limited := &io.LimitedReader{R: r, N: maxSummary + 1}
-	// A kubelet encodes a struct: it has no name twice, and telling would take a set of names an object.
-	d.json.Reset(limited, jsontext.AllowDuplicateNames(true))
+func (d *decoder) read(r io.Reader, keep func(*usage.Pod) bool) (*answer, error) {
+	d.input = bounded{reader: r, json: &d.json, maxBytes: maxSummary}
+	d.keep, d.listed = keep, 0
+	// A kubelet encodes a struct, so that no name comes twice; to refuse one that does would take a set of names for each
+	// object. What the answer may become is bounded either way.
+	d.json.Reset(&d.input, jsontext.AllowDuplicateNames(true))
 	err := d.summary()
-	if limited.N <= 0 {
-		err = errTooLarge
+	if d.input.err != nil {
+		err = d.input.err // and not what the decoder made of it
 	}
+	d.input.reader, d.keep = nil, nil
 	return &d.answer, err
 }
+
+// isLarge reports whether the decoder has grown beyond what an ordinary node takes.
+func (d *decoder) isLarge() bool { return cap(d.pods) > maxPooled }
 
 func (d *decoder) summary() error {
 	d.nodeName = d.nodeName[:0]
@@ -169,7 +194,7 @@ func (d *decoder) systemItem() error {
 func (d *decoder) systemMember(name []byte) error {
 	switch string(name) {
 	case `"name"`:
-		value, err := d.json.ReadValue()
+		value, err := d.scalar('"', "a string")
 		d.system.pods, d.system.commit = string(value) == `"pods"`, string(value) == `"windows-global-commit-memory"`
 		return err
 	case `"memory"`:
@@ -180,13 +205,43 @@ func (d *decoder) systemMember(name []byte) error {
 	return d.json.SkipValue()
 }
 
+// podItem reads a pod, into the place of one that was not kept where there is one.
 func (d *decoder) podItem() error {
+	if d.listed++; d.listed > maxPods {
+		return errManyPods
+	}
 	d.pod = next(&d.pods)
 	*d.pod = usage.Pod{
 		Source: facts.SourceKubelet, WorkingSet: facts.Unknown,
 		Namespace: d.pod.Namespace[:0], Name: d.pod.Name[:0], Containers: d.pod.Containers[:0],
 	}
-	return d.object((*decoder).podMember)
+	if err := d.object((*decoder).podMember); err != nil {
+		return err
+	}
+	isCut := len(d.pod.Containers) == usage.MaxContainers && d.pod.WorkingSet == facts.Unknown // the sum would be too small
+	if isCut || !d.keep(d.pod) || d.replaces() {
+		d.pods = d.pods[:len(d.pods)-1]
+		return nil
+	}
+	if used := len(d.pod.Containers); cap(d.pod.Containers) > 4*used+8 {
+		d.pod.Containers = slices.Clone(d.pod.Containers) // most of what was listed is not kept
+	}
+	return nil
+}
+
+// replaces reports whether the answer has the last pod already, as it may when a pod was just made again under its name.
+// The newer reading stays.
+func (d *decoder) replaces() bool {
+	last := len(d.pods) - 1
+	for i := range d.pods[:last] {
+		if p := &d.pods[i]; bytes.Equal(p.Name, d.pod.Name) && bytes.Equal(p.Namespace, d.pod.Namespace) {
+			if d.pod.ObservedAt.After(p.ObservedAt) {
+				d.pods[i], d.pods[last] = d.pods[last], d.pods[i]
+			}
+			return true
+		}
+	}
+	return false
 }
 
 func (d *decoder) podMember(name []byte) error {
@@ -217,9 +272,12 @@ func (d *decoder) refMember(name []byte) (err error) {
 	return err
 }
 
-// containerItem reads a container. Its time is the pod's where the pod has no working set of its own: as old as the
-// oldest of its containers.
+// containerItem reads a container. Where the pod has no working set of its own, its reading is as old as the oldest of
+// its containers'.
 func (d *decoder) containerItem() error {
+	if len(d.pod.Containers) == usage.MaxContainers {
+		return d.json.SkipValue() // a tenant may have made such a pod: that should not cost the node its other readings
+	}
 	d.container = next(&d.pod.Containers)
 	*d.container = usage.Container{Name: d.container.Name[:0], ContainerUsage: facts.NoContainerUsage}
 	d.memory = memoryStats{workingSet: facts.Unknown}
@@ -236,7 +294,9 @@ func (d *decoder) containerItem() error {
 func (d *decoder) containerMember(name []byte) (err error) {
 	switch c := d.container; string(name) {
 	case `"name"`:
-		c.Name, err = d.text(c.Name)
+		if c.Name, err = d.text(c.Name); err == nil && len(c.Name) > maxContainerName {
+			err = errLongName
+		}
 	case `"memory"`:
 		err = d.readMemory()
 		c.WorkingSet, c.RSS = d.memory.workingSet, d.memory.rss

@@ -47,6 +47,9 @@ func byTypes(t *testing.T, text []byte) *answer {
 	return a
 }
 
+// all pods are kept.
+func all(*usage.Pod) bool { return true }
+
 func sameAnswer(t *testing.T, want, got *answer) {
 	t.Helper()
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(answer{}), cmpopts.EquateEmpty()); diff != "" {
@@ -63,7 +66,7 @@ func TestReadIsWhatTheTypesSay(t *testing.T) {
 		"a real kubelet's": string(captured),
 		"nothing":          `{}`,
 		"nulls":            `{"node":null,"pods":null}`,
-		"nulls inside":     `{"node":{"nodeName":null,"memory":null,"swap":{"swapUsageBytes":null}},"pods":[{"podRef":null,"containers":null},{}]}`,
+		"nulls inside":     `{"node":{"nodeName":null,"memory":null,"swap":{"swapUsageBytes":null}},"pods":[{"podRef":null,"containers":null},{"podRef":{"name":"web"}}]}`,
 		"members in another order": `{"pods":[{"containers":[{"memory":{"rssBytes":1,"workingSetBytes":2,"time":"2026-11-24T06:00:00Z"},"name":"app"}],
 			"memory":{"workingSetBytes":5,"time":"2026-11-24T06:00:09Z"},"podRef":{"name":"web","namespace":"shop"}}],
 			"node":{"memory":{"availableBytes":7,"time":"2026-11-24T06:00:01Z"},"nodeName":"n"}}`,
@@ -81,7 +84,7 @@ func TestReadIsWhatTheTypesSay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var d decoder
 			for range 2 { // the second time in used buffers
-				got, err := d.read(strings.NewReader(text))
+				got, err := d.read(strings.NewReader(text), all)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -97,11 +100,11 @@ func TestReadLeavesNothingBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.read(bytes.NewReader(captured)); err != nil {
+	if _, err := d.read(bytes.NewReader(captured), all); err != nil {
 		t.Fatal(err)
 	}
 	const text = `{"node":{},"pods":[{"podRef":{"name":"web"},"containers":[{}]}]}`
-	got, err := d.read(strings.NewReader(text))
+	got, err := d.read(strings.NewReader(text), all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,12 +131,11 @@ func TestReadRefuses(t *testing.T) {
 		"an exponent":      {`{"node":{"memory":{"rssBytes":1e-9999999}}}`, `"1e-9999999" is not an amount in bytes`},
 		"an amount quoted": {`{"node":{"memory":{"rssBytes":"5"}}}`, "/node/memory/rssBytes: not an amount in bytes"},
 		"no time":          {`{"node":{"memory":{"time":"now"}}}`, `"\"now\"" is not a time`},
-		"too much":         {`{"more":"` + strings.Repeat("x", maxSummary) + `"}`, "larger than 16 MiB"},
-		"too much behind":  {`{}` + strings.Repeat(" ", maxSummary), "larger than 16 MiB"},
+		"too much":         {`{"more":[` + strings.Repeat(`"x",`, maxSummary/4) + `0]}`, "larger than 16 MiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var d decoder
-			if _, err := d.read(strings.NewReader(tc.text)); err == nil || !strings.Contains(err.Error(), tc.want) {
+			if _, err := d.read(strings.NewReader(tc.text), all); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v; want %s", err, tc.want)
 			}
 		})
@@ -149,7 +151,7 @@ func TestReadAnySummary(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := d.read(bytes.NewReader(text))
+		got, err := d.read(bytes.NewReader(text), all)
 		if err != nil {
 			t.Fatalf("%v: %s", err, text)
 		}
@@ -218,7 +220,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"pods":[{"containers":[{"name":"a","swap":{"swapUsageBytes":4}}]}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var d decoder
-		a, err := d.read(bytes.NewReader(text))
+		a, err := d.read(bytes.NewReader(text), all)
 		if err != nil {
 			return
 		}
@@ -245,7 +247,7 @@ func BenchmarkRead(b *testing.B) {
 		b.SetBytes(int64(len(text)))
 		b.ReportAllocs()
 		for b.Loop() {
-			if a, err := d.read(bytes.NewReader(text)); err != nil || len(a.pods) != 30 {
+			if a, err := d.read(bytes.NewReader(text), all); err != nil || len(a.pods) != 30 {
 				b.Fatal(err)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 
+	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/usage/kubelet"
 )
 
@@ -26,19 +27,34 @@ type Description struct {
 	Nodes []kubelet.Node
 	// CA is the authority that signed their certificates, PEM encoded.
 	CA []byte
-	// PodNodes is the node of each pod, by namespace/name.
-	PodNodes map[string]string
+	// Pods by namespace/name.
+	Pods map[string]Pod
 	// Containers that run on all nodes.
 	Containers int
 	// Hanging accepts connections and never answers; Failing answers 500 to all requests.
 	Hanging, Failing Address
 }
 
-// NodeOf returns the node of a pod.
-func (d *Description) NodeOf(namespace, name []byte) string {
-	var buffer [128]byte
-	key := append(append(append(buffer[:0], namespace...), '/'), name...)
-	return d.PodNodes[string(key)]
+// Pod is what the API server knows of a pod.
+type Pod struct {
+	Node       string
+	Containers []string
+}
+
+// PodCache makes a lookup of the pods, as the operator has one.
+func (d *Description) PodCache() func(namespace, name []byte) *facts.Pod {
+	pods := make(map[string]*facts.Pod, len(d.Pods))
+	for key, p := range d.Pods {
+		pod := &facts.Pod{Node: p.Node}
+		for _, name := range p.Containers {
+			pod.Containers = append(pod.Containers, facts.Container{Name: name})
+		}
+		pods[key] = pod
+	}
+	return func(namespace, name []byte) *facts.Pod {
+		var buffer [128]byte
+		return pods[string(append(append(append(buffer[:0], namespace...), '/'), name...))]
+	}
 }
 
 // Address of a kubelet.

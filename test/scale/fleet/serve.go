@@ -100,15 +100,19 @@ func greet(nodes []kubelet.Node) error {
 }
 
 func describe(model *scenario.Model, server *kubelets.Server) *Description {
-	d := &Description{PodNodes: make(map[string]string, model.Pods)}
+	d := &Description{Pods: make(map[string]Pod, model.Pods)}
 	for _, n := range model.Nodes {
 		at := server.Address(n)
 		d.Nodes = append(d.Nodes, kubelet.Node{
 			Name: n.Name, UID: "uid-" + n.Name, Host: at.Addr().String(), Port: int32(at.Port()), BootID: "boot-1", Version: "v1.37.2",
 		})
 		for _, p := range n.Pods {
-			d.PodNodes[p.Class.Namespace+"/"+p.Name] = n.Name
-			d.Containers += len(p.Class.Containers)
+			pod := Pod{Node: n.Name}
+			for i := range p.Class.Containers {
+				pod.Containers = append(pod.Containers, p.Class.Containers[i].Name)
+			}
+			d.Pods[p.Class.Namespace+"/"+p.Name] = pod
+			d.Containers += len(pod.Containers)
 		}
 	}
 	return d
