@@ -41,7 +41,7 @@ func newUsage(
 		return nil, nil, fmt.Errorf("usage from kubelets: %w", err)
 	}
 	return &auto.Source{
-		Kubelets: kubelets, Metrics: metrics, NodeOf: pods.NodeOf,
+		Kubelets: kubelets, Metrics: metrics, NodeOf: pods.NodeOf, HasNode: nodesIn(mgr.GetClient()),
 		Wanted: func() facts.Source { return current.Get().Source },
 	}, kubelets, nil
 }
@@ -63,5 +63,20 @@ func kubeletsIn(c client.Reader, preferred options.AddressTypes) func(context.Co
 			}
 		}
 		return kubelets, nil
+	}
+}
+
+// nodesIn tells which Nodes are in the cache, at one moment.
+func nodesIn(c client.Reader) func(context.Context) (func(string) bool, error) {
+	return func(ctx context.Context) (func(string) bool, error) {
+		nodes := &corev1.NodeList{}
+		if err := c.List(ctx, nodes, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, err
+		}
+		names := make(map[string]bool, len(nodes.Items))
+		for i := range nodes.Items {
+			names[nodes.Items[i].Name] = true
+		}
+		return func(name string) bool { return names[name] }, nil
 	}
 }

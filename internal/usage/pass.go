@@ -13,10 +13,13 @@ const (
 	sampleSpacing = 75
 	// maxAhead is how far clocks may differ before a reading counts as one from the future.
 	maxAhead = facts.MaxClockSkew
+	// maxRepeats is how many readings of pods that the pass already has are taken in any pass. Beyond them, there may be
+	// twice as many readings as pods.
+	maxRepeats = 1024
 )
 
-// Pass collects the readings of one pass over a source. Only one may be under way, in one goroutine; readers of
-// the store see nothing of it before Commit.
+// Pass collects the readings of one pass over a source. Only one Pass may be under way, in one goroutine; readers of the
+// store see nothing of it before Commit.
 type Pass struct {
 	store      *Store
 	last, next *snapshot
@@ -51,7 +54,7 @@ func (p *Pass) Drop(cause DropCause) {
 	p.result.Dropped[cause]++
 }
 
-// Node takes a node's reading. It replaces one of the same time or older.
+// Node takes a node's reading, which replaces a reading of the same time or older.
 func (p *Pass) Node(name string, r facts.NodeReading) {
 	if cause := p.judgeNode(name, r); cause != "" {
 		p.Drop(cause)
@@ -60,7 +63,7 @@ func (p *Pass) Node(name string, r facts.NodeReading) {
 	r.WorkingSet, r.PodsWorkingSet = min(r.WorkingSet, facts.MaxBytes), min(r.PodsWorkingSet, facts.MaxBytes)
 	r.Available, r.SwapCapacity = min(r.Available, facts.MaxBytes), min(r.SwapCapacity, facts.MaxBytes)
 	for _, s := range []*snapshot{p.last, p.next} {
-		if have, ok := s.nodes[name]; ok && have.ObservedAt.After(r.ObservedAt) {
+		if have, ok := s.nodes[name]; ok && have.ObservedAt.After(r.ObservedAt) && !p.isAhead(have.ObservedAt.Unix()) {
 			r = have
 		}
 	}
@@ -79,7 +82,7 @@ func (p *Pass) judgeNode(name string, r facts.NodeReading) DropCause {
 	return p.judgeTime(r.ObservedAt)
 }
 
-// Pod takes a pod's reading. It replaces one of the same time or older.
+// Pod takes a pod's reading, which replaces a reading of the same time or older.
 func (p *Pass) Pod(r *Pod) {
 	workingSet, cause := p.judgePod(r)
 	if cause != "" {
@@ -90,10 +93,15 @@ func (p *Pass) Pod(r *Pod) {
 	p.buffer = key.text
 	at := uint32(r.ObservedAt.Unix())
 	already, slot, repeated := p.next.find(key)
-	if repeated && p.next.rows[already].observed > at {
+	switch {
+	case repeated && p.next.rows[already].observed > at:
+		return
+	case repeated && len(p.next.rows) > 2*p.next.index.used+maxRepeats:
+		p.Drop(DropRepeated) // each takes a row
 		return
 	}
 	old, _, known := p.last.find(key)
+	known = known && !p.isAhead(int64(p.last.rows[old].observed))
 	if known && p.last.rows[old].observed > at {
 		p.carry(old, key, slot)
 		return
@@ -146,13 +154,17 @@ func (p *Pass) judgeTime(observed time.Time) DropCause {
 	switch {
 	case observed.IsZero() || observed.Unix() <= 0:
 		return DropNoTimestamp
-	case observed.After(p.now.Add(maxAhead)):
+	case p.isAhead(observed.Unix()):
 		return DropFuture
 	case p.now.Sub(observed) > p.store.keep:
 		return DropExpired
 	}
 	return ""
 }
+
+// isAhead reports whether a time in Unix seconds is later than it can be. In the last pass it was not: our clock has been
+// put back since, and a reading of then would hide the new ones until that time comes.
+func (p *Pass) isAhead(observed int64) bool { return observed > p.now.Add(maxAhead).Unix() }
 
 func (p *Pass) addRow(slot int, key podKey, r row, source facts.Source) {
 	s := p.next
@@ -175,12 +187,12 @@ func (p *Pass) name(name []byte) uint32 {
 	return id
 }
 
-// addHistory gives the last row, observed at that time, the history of its pod in the last pass. The reading of
-// then joins it if the newest sample is old enough.
+// addHistory gives the last row, whose reading is from the time at, the history that its pod had in the last pass (row
+// old). That pass's own reading becomes a sample if the newest sample is old enough.
 func (p *Pass) addHistory(old int, at uint32) {
 	before := &p.last.rows[old]
 	elapsed, keep := at-before.observed, uint32(p.store.keep/time.Second)
-	newest := uint32(sampleSpacing) // age of the newest sample when before was observed
+	newest := uint32(sampleSpacing) // the newest sample's age at the last pass's reading
 	from, to := p.last.history(old)
 	for i := from; i < to; i++ {
 		newest = uint32(p.last.sampleAges[i])
@@ -206,13 +218,13 @@ func (p *Pass) carry(old int, key podKey, slot int) {
 	p.next.samplePages = append(p.next.samplePages, p.last.samplePages[from:to]...)
 }
 
-// Commit makes the pass what readers see. Pods and nodes without a reading in it keep their last one, until
-// that is too old.
+// Commit makes the pass what readers see. Pods and nodes without a reading in this pass keep their last reading, until
+// that reading is too old.
 func (p *Pass) Commit() Result {
 	p.result.Pods, p.result.Nodes = p.next.index.used, len(p.next.nodes)
 	oldest := p.now.Add(-p.store.keep)
 	for i := range p.last.rows {
-		if int64(p.last.rows[i].observed) < oldest.Unix() {
+		if observed := int64(p.last.rows[i].observed); observed < oldest.Unix() || p.isAhead(observed) {
 			continue
 		}
 		key := p.last.key(p.buffer, i)
@@ -225,7 +237,7 @@ func (p *Pass) Commit() Result {
 		}
 	}
 	for name, r := range p.last.nodes {
-		if _, ok := p.next.nodes[name]; !ok && !r.ObservedAt.Before(oldest) {
+		if _, ok := p.next.nodes[name]; !ok && !r.ObservedAt.Before(oldest) && !p.isAhead(r.ObservedAt.Unix()) {
 			p.next.nodes[name] = r
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 // Source is where readings come from.
 type Source interface {
-	// Read hands the sink every reading there is, and returns what failed. What did not fail has been read.
+	// Read hands the sink every reading there is, and returns the parts that failed. All other parts have been read.
 	Read(ctx context.Context, into Sink) []Failure
 }
 
@@ -20,17 +20,17 @@ type Source interface {
 type Sink interface {
 	Pod(p *Pod)
 	Node(name string, r facts.NodeReading)
-	// Drop counts a reading that the source could not make sense of.
+	// Drop counts a reading that cannot be used.
 	Drop(cause DropCause)
 }
 
-// Pod is one pod's reading on its way from a source to a sink. It is valid during the call only: sources use its
+// Pod is one pod's reading on its way from a source to a sink. The reading is valid only during the call: sources use its
 // slices again for the next pod.
 type Pod struct {
 	Source          facts.Source
 	Namespace, Name []byte
 	ObservedAt      time.Time
-	// WorkingSet of the pod in bytes; Unknown stands for the sum of the containers'.
+	// WorkingSet of the pod in bytes; if Unknown, the sum of the containers' stands in.
 	WorkingSet int64
 	Containers []Container
 }
@@ -48,7 +48,7 @@ const MaxContainers = 256
 // DropCause says why a reading cannot be used.
 type DropCause string
 
-// Why readings are dropped. One over the node's capacity is found later, by extract, which knows the capacity.
+// Why readings are dropped. A reading above the node's capacity is found later, by extract, which knows the capacity.
 const (
 	// DropNegative: a negative amount of memory.
 	DropNegative DropCause = "Negative"
@@ -62,10 +62,14 @@ const (
 	DropNoMemory DropCause = "NoMemory"
 	// DropMalformed: without a name, or a quantity that is none.
 	DropMalformed DropCause = "Malformed"
+	// DropUnmatched: of a pod or a node that the cluster does not have.
+	DropUnmatched DropCause = "Unmatched"
+	// DropRepeated: of a pod that the pass has read already, again and again.
+	DropRepeated DropCause = "Repeated"
 )
 
 // DropCauses are all causes.
-var DropCauses = [...]DropCause{DropNegative, DropFuture, DropNoTimestamp, DropExpired, DropNoMemory, DropMalformed}
+var DropCauses = [...]DropCause{DropNegative, DropFuture, DropNoTimestamp, DropExpired, DropNoMemory, DropMalformed, DropUnmatched, DropRepeated}
 
 // FailureCause says why a source could not be read, or only in part.
 type FailureCause string
@@ -74,7 +78,7 @@ type FailureCause string
 const (
 	// FailedAbsent: the API is not installed, or nothing stands behind it.
 	FailedAbsent FailureCause = "APIAbsent"
-	// FailedForbidden: the operator may not read it.
+	// FailedForbidden: the operator may not read the source.
 	FailedForbidden FailureCause = "Forbidden"
 	// FailedTimeout: no answer, or not all of it, in time.
 	FailedTimeout FailureCause = "Timeout"
@@ -88,10 +92,12 @@ const (
 	FailedUnreachable FailureCause = "Unreachable"
 	// FailedNoAddress: a Node does not say where its kubelet is.
 	FailedNoAddress FailureCause = "NoAddress"
-	// FailedWrongNode: at a kubelet's address answers another node's.
+	// FailedWrongNode: another node's kubelet answers at the address.
 	FailedWrongNode FailureCause = "WrongNode"
 	// FailedClock: a kubelet's figures are of another time.
 	FailedClock FailureCause = "Clock"
+	// FailedUnmatched: much of what was read is of pods or nodes that the cluster does not have.
+	FailedUnmatched FailureCause = "Unmatched"
 	// FailedPartial comes on top of another cause: only one of pods and nodes failed.
 	FailedPartial FailureCause = "Partial"
 	// FailedOther: anything else, such as a refused connection or an internal error.
@@ -101,7 +107,7 @@ const (
 // FailureCauses are all causes.
 var FailureCauses = [...]FailureCause{
 	FailedAbsent, FailedForbidden, FailedTimeout, FailedGarbage, FailedUnauthorized, FailedCertificate, FailedUnreachable,
-	FailedNoAddress, FailedWrongNode, FailedClock, FailedPartial, FailedOther,
+	FailedNoAddress, FailedWrongNode, FailedClock, FailedUnmatched, FailedPartial, FailedOther,
 }
 
 // Failure is a part of a source that could not be read.

@@ -4,6 +4,7 @@ package auto
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/usage"
@@ -25,8 +26,10 @@ type Source struct {
 	Metrics  usage.Source
 	// Wanted is the source that the policy names; SourceNone means a choice node by node.
 	Wanted func() facts.Source
-	// NodeOf returns the node of a pod, "" if it is not known.
+	// NodeOf returns the node of a pod, "" if the cluster has no such pod.
 	NodeOf func(namespace, name []byte) string
+	// HasNode makes a function that reports whether the cluster has a node, for one pass.
+	HasNode func(context.Context) (func(name string) bool, error)
 }
 
 var _ usage.Source = (*Source)(nil)
@@ -37,7 +40,7 @@ func (s *Source) Read(ctx context.Context, into usage.Sink) []usage.Failure {
 	switch s.Wanted() {
 	case facts.SourceMetricsAPI:
 		s.Kubelets.Forget()
-		return s.Metrics.Read(ctx, into)
+		return s.readMetrics(ctx, into)
 	case facts.SourceKubelet:
 		return s.Kubelets.Read(ctx, into)
 	}
@@ -46,7 +49,17 @@ func (s *Source) Read(ctx context.Context, into usage.Sink) []usage.Failure {
 	if ctx.Err() != nil || !s.Kubelets.AnyNeedsOther() {
 		return failures
 	}
-	return append(failures, s.Metrics.Read(ctx, &fromMetrics{Sink: into, by: by, nodeOf: s.NodeOf})...)
+	return append(failures, s.readMetrics(ctx, &fromMetrics{Sink: into, by: by, nodeOf: s.NodeOf})...)
+}
+
+// readMetrics reads metrics.k8s.io, and of its readings those of pods and nodes that the cluster has.
+func (s *Source) readMetrics(ctx context.Context, into usage.Sink) []usage.Failure {
+	hasNode, err := s.HasNode(ctx)
+	if err != nil {
+		return []usage.Failure{{Cause: usage.FailedOther, Of: ofNodes, Err: fmt.Errorf("list the nodes: %w", err)}}
+	}
+	known := &matching{Sink: into, nodeOf: s.NodeOf, hasNode: hasNode}
+	return append(s.Metrics.Read(ctx, known), known.failures()...)
 }
 
 // division of the nodes between the two sources, in one pass. Kubelets may answer while metrics.k8s.io is read: the

@@ -3,6 +3,7 @@ package auto
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,6 +42,10 @@ type kubelets struct {
 func (k *kubelets) NeedsOther(node string) bool { return k.unread[node] }
 func (k *kubelets) AnyNeedsOther() bool         { return len(k.unread) > 0 }
 func (k *kubelets) Forget()                     { k.forgotten = true }
+
+func allNodes(context.Context) (func(string) bool, error) {
+	return func(string) bool { return true }, nil
+}
 
 type sink struct {
 	got   map[string]facts.Source
@@ -99,7 +104,7 @@ func TestRead(t *testing.T) {
 			m := &source{kind: metrics, nodes: []string{"a", "b"}, fails: true}
 			s := &Source{
 				Kubelets: k, Metrics: m, Wanted: func() facts.Source { return tc.wanted },
-				NodeOf: func(_, name []byte) string { return string(name[len("on-"):]) },
+				NodeOf: func(_, name []byte) string { return string(name[len("on-"):]) }, HasNode: allNodes,
 			}
 			into := &sink{got: map[string]facts.Source{}}
 			failures := s.Read(t.Context(), into)
@@ -121,6 +126,7 @@ func TestPodsOfNoKnownNodeAreLeftOut(t *testing.T) {
 	s := &Source{
 		Kubelets: k, Metrics: &source{kind: facts.SourceMetricsAPI, nodes: []string{"a"}},
 		Wanted: func() facts.Source { return facts.SourceNone }, NodeOf: func(_, _ []byte) string { return "" },
+		HasNode: allNodes,
 	}
 	into := &sink{got: map[string]facts.Source{}}
 	s.Read(t.Context(), into)
@@ -146,10 +152,69 @@ func TestOneThatAnswersMeanwhile(t *testing.T) {
 		Metrics:  &source{kind: metrics, nodes: []string{"a"}},
 		Wanted:   func() facts.Source { return facts.SourceNone },
 		NodeOf:   func(_, name []byte) string { return string(name[len("on-"):]) },
+		HasNode:  allNodes,
 	}
 	into := &sink{got: map[string]facts.Source{}}
 	s.Read(t.Context(), into)
 	if diff := cmp.Diff(map[string]facts.Source{"a": metrics, "on-a": metrics}, into.got); diff != "" {
 		t.Errorf("read (-want +got):\n%s", diff)
+	}
+}
+
+// TestReadingsThatMatchNothing are left out, and a failure names one of them if they are many.
+func TestReadingsThatMatchNothing(t *testing.T) {
+	const metrics = facts.SourceMetricsAPI
+	for name, tc := range map[string]struct {
+		wanted       facts.Source
+		read         []string
+		want         map[string]facts.Source
+		wantFailures []string
+	}{
+		"all match": {wanted: metrics, read: []string{"a", "b"}, want: map[string]facts.Source{"a": metrics, "on-a": metrics, "b": metrics, "on-b": metrics}},
+		"a node by its address, with the policy's source": {
+			wanted: metrics, read: []string{"a", "10.0.3.17:9100"}, want: map[string]facts.Source{"a": metrics, "on-a": metrics},
+			wantFailures: []string{
+				`reading usage of pods: 1 of 2 readings of pods in metrics.k8s.io match none in the cluster, among them "shop/on-10.0.3.17:9100"`,
+				`reading usage of nodes: 1 of 2 readings of nodes in metrics.k8s.io match none in the cluster, among them "10.0.3.17:9100"`,
+			},
+		},
+		"a node by its address, beside kubelets": {
+			read: []string{"10.0.3.17:9100"}, want: map[string]facts.Source{},
+			wantFailures: []string{
+				`reading usage of pods: 1 of 1 readings of pods in metrics.k8s.io match none in the cluster, among them "shop/on-10.0.3.17:9100"`,
+				`reading usage of nodes: 1 of 1 readings of nodes in metrics.k8s.io match none in the cluster, among them "10.0.3.17:9100"`,
+			},
+		},
+		"one of twenty": {
+			wanted: metrics, read: append([]string{"gone"}, slices.Repeat([]string{"a"}, 19)...),
+			want: map[string]facts.Source{"a": metrics, "on-a": metrics},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &Source{
+				Kubelets: &kubelets{source: source{kind: facts.SourceKubelet}, unread: map[string]bool{"a": true}},
+				Metrics:  &source{kind: metrics, nodes: tc.read}, Wanted: func() facts.Source { return tc.wanted },
+				NodeOf: func(_, name []byte) string {
+					if len(name) == len("on-a") {
+						return string(name[len("on-"):])
+					}
+					return ""
+				},
+				HasNode: func(context.Context) (func(string) bool, error) {
+					return func(name string) bool { return len(name) == 1 }, nil
+				},
+			}
+			into := &sink{got: map[string]facts.Source{}}
+			var failed []string
+			for _, f := range s.Read(t.Context(), into) {
+				failed = append(failed, f.Error())
+			}
+			if diff := cmp.Diff(tc.want, into.got); diff != "" {
+				t.Errorf("read (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tc.wantFailures, failed); diff != "" {
+				t.Errorf("failures (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

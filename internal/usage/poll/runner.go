@@ -118,6 +118,9 @@ func (r *Runner) logFailures(failures []usage.Failure) {
 func (r *Runner) logDropped(dropped map[usage.DropCause]int) {
 	dropping := make(map[usage.DropCause]bool, len(dropped))
 	for cause, count := range dropped {
+		if cause == usage.DropUnmatched {
+			continue // pods come and go; if there are many, a failure says so
+		}
 		dropping[cause] = true
 		if !r.dropping[cause] {
 			r.Log.Info("unusable readings are left out; not logged again until a pass has none", "cause", cause, "count", count)
