@@ -27,8 +27,8 @@ type inquest struct {
 	s *Surroundings
 	// events of the pod, around its life; nodeEvents of its node.
 	events, nodeEvents []Event
-	// kills by the kernel that are this death, for certain.
-	kernel *KernelKill
+	// kernel is the kernel's message that names this death's container, lone one of the same seconds that names none.
+	kernel, lone *KernelKill
 
 	record   Record
 	evidence []Evidence
@@ -46,7 +46,7 @@ var (
 	}
 	containerRules = []rule{
 		oomKilled, endedWithPod, failedProbe, restartedOnPurpose, statusInvented, runtimeStopped, shimDied,
-		exitedByItself, sidecarStopped, killedByKernelUnmarked, foreign,
+		stoppedForReboot, exitedByItself, sidecarStopped, killedByKernelUnmarked, foreign,
 	}
 	wholePodRules = append(slices.Clone(podRules), unexplained)
 )
@@ -74,7 +74,7 @@ func newInquest(d Death, s *Surroundings) *inquest {
 	}
 	c := &inquest{d: d, v: d.Victim, s: s}
 	for _, e := range arranged(s.PodEvents) {
-		if e.of(c.v) && e.Reason != "PodKilled" { // ours
+		if e.of(c.v) && !e.ours() {
 			c.events = append(c.events, e)
 		}
 	}
@@ -83,7 +83,7 @@ func newInquest(d Death, s *Surroundings) *inquest {
 			c.nodeEvents = append(c.nodeEvents, e)
 		}
 	}
-	c.kernel = c.kernelKill()
+	c.kernel, c.lone = c.kernelKill(), c.loneKill()
 	c.record = Record{
 		Key: d.Key, Namespace: c.v.Namespace, Pod: c.v.Name, Node: c.v.Node, Workload: s.Workload, Time: d.Time,
 		ExitCode: d.ExitCode, Trace: d.Trace, Missed: d.Missed,
@@ -100,6 +100,9 @@ func (c *inquest) close() Record {
 	r.Message = oneLine(r.Message, maxMessage)
 	for i := range c.evidence {
 		c.evidence[i].Text = oneLine(c.evidence[i].Text, maxText)
+	}
+	if r.Missed > 0 {
+		c.found(SourcePod, "%d earlier deaths of this container were not seen (restartCount)", r.Missed)
 	}
 	slices.SortStableFunc(c.evidence, func(a, b Evidence) int { return cmp.Compare(rank(a.Against), rank(b.Against)) })
 	r.Evidence = slices.Compact(c.evidence)
@@ -201,7 +204,7 @@ func clock(t time.Time) string {
 	return t.UTC().Format("15:04:05")
 }
 
-// MiB prints an amount of memory as people write it, rounded to whole Mi.
+// mib prints an amount of memory as people write it, rounded to whole Mi.
 func mib(bytes int64) string {
 	if bytes < 10<<20 {
 		return fmt.Sprintf("%dKi", bytes>>10)

@@ -14,6 +14,9 @@ func oomKilled(c *inquest) bool {
 		return false
 	}
 	c.status()
+	if c.d.ExitCode == nil && c.d.ContainerID == "" {
+		return c.byScope() // an Event is all there is
+	}
 	if !killedBySignal(&c.d) {
 		return c.survivedOOM()
 	}
@@ -136,6 +139,9 @@ func endedWithPod(c *inquest) bool {
 			return true
 		}
 	}
+	if c.byKubelet("") || c.v.StatusReason != "" {
+		return unexplained(c)
+	}
 	return false
 }
 
@@ -243,6 +249,23 @@ func exitCode(d *Death) int32 {
 	return *d.ExitCode
 }
 
+// stoppedForReboot: the node's init system stopped the container, and the node came back within minutes.
+func stoppedForReboot(c *inquest) bool {
+	code := exitCode(&c.d)
+	if code != 137 && code != 143 {
+		return false
+	}
+	for i := range c.nodeEvents {
+		e := &c.nodeEvents[i]
+		if after := e.First.Sub(c.d.Time); e.Reason == "Rebooted" && after > 0 && after <= 10*time.Minute && !c.d.Time.IsZero() {
+			c.status()
+			c.found(SourceNodeEvent, "%s at %s: %s", e.Reason, clock(e.First), e.Message)
+			return c.noKill(ReasonReboot, Medium, "the node was rebooted")
+		}
+	}
+	return false
+}
+
 // shimDied: exit code 255 and a sandbox that went too: the runtime's shim died, of what is not told.
 func shimDied(c *inquest) bool {
 	if exitCode(&c.d) != 255 || (!c.sandboxChanged() && c.killing() == nil) {
@@ -266,6 +289,9 @@ func exitedByItself(c *inquest) bool {
 	if c.d.ExitCode == nil {
 		return c.noKill(ReasonUnknown, Low, "it ended; the status has no exit code")
 	}
+	if *c.d.ExitCode == 143 {
+		return c.noKill(ReasonExit, High, "it was asked to end, and ended on SIGTERM (exit code 143)")
+	}
 	return c.noKill(ReasonExit, High, "it ended by itself with exit code %d (%s)", *c.d.ExitCode, c.d.Trace)
 }
 
@@ -283,7 +309,7 @@ func sidecarStopped(c *inquest) bool {
 // container's scope before the runtime looks. Only strong traces make it a kernel's kill: the kernel's own message, a
 // SystemOOM, a limit that was reached, or a neighbour of the same seconds.
 func killedByKernelUnmarked(c *inquest) bool {
-	if c.kernel == nil && c.oomEventOfContainer() == nil && !c.strongScope() {
+	if c.kernel == nil && c.lone == nil && c.oomEventOfContainer() == nil && !c.strongScope() {
 		return false
 	}
 	c.status()

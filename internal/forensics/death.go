@@ -160,9 +160,15 @@ func appendDeaths(deaths []Death, pod *corev1.Pod, v *Victim, s *corev1.Containe
 	return deaths
 }
 
-// died counts the deaths of a container by its restarts. The kubelet's invented status has an invented restart too.
+// died counts the deaths of a container by its restarts: all instances but a running one. A waiting container
+// (CrashLoopBackOff) has its last instance's end in lastState, and the restart is not counted yet. What the kubelet
+// invented, the restart too, counts for nothing.
 func died(s *corev1.ContainerStatus) int32 {
-	if s.State.Terminated != nil {
+	last := s.LastTerminationState.Terminated
+	switch {
+	case s.State.Terminated != nil && invented(s.State.Terminated), last != nil && invented(last):
+		return 0
+	case s.State.Terminated != nil, s.State.Waiting != nil && last != nil:
 		return s.RestartCount + 1
 	}
 	return s.RestartCount

@@ -150,8 +150,13 @@ func mentions(text string, phrases ...string) bool {
 }
 
 // oomEvent reports whether the Event tells of an OOM kill: SystemOOM, node-problem-detector's OOMKilling, and what
-// later kubelets may write for a container. OutOfmemory, a rejection, is none.
-func (e *Event) oomEvent() bool { return strings.Contains(e.Reason, "OOM") }
+// later kubelets may write for a container (Kubernetes' pull request 136092). OutOfmemory, a rejection, is none.
+func (e *Event) oomEvent() bool {
+	return strings.Contains(e.Reason, "OOM") || (e.Warning && strings.Contains(e.Reason, "Kill") && e.says("oom", "out of memory"))
+}
+
+// ours reports whether this operator wrote the Event: what it concluded before is no evidence.
+func (e *Event) ours() bool { return strings.Contains(e.Reporter, "killorder") }
 
 // arranged returns the Events in an order of their own, each once.
 func arranged(events []Event) []Event {

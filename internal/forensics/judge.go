@@ -50,14 +50,24 @@ func compareRecords(a, b Record) int {
 	)
 }
 
-// FromEvent makes a death of an Event that is all there is of it: the kubelet's Evicted with the figures of an
-// eviction, for a pod whose object nobody saw. Node is that of the kubelet that wrote the Event.
+// FromEvent makes a death of an Event that is all there is of it, for a pod whose object nobody saw: the kubelet's
+// Evicted with the figures of an eviction, or a later kubelet's Event of one container's OOM kill. Its key then has no
+// container ID. Node is that of the kubelet that wrote the Event.
 func FromEvent(e Event) (d Death, ok bool) {
-	if e.Kind != "Pod" || e.Reason != "Evicted" || e.UID == "" || (e.Starved == "" && !e.says(lowOnResource)) {
+	if e.Kind != "Pod" || e.UID == "" || e.ours() {
+		return Death{}, false
+	}
+	evicted := e.Reason == "Evicted" && (e.Starved != "" || e.says(lowOnResource))
+	oom := e.Container != "" && e.oomEvent()
+	if !evicted && !oom {
 		return Death{}, false
 	}
 	v := &Victim{UID: e.UID, Namespace: e.Namespace, Name: e.Name, Node: e.Host, Grace: defaultGrace, Ran: true}
-	return Death{Key: Key{UID: e.UID}, Victim: v, Time: e.Last, Trace: e.Reason, Latest: true}, true
+	d = Death{Key: Key{UID: e.UID}, Victim: v, Time: e.Last, Trace: e.Reason, Latest: true}
+	if oom {
+		d.Container, d.Trace = e.Container, "OOMKilled"
+	}
+	return d, true
 }
 
 // Incident is what died on one node within the same seconds.

@@ -199,6 +199,26 @@ func (c *inquest) kernelKill() *KernelKill {
 	return nil
 }
 
+// loneKill finds a kernel's message that names no container: of node-problem-detector, in the same seconds, with the
+// oom_score_adj that the container should have had. Its first words still tell whether a cgroup ran out or the node.
+func (c *inquest) loneKill() *KernelKill {
+	if c.s.Adj == nil || c.kernel != nil {
+		return nil
+	}
+	for i := range c.nodeEvents {
+		e := &c.nodeEvents[i]
+		if !e.oomEvent() || e.Reason == "SystemOOM" || !e.near(c.d.Time, Together) {
+			continue
+		}
+		for _, k := range ParseKernel(e.Message) {
+			if k.Task.Level == LevelUnknown && k.Adj != nil && *k.Adj == *c.s.Adj {
+				return &k
+			}
+		}
+	}
+	return nil
+}
+
 // at reports whether the kernel's kill may be this death by its time. A container may lose a process long before.
 func (c *inquest) at(k *KernelKill) bool {
 	return k.At.IsZero() || c.d.Time.IsZero() || within(k.At, c.d.Time, Together)

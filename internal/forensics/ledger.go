@@ -1,9 +1,7 @@
 package forensics
 
 import (
-	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -73,7 +71,7 @@ type Sighting struct {
 type podBook struct {
 	node        string
 	version     uint64 // resourceVersion last seen
-	gone        bool
+	seen, gone  bool   // the object was seen; is gone
 	touched     time.Time
 	events      []Event
 	terminating map[string]bool // containers that ran when the deletion came
@@ -105,7 +103,6 @@ type nodeBook struct {
 	info   Node
 	events []Event
 	deaths []*entry
-	pods   map[string]int // entries by pod
 }
 
 // NewLedger returns an empty Ledger. Events are complete from since on (an API server keeps them for an hour), so that
@@ -166,13 +163,21 @@ func (l *Ledger) See(s Sighting) []Change {
 	if !b.newer(s.Pod.ResourceVersion, s.Gone) {
 		return nil
 	}
-	b.node, b.touched, b.gone = cut(s.Pod.Spec.NodeName), l.now, b.gone || s.Gone
+	b.node, b.touched, b.seen, b.gone = cut(s.Pod.Spec.NodeName), l.now, true, b.gone || s.Gone
 	deaths, omitted := Deaths(s.Pod, s.Gone)
 	b.remember(s.Pod)
 	l.omitted.Deaths += omitted
 	newest := l.enter(b, &s, deaths)
 	b.forgetTold(deaths)
 	return l.judge(b, newest)
+}
+
+// Lost tells that a pod is gone whose last state nobody saw.
+func (l *Ledger) Lost(uid string, seen time.Time) {
+	l.tick(seen)
+	if b := l.books[cut(uid)]; b != nil {
+		b.gone, b.touched = true, l.now
+	}
 }
 
 // healthy reports whether a Pod has nothing to remember.
@@ -196,42 +201,10 @@ func bad(t *corev1.ContainerStateTerminated) bool {
 	return t != nil && (t.ExitCode != 0 || oomWord(t.Reason))
 }
 
-// newer reports whether a state comes after those seen. What has no version is taken as new.
-func (b *podBook) newer(resourceVersion string, gone bool) bool {
-	v, err := strconv.ParseUint(resourceVersion, 10, 64)
-	if err != nil {
-		return true
-	}
-	if v < b.version || (v == b.version && b.gone && !gone) {
-		return false
-	}
-	b.version = v
-	return true
-}
-
-// remember keeps what later states no longer show: when the deletion was asked for, and what ran then.
-func (b *podBook) remember(pod *corev1.Pod) {
-	if pod.DeletionTimestamp == nil {
-		return
-	}
-	if g := pod.DeletionGracePeriodSeconds; g != nil && *g > 0 && b.grace == 0 {
-		b.grace, b.deletionAt = *g, pod.DeletionTimestamp.Time
-	}
-	for _, list := range [][]corev1.ContainerStatus{pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses} {
-		for i := range list {
-			if s := &list[i]; s.State.Running != nil && len(b.terminating) < maxTerminating {
-				if b.terminating == nil {
-					b.terminating = map[string]bool{}
-				}
-				b.terminating[cut(s.ContainerID)] = true
-			}
-		}
-	}
-}
-
 // enter makes entries of the deaths that are new and brings the others up to date. It returns the time of the newest
 // trace.
 func (l *Ledger) enter(b *podBook, s *Sighting, deaths []Death) (newest time.Time) {
+	var fresh []*entry
 	for i := range deaths {
 		d := &deaths[i]
 		d.Terminating = b.terminating[d.ContainerID] && d.ContainerID != ""
@@ -241,13 +214,19 @@ func (l *Ledger) enter(b *podBook, s *Sighting, deaths []Death) (newest time.Tim
 		switch e := b.entries[d.Key]; {
 		case e != nil:
 			e.death.update(d)
-		case b.told[d.Key] || len(b.entries) >= maxPodEntries:
+		case b.told[d.Key] || !d.suspicious():
+			continue
+		case len(b.entries) >= maxPodEntries:
+			l.omitted.Deaths++
 			continue
 		default:
-			b.missed(d)
-			l.add(b, s.entry(d, l.now))
+			fresh = append(fresh, s.entry(d, l.now))
 		}
 		newest = later(newest, d.Time)
+	}
+	b.missed(fresh)
+	for _, e := range fresh {
+		l.add(b, e)
 	}
 	b.count(s.Pod)
 	return newest
@@ -264,54 +243,12 @@ func (s *Sighting) entry(d *Death, now time.Time) *entry {
 	return e
 }
 
-// update takes what a later state says of the same death, and keeps what it no longer says.
-func (d *Death) update(latest *Death) {
-	old := *d
-	*d = *latest
-	d.Missed, d.Terminating = old.Missed, old.Terminating || latest.Terminating
-	if isOOM(&old) && !isOOM(latest) {
-		d.Trace, d.ExitCode = old.Trace, old.ExitCode
-	}
-	if latest.Time.IsZero() {
-		d.Time = old.Time
-	}
-}
-
-// missed corrects how many deaths of the container nobody saw, where earlier states are known.
-func (b *podBook) missed(d *Death) {
-	if before, ok := b.died[d.Container]; ok && d.Container != "" && d.Missed > 0 {
-		d.Missed = max(0, d.Missed-before)
-	}
-}
-
-func (b *podBook) count(pod *corev1.Pod) {
-	for _, list := range [][]corev1.ContainerStatus{pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses} {
-		for i := range list {
-			if n := died(&list[i]); n > 0 && (b.died[list[i].Name] > 0 || len(b.died) < maxDeaths) {
-				b.died[cut(list[i].Name)] = max(n, b.died[list[i].Name])
-			}
-		}
-	}
-}
-
-// forgetTold drops what the pod no longer shows of deaths judged for good.
-func (b *podBook) forgetTold(shown []Death) {
-	if len(b.told) <= 2*len(shown)+8 {
-		return
-	}
-	keep := map[Key]bool{}
-	for i := range shown {
-		if k := shown[i].Key; b.told[k] {
-			keep[k] = true
-		}
-	}
-	b.told = keep
-}
-
 // Hear judges by an Event.
 func (l *Ledger) Hear(e Event, seen time.Time) []Change {
 	l.tick(seen)
 	switch {
+	case e.ours():
+		return nil
 	case e.Kind == "Node" && e.ofNode():
 		n := l.node(e.Name)
 		if e.Reason == "CgroupV1" {
@@ -327,7 +264,7 @@ func (l *Ledger) Hear(e Event, seen time.Time) []Change {
 			b.touched = l.now
 		}
 		l.omitted.Events += keep(&b.events, e, maxPodEvents)
-		if alone && b.entries[d.Key] == nil && !b.told[d.Key] {
+		if alone && !b.knows(&d) {
 			l.add(b, &entry{death: d, seen: l.now})
 		}
 		return l.judge(b, e.Last)
@@ -346,40 +283,9 @@ func (e *Event) ofNode() bool {
 
 func (e *Event) ofPod() bool {
 	switch e.Reason {
-	case "Evicted", "Preempting", "Preempted", "Killing", "Unhealthy", "SandboxChanged", "TaintManagerEviction", "DeviceTaintManagerEviction":
+	case "Evicted", "ExceededGracePeriod", "Preempting", "Preempted", "Killing", "Unhealthy", "SandboxChanged",
+		"TaintManagerEviction", "DeviceTaintManagerEviction":
 		return true
 	}
 	return e.oomEvent() || strings.HasPrefix(e.Reason, "OutOf")
-}
-
-// keep adds an Event, or replaces the same one with an older count. It returns how many did not fit.
-func keep(events *[]Event, e Event, most int) int {
-	for i := range *events {
-		o := &(*events)[i]
-		if o.Reason == e.Reason && o.Container == e.Container && o.Message == e.Message && o.First.Equal(e.First) && o.Name == e.Name {
-			if e.Last.After(o.Last) || e.Count > o.Count {
-				*o = e
-			}
-			return 0
-		}
-	}
-	*events = append(*events, e)
-	if len(*events) <= most {
-		return 0
-	}
-	slices.SortFunc(*events, compareEvents)
-	*events = slices.Delete(*events, 0, 1)
-	return 1
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
-func compareEntries(a, b *entry) int {
-	return cmp.Or(a.seen.Compare(b.seen), a.death.Time.Compare(b.death.Time), cmp.Compare(a.death.UID, b.death.UID),
-		cmp.Compare(a.death.Container, b.death.Container), cmp.Compare(a.death.ContainerID, b.death.ContainerID))
 }

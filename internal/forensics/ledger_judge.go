@@ -19,7 +19,7 @@ func (l *Ledger) book(uid, node string) *podBook {
 func (l *Ledger) node(name string) *nodeBook {
 	n := l.nodes[name]
 	if n == nil {
-		n = &nodeBook{info: Node{Name: name}, pods: map[string]int{}}
+		n = &nodeBook{info: Node{Name: name}}
 		l.nodes[name] = n
 	}
 	return n
@@ -30,21 +30,16 @@ func (l *Ledger) add(b *podBook, e *entry) {
 	b.entries[e.death.Key] = e
 	n := l.node(b.node)
 	n.deaths = append(n.deaths, e)
-	n.pods[e.death.UID]++
 	if len(n.deaths) > maxNodeDeaths {
 		slices.SortStableFunc(n.deaths, compareEntries)
-		l.close(n, n.deaths[0])
+		l.close(n.deaths[0])
 		n.deaths = slices.Delete(n.deaths, 0, 1)
 	}
 }
 
 // close ends the judging of a death: what was told of it stays.
-func (l *Ledger) close(n *nodeBook, e *entry) {
-	uid := e.death.UID
-	if n.pods[uid]--; n.pods[uid] <= 0 {
-		delete(n.pods, uid)
-	}
-	if b := l.books[uid]; b != nil && b.entries[e.death.Key] == e {
+func (l *Ledger) close(e *entry) {
+	if b := l.books[e.death.UID]; b != nil && b.entries[e.death.Key] == e {
 		delete(b.entries, e.death.Key)
 		b.told[e.death.Key] = true
 	}
@@ -91,7 +86,11 @@ func (l *Ledger) judgePod(b *podBook) []Change {
 	now := map[Key]Record{}
 	became := map[Key]Key{} // death -> record
 	for _, key := range sortedKeys(b.entries) {
-		r := l.classify(b, b.entries[key])
+		e := b.entries[key]
+		if twin := b.twin(&e.death); twin != nil {
+			e = twin
+		}
+		r := l.classify(b, e)
 		if !r.Killed() && !l.notable(b, key, &r) {
 			continue
 		}

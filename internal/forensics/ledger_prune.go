@@ -23,7 +23,7 @@ func (l *Ledger) prune() {
 		n.deaths = slices.DeleteFunc(n.deaths, func(e *entry) bool {
 			old := l.now.Sub(e.seen) > judgedFor
 			if old {
-				l.close(n, e)
+				l.close(e)
 			}
 			return old
 		})
@@ -34,7 +34,7 @@ func (l *Ledger) prune() {
 	}
 	for uid, b := range l.books {
 		idle := l.now.Sub(b.touched)
-		if idle > remembered && (b.gone || b.version == 0) && len(b.entries) == 0 {
+		if len(b.entries) == 0 && (b.gone || !b.seen) && idle > b.keptFor() {
 			delete(l.books, uid)
 			continue
 		}
@@ -43,6 +43,15 @@ func (l *Ledger) prune() {
 		}
 		b.settle()
 	}
+}
+
+// keptFor is how long a pod is remembered that is gone, or of which only Events were seen: where something was told of
+// it, longer than those Events live.
+func (b *podBook) keptFor() time.Duration {
+	if len(b.told)+len(b.records) > 0 {
+		return remembered
+	}
+	return judgedFor / 3
 }
 
 // settle drops the texts of what was told and will not be judged anew; the keys stay.

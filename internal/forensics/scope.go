@@ -19,7 +19,7 @@ const (
 	diedBeside    = 1  // something else died in the same seconds
 	always        = 1  // all pods together can always run out, where their limit is below the node's memory
 	diedAgain     = 1  // the same container died before of the same
-	adjOfKernel   = 3  // a kernel's message of the same seconds has the container's own oom_score_adj
+	adjOfKernel   = 4  // a kernel's message of the same seconds has the container's own oom_score_adj
 	clearMargin   = 2  // so much ahead of the next scope makes the judgement Medium
 	certainMargin = 3  // and with a reading at the limit, High
 )
@@ -61,12 +61,17 @@ func (c *inquest) byScope() bool {
 	}
 	c.reachedLimit(best.cause, best.limit)
 	c.rivals(best, scopes[1:])
-	how := confidence(best, scopes[1:], known(c.s.EventsSince, c.d.Time))
-	guess := ""
-	if how == Low {
-		guess = " (a guess)"
+	if !best.reached && c.s.Readings == nil {
+		c.speaksAgainst(SourceReadings, "there is no reading from before the death")
 	}
-	return c.kill(best.cause, how, "%s%s", best.text, guess)
+	switch how := confidence(best, scopes[1:], known(c.s.EventsSince, c.d.Time)); how {
+	case High:
+		return c.kill(best.cause, how, "%s", best.text)
+	case Medium:
+		return c.kill(best.cause, how, "OOM-killed, most likely because %s", best.text)
+	default:
+		return c.kill(best.cause, how, "OOM-killed, perhaps because %s (a guess)", best.text)
+	}
 }
 
 // scopes weighs all four and returns them, the likeliest first; of equals the narrowest.
@@ -159,7 +164,11 @@ func (c *inquest) containerScope() scope {
 	s.text = "the container reached its own memory limit of " + mib(d.Limit)
 	s.weigh(hasLimit, SourceSpec, d.Container+" has a memory limit of "+mib(d.Limit))
 	if r := c.s.Readings; r != nil {
-		c.measure(&s, r.Container, d.Limit, "the container")
+		usage := r.Container
+		if r.RSS >= 0 && len(c.v.Tmpfs) == 0 && r.RSS < d.Limit/5*3 {
+			usage = min(usage, d.Limit/5*3) // page cache, which the kernel drops before it kills
+		}
+		c.measure(&s, usage, d.Limit, "the container")
 	}
 	if n := c.deathsBefore(); n > 0 {
 		s.weigh(diedAgain, SourceNeighbours, d.Container+" was OOM-killed before too")
@@ -179,8 +188,8 @@ func (c *inquest) podScope() scope {
 	s.possible = true
 	s.text = "the pod reached its memory limit of " + mib(v.Limit)
 	switch {
-	case d.Limit == 0:
-		s.weigh(hasLimit, SourceSpec, d.Container+" has no limit of its own, its pod has one of "+mib(v.Limit))
+	case d.Limit == 0, v.LimitSet && v.Limit <= d.Limit:
+		s.weigh(hasLimit, SourceSpec, d.Container+" has no lower limit of its own than its pod's "+mib(v.Limit))
 	case v.LimitSet:
 		s.weigh(hasLimit-1, SourceSpec, "the pod has a memory limit of "+mib(v.Limit))
 	}
@@ -232,11 +241,16 @@ func (c *inquest) nodeScope() scope {
 	told := c.systemOOMs()
 	_, limited, sure := c.s.Node.podsLimit()
 	s.possible = len(told) > 0 || !known(c.s.EventsSince, c.d.Time)
+	if c.lone != nil {
+		s.possible = c.lone.Global
+	}
 	if !s.possible {
 		return s
 	}
-	s.text = "an OOM kill of the node as a whole"
+	s.text = "the kernel killed for the node as a whole"
 	switch {
+	case c.lone != nil && c.lone.Global:
+		s.weigh(adjOfKernel, SourceKernel, "global OOM kill of "+c.lone.Process+" with this container's oom_score_adj")
 	case len(told) > 0:
 		s.text += ": SystemOOM in the same seconds"
 		s.weigh(systemOOM, SourceNodeEvent, told[0].Reason+" at "+clock(lastBefore(told[0], c.d.Time))+": "+told[0].Message)

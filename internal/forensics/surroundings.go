@@ -48,8 +48,9 @@ type Node struct {
 // Readings are the last known before a death: working sets in bytes, facts.Unknown where there is none.
 type Readings struct {
 	At time.Time `json:"at"`
-	// Container and Pod of the victim.
+	// Container and Pod of the victim; RSS is the container's anonymous memory.
 	Container int64 `json:"container"`
+	RSS       int64 `json:"rss"`
 	Pod       int64 `json:"pod"`
 	// Pods is the kubepods cgroup, Node the root cgroup. Available is the kubelet's memory.available.
 	Pods      int64 `json:"pods"`
@@ -57,9 +58,9 @@ type Readings struct {
 	Available int64 `json:"available"`
 }
 
-// NoReadings knows nothing.
+// NoReadings knows nothing: begin with a copy, since 0 is a reading.
 var NoReadings = Readings{
-	Container: facts.Unknown, Pod: facts.Unknown, Pods: facts.Unknown, Node: facts.Unknown, Available: facts.Unknown,
+	Container: facts.Unknown, RSS: facts.Unknown, Pod: facts.Unknown, Pods: facts.Unknown, Node: facts.Unknown, Available: facts.Unknown,
 }
 
 // NodeOf makes a Node of the object. Events may hold the node's CgroupV1, config may be nil.
@@ -111,7 +112,7 @@ func (n *Node) podsLimit() (bytes int64, limited, known bool) {
 	// that is a reservation; the limit lies between allocatable and allocatable + 100Mi.
 	const threshold = 100 << 20
 	missing := n.Capacity - n.Allocatable
-	return n.Allocatable + min(missing, threshold), missing > threshold, missing > threshold || missing == 0
+	return n.Allocatable + min(missing, threshold), missing > threshold, missing >= threshold || missing == 0
 }
 
 // known reports whether all of a kind are known around t, where since is from when on they are.
