@@ -167,7 +167,7 @@ func TestExitStatus(t *testing.T) {
 		},
 		"unknown node": {
 			args: []string{"rank", "-f", story, "worker-1", "worker-9"},
-			want: result{status: exitUnreadable, err: "error: node \"worker-9\" not found among the 3 nodes of the snapshot\n"},
+			want: result{status: exitUnreadable, err: "error: node \"worker-9\" not found among the 3 nodes of the snapshot: did you mean worker-1, worker-2, worker-3?\n"},
 		},
 		"no kubeconfig": {
 			args: []string{"rank", "--kubeconfig", "testdata/gone"},

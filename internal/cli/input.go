@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/killorder/killorder/internal/clusterread"
 	"github.com/killorder/killorder/internal/snapshot"
@@ -14,11 +15,13 @@ import (
 type input struct {
 	*env
 	paths []string
+	// pod sees each Pod of a snapshot, if it is there.
+	pod func(*corev1.Pod)
 }
 
 func (in *input) addFlags(flags *pflag.FlagSet) {
 	flags.StringArrayVarP(&in.paths, "filename", "f", nil,
-		"Read a snapshot in place of the cluster: a file, a folder, or - for standard input; may be repeated")
+		"Read a snapshot in place of the cluster: a file, folder or archive, or - for standard input; may be repeated")
 }
 
 // validate returns an error of wrong usage.
@@ -38,23 +41,20 @@ func (in *input) validate() error {
 	return nil
 }
 
-// read reads the named nodes with their pods, or all if none is named.
-func (in *input) read(ctx context.Context, nodes []string) (*snapshot.Snapshot, error) {
+// read reads what is wanted; a snapshot is read whole.
+func (in *input) read(ctx context.Context, want clusterread.Want) (*clusterread.Cluster, error) {
 	p := newProgress(in.Err)
 	defer p.done()
 	if len(in.paths) > 0 {
-		return snapshot.Read(ctx, snapshot.Options{
-			Paths: in.paths, Stdin: in.In,
+		s, err := snapshot.Read(ctx, snapshot.Options{
+			Paths: in.paths, Stdin: in.In, Pod: in.pod,
 			Progress: func(n int) { p.say(func() string { return fmt.Sprintf("objects read: %d", n) }) },
 		})
+		return &clusterread.Cluster{Snapshot: s}, err
 	}
 	config, err := in.kube.ToRESTConfig()
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}
-	c, err := clusterread.Read(ctx, config, clusterread.Want{Nodes: nodes}, p.say)
-	if err != nil {
-		return nil, err
-	}
-	return c.Snapshot, nil
+	return clusterread.Read(ctx, config, want, p.say)
 }

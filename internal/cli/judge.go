@@ -3,10 +3,12 @@ package cli
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/clusterread/target"
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
@@ -84,8 +86,21 @@ func selected(s *snapshot.Snapshot, names []string) ([]*facts.Node, error) {
 	}
 	for _, name := range names {
 		if !found[name] {
-			return nil, fmt.Errorf("node %q not found among the %d nodes of the snapshot", name, len(s.Nodes))
+			return nil, noSuchNode(s, name)
 		}
 	}
 	return nodes, nil
+}
+
+// noSuchNode is the error for a node that the snapshot does not have, with the names that are near.
+func noSuchNode(s *snapshot.Snapshot, name string) error {
+	all := make([]string, len(s.Nodes))
+	for i := range s.Nodes {
+		all[i] = s.Nodes[i].Name
+	}
+	hint := ""
+	if near := target.Near(name, all); len(near) > 0 {
+		hint = ": did you mean " + strings.Join(near, ", ") + "?"
+	}
+	return fmt.Errorf("node %q not found among the %d nodes of the snapshot%s", name, len(all), hint)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/killorder/killorder/internal/cli/table"
+	"github.com/killorder/killorder/internal/clusterread"
 )
 
 const rankLong = `Rank who dies first on all nodes, or on the named ones, if memory runs out.
@@ -84,15 +85,15 @@ func newRank(e *env) *cobra.Command {
 }
 
 func (r *rank) run(ctx context.Context) error {
-	s, err := r.read(ctx, r.nodes)
+	c, err := r.read(ctx, clusterread.Want{Nodes: r.nodes})
 	if err != nil {
 		return err
 	}
-	nodes, notes, err := judge(s, r.nodes, r.top)
+	nodes, notes, err := judge(c.Snapshot, r.nodes, r.top)
 	if err != nil {
 		return err
 	}
-	r.notes(s.Notes, notes)
+	r.notes(c.Notes, notes)
 	return r.print(listOf(nodes), func(p *table.Printer) { table.Nodes(p, models(nodes), r.wide()) })
 }
 

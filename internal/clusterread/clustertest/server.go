@@ -143,8 +143,18 @@ func (s *Server) nodeUsage(path string) *metrics.NodeMetrics {
 	return &metrics.NodeMetrics{}
 }
 
-// page answers with the one pod that the continuation names.
+// page answers with the one pod that the continuation names, or, for a node, with all of its pods.
 func (s *Server) page(w http.ResponseWriter, selector, from string) {
+	list := &corev1.PodList{}
+	if node, ok := strings.CutPrefix(selector, "spec.nodeName="); ok {
+		for _, p := range s.Pods {
+			if p.Spec.NodeName == node {
+				list.Items = append(list.Items, *p)
+			}
+		}
+		s.answer(w, "v1", "PodList", list)
+		return
+	}
 	i := 0
 	if from != "" {
 		_, _ = fmt.Sscan(from, &i)
@@ -154,10 +164,7 @@ func (s *Server) page(w http.ResponseWriter, selector, from string) {
 		s.fail(w, http.StatusGone, metav1.StatusReasonExpired, "1")
 		return
 	}
-	list := &corev1.PodList{Items: []corev1.Pod{*s.Pods[i]}}
-	if node := strings.TrimPrefix(selector, "spec.nodeName="); selector != "" && list.Items[0].Spec.NodeName != node {
-		list.Items = nil
-	}
+	list.Items = []corev1.Pod{*s.Pods[i]}
 	if i+1 < len(s.Pods) {
 		list.Continue = fmt.Sprint(i + 1)
 	}

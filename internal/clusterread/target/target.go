@@ -165,7 +165,7 @@ func namesOf(p *facts.Pod, kind string) []string {
 	return nil
 }
 
-// Near returns the names that are like the one wanted, the likest first, each once: those within a third of their letters,
+// Near returns the names that are like the one wanted, the likest first, each once: those that differ in a third of their letters or in two,
 // and those that begin with the name wanted or contain it.
 func Near(wanted string, names []string) []string {
 	type candidate struct {
@@ -183,7 +183,7 @@ func Near(wanted string, names []string) []string {
 		if strings.Contains(n, wanted) || strings.Contains(wanted, n) && len(n) > shown {
 			d = min(d, 1)
 		}
-		if d <= max(len(wanted)/3, 1) {
+		if d <= max(len(wanted)/3, 2) && d < len(wanted) {
 			near = append(near, candidate{n, d})
 		}
 	}

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"context"
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"github.com/killorder/killorder/internal/cli/answer"
+	"github.com/killorder/killorder/internal/clusterread"
+	"github.com/killorder/killorder/internal/clusterread/target"
+	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/snapshot"
+)
+
+// subjects are the pods and workloads that a command is about.
+type subjects struct {
+	input
+	namespace string
+}
+
+func (s *subjects) addFlags(flags *pflag.FlagSet) {
+	s.input.addFlags(flags)
+	flags.StringVarP(&s.namespace, "namespace", "n", "", "Namespace of the pods and workloads named (a snapshot is searched whole without it)")
+}
+
+// refs reads names from the command line. Live, a name without a namespace is of the kubeconfig's.
+func (s *subjects) refs(args []string) ([]target.Ref, error) {
+	namespace := s.namespace
+	if namespace == "" && len(s.paths) == 0 {
+		var err error
+		if namespace, _, err = s.kube.ToRawKubeConfigLoader().Namespace(); err != nil {
+			return nil, err
+		}
+	}
+	refs := make([]target.Ref, len(args))
+	for i, arg := range args {
+		given := s.namespace
+		ref, err := target.Parse(arg, given)
+		if err != nil {
+			return nil, wrongUsage("%w", err)
+		}
+		if ref.Namespace == "" {
+			ref.Namespace = namespace
+		}
+		refs[i] = ref
+	}
+	return refs, nil
+}
+
+// found is what was read about subjects, and judged.
+type found struct {
+	*clusterread.Cluster
+	// pods of each subject, and the judged nodes that they run on.
+	pods  [][]*facts.Pod
+	nodes []*answer.Node
+}
+
+// find reads the nodes of the subjects, and judges them. The notes are printed by the caller.
+func (s *subjects) find(ctx context.Context, refs []target.Ref) (*found, error) {
+	c, err := s.read(ctx, clusterread.Want{Targets: refs})
+	if err != nil {
+		return nil, err
+	}
+	f := &found{Cluster: c}
+	all := allPods(c.Snapshot)
+	var names []string
+	for _, ref := range refs {
+		pods, err := target.Find(all, ref)
+		if err != nil {
+			return nil, err
+		}
+		f.pods = append(f.pods, pods)
+		for _, p := range pods {
+			if !slices.Contains(names, p.Node) {
+				names = append(names, p.Node)
+			}
+		}
+	}
+	judged, notes, err := judge(c.Snapshot, names, 0)
+	if err != nil {
+		return nil, err
+	}
+	c.Notes = append(c.Notes, notes...)
+	for i := range judged {
+		f.nodes = append(f.nodes, judged[i].answerable(c))
+	}
+	return f, nil
+}
+
+// answerable is the judged node as package answer takes it.
+func (j *judged) answerable(c *clusterread.Cluster) *answer.Node {
+	return &answer.Node{Verdict: &j.verdict, Policy: &c.Policy.Policy, Now: c.Now, Partial: len(c.Namespaces) > 0}
+}
+
+// allPods of a snapshot, by the names of their nodes.
+func allPods(s *snapshot.Snapshot) (pods []*facts.Pod) {
+	for i := range s.Nodes {
+		pods = append(pods, s.Pods[s.Nodes[i].Name]...)
+	}
+	return pods
+}
