@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"syscall"
@@ -38,7 +39,7 @@ func TestSignals(t *testing.T) {
 				t.Fatal(err)
 			}
 			// A pipe takes 64 kB: once this is written, the program reads, so its signals are in place.
-			if _, err := stdin.Write(make([]byte, 1<<20)); err != nil {
+			if _, err := stdin.Write(bytes.Repeat([]byte("\n"), 1<<20)); err != nil {
 				t.Fatal(err)
 			}
 			if err := cmd.Process.Signal(tc.signal); err != nil {
