@@ -81,6 +81,9 @@ func momentOf(at location, o metav1.Object) moment {
 }
 
 func (c *collector) node(at location, n *corev1.Node) error {
+	if c.options.Node != nil {
+		c.options.Node(n)
+	}
 	return keep(c, c.nodes, "Node", n.Name, kept[facts.Node]{momentOf(at, n), extract.Node(n)})
 }
 

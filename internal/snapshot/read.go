@@ -21,10 +21,13 @@ type Options struct {
 	Stdin io.Reader
 	// Progress, if there is one, is called with the number of objects read so far.
 	Progress func(objects int)
-	// Pod and Event, if there are any, see each Pod and each Event (of v1) as it is read, an object that is there twice
-	// more than once. What they keep of it they must copy.
+	// Node, Pod and Event, if there are any, see each Node, each Pod and each Event (of v1) as it is read, an object that
+	// is there twice more than once. What they keep of it they must copy.
+	Node  func(*corev1.Node)
 	Pod   func(*corev1.Pod)
 	Event func(*corev1.Event)
+	// NodesOptional: something can be answered without any Node, so that their lack is no error.
+	NodesOptional bool
 }
 
 // Read reads a snapshot. A file that is named is taken strictly: what is wrong with it is an error, which is one line
@@ -39,7 +42,7 @@ func Read(ctx context.Context, o Options) (*Snapshot, error) {
 		}
 	}
 	s, err := c.finish()
-	if err == nil && len(s.Nodes) == 0 {
+	if err == nil && len(s.Nodes) == 0 && !o.NodesOptional {
 		return nil, c.nothing(o.Paths, s.Notes)
 	}
 	return s, err

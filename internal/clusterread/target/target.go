@@ -226,3 +226,15 @@ func distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Means reports whether the Ref names a pod, or its workload, which is KIND/NAME or "" for a bare pod.
+func (r Ref) Means(namespace, pod, workload string) bool {
+	if r.Namespace != "" && r.Namespace != namespace {
+		return false
+	}
+	if pod == r.Name && (r.Kind == "" || r.Kind == Pod) {
+		return true
+	}
+	kind, name, _ := strings.Cut(workload, "/")
+	return name == r.Name && name != "" && (r.Kind == "" || r.Kind == kind)
+}
