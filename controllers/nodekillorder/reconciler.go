@@ -59,7 +59,6 @@ type Reconciler struct {
 }
 
 // +kubebuilder:rbac:groups="",resources=nodes;pods;namespaces,verbs=get;list;watch
-// +kubebuilder:rbac:groups="",resources=nodes/stats;nodes/configz,verbs=get
 // +kubebuilder:rbac:groups=metrics.k8s.io,resources=nodes;pods,verbs=list
 // +kubebuilder:rbac:groups=killorder.io,resources=nodekillorders,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=killorder.io,resources=nodekillorders/status,verbs=patch

@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -28,11 +30,16 @@ func newUsage(
 	if err != nil {
 		return nil, nil, fmt.Errorf("usage from metrics.k8s.io: %w", err)
 	}
+	account, err := accountFor(config, o.KubeletAccount)
+	if err != nil {
+		return nil, nil, err
+	}
 	kubelets, err := kubelet.New(config, kubelet.Options{
 		Nodes:       kubeletsIn(mgr.GetClient(), o.KubeletAddressTypes),
 		Pod:         pods.Pod,
 		ParseConfig: extract.ParseConfigz,
 		Interval:    o.UsageInterval,
+		Account:     account,
 		Trust:       kubelet.Trust{CAFile: o.KubeletCA, Insecure: o.KubeletInsecureTLS},
 		Now:         clock.RealClock{}.Now,
 		Log:         mgr.GetLogger().WithName("usage"),
@@ -44,6 +51,19 @@ func newUsage(
 		Kubelets: kubelets, Metrics: metrics, NodeOf: pods.NodeOf, HasNode: nodesIn(mgr.GetClient()),
 		Wanted: func() facts.Source { return current.Get().Source },
 	}, kubelets, nil
+}
+
+// accountFor kubelets, nil if none is named.
+func accountFor(config *rest.Config, named string) (*kubelet.Account, error) {
+	if named == "" {
+		return nil, nil
+	}
+	client, err := corev1client.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("account for kubelets: %w", err)
+	}
+	namespace, name, _ := strings.Cut(named, "/") // the options were validated
+	return &kubelet.Account{Namespace: namespace, Name: name, Accounts: client.ServiceAccounts(namespace)}, nil
 }
 
 // kubeletsIn lists the kubelets of the Nodes in the cache.

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // Options of the operator.
@@ -25,6 +27,8 @@ type Options struct {
 	KubeletCA string
 	// KubeletInsecureTLS: those certificates are not verified.
 	KubeletInsecureTLS bool
+	// KubeletAccount is the service account whose token kubelets get, NAMESPACE/NAME; "" means the operator's own credentials.
+	KubeletAccount string
 	// KubeletAddressTypes of a Node, the first it has is dialled.
 	KubeletAddressTypes AddressTypes
 	// StatusWritesPerSecond bounds writes of NodeKillOrders.
@@ -49,6 +53,10 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 		"File with the authorities that sign the kubelets' serving certificates. Empty means the cluster's own authority.")
 	fs.BoolVar(&o.KubeletInsecureTLS, "kubelet-insecure-tls", false,
 		"Do not verify the kubelets' certificates: whoever answers at a node's address gets the operator's token. For test clusters.")
+	fs.StringVar(&o.KubeletAccount, "kubelet-service-account", "",
+		"Service account whose short-lived token kubelets get, NAMESPACE/NAME: it needs get on nodes/stats and nodes/configz, and the operator "+
+			"create on its serviceaccounts/token. Empty means the operator's own credentials, which then need those rights, and of which a "+
+			"compromised node could make use.")
 	o.KubeletAddressTypes = AddressTypes{corev1.NodeInternalIP, corev1.NodeExternalIP, corev1.NodeHostName}
 	fs.Var(&o.KubeletAddressTypes, "kubelet-preferred-address-types",
 		"Types of a Node's addresses to dial its kubelet at, comma-separated; of the first type that the Node has, the first address.")
@@ -76,5 +84,19 @@ func (o *Options) Validate() error {
 	if o.KubeletCA != "" && o.KubeletInsecureTLS {
 		errs = append(errs, errors.New("--kubelet-certificate-authority and --kubelet-insecure-tls: only one of them"))
 	}
+	if err := validateAccount(o.KubeletAccount); err != nil {
+		errs = append(errs, err)
+	}
 	return errors.Join(errs...)
+}
+
+func validateAccount(account string) error {
+	if account == "" {
+		return nil
+	}
+	namespace, name, _ := strings.Cut(account, "/")
+	if len(validation.IsDNS1123Label(namespace)) > 0 || len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return fmt.Errorf("--kubelet-service-account=%.320q: must be NAMESPACE/NAME of a service account", account)
+	}
+	return nil
 }

@@ -86,6 +86,8 @@ const (
 	FailedGarbage FailureCause = "Garbage"
 	// FailedUnauthorized: a kubelet does not accept the operator's token.
 	FailedUnauthorized FailureCause = "Unauthorized"
+	// FailedToken: the operator has no token to show to kubelets.
+	FailedToken FailureCause = "Token"
 	// FailedCertificate: a kubelet's serving certificate cannot be verified.
 	FailedCertificate FailureCause = "Certificate"
 	// FailedUnreachable: no connection to a kubelet.
@@ -106,8 +108,8 @@ const (
 
 // FailureCauses are all causes.
 var FailureCauses = [...]FailureCause{
-	FailedAbsent, FailedForbidden, FailedTimeout, FailedGarbage, FailedUnauthorized, FailedCertificate, FailedUnreachable,
-	FailedNoAddress, FailedWrongNode, FailedClock, FailedUnmatched, FailedPartial, FailedOther,
+	FailedAbsent, FailedForbidden, FailedTimeout, FailedGarbage, FailedUnauthorized, FailedToken, FailedCertificate,
+	FailedUnreachable, FailedNoAddress, FailedWrongNode, FailedClock, FailedUnmatched, FailedPartial, FailedOther,
 }
 
 // Failure is a part of a source that could not be read.

@@ -13,8 +13,11 @@ import (
 	"github.com/killorder/killorder/test/e2e/node"
 )
 
-// operatorAccount is the account that config/default makes for the operator.
-var operatorAccount = node.ServiceAccount(system, "killorder-manager")
+// operatorAccount is the account that config/default makes for the operator, kubeletAccount the one that kubelets see.
+var (
+	operatorAccount = node.ServiceAccount(system, "killorder-manager")
+	kubeletAccount  = node.ServiceAccount(system, "killorder-kubelet-reader")
+)
 
 // After all scenes the API server's audit log is read: what the operator asked of it, and what the kubelet asked it
 // about the operator.
@@ -61,15 +64,19 @@ func auditRequests(ctx ginkgo.SpecContext, events []node.AuditEvent) (summary st
 		all, discovery)
 }
 
-// auditReviews expects that all that the kubelet asked about the operator is whether it may get stats and
-// configuration; other rights, that to nodes/proxy above all, are neither needed nor there. While the operator lacked a
-// right, and then only, it was refused.
+// auditReviews expects that the kubelet never saw the operator's own account, and asked about the other one only whether
+// it may get stats and configuration; other rights, that to nodes/proxy above all, are neither needed nor there. While the
+// account lacked a right, and then only, it was refused.
 func auditReviews(events []node.AuditEvent) (summary string) {
 	ginkgo.GinkgoHelper()
 	allowed, refused := map[string]int{}, map[string]int{}
 	for i := range events {
 		e := &events[i]
-		if e.User.Username != "system:node:"+node.Name || e.ResponseObject == nil || e.ResponseObject.Spec.User != operatorAccount {
+		if e.User.Username != "system:node:"+node.Name || e.ResponseObject == nil {
+			continue
+		}
+		gomega.Expect(e.ResponseObject.Spec.User).NotTo(gomega.Equal(operatorAccount), "the operator's own token was shown to the kubelet")
+		if e.ResponseObject.Spec.User != kubeletAccount {
 			continue
 		}
 		what := reviewed(&e.ResponseObject.Spec)

@@ -13,10 +13,11 @@ import (
 	"github.com/killorder/killorder/api/v1alpha1"
 )
 
-// roleOfManager is what config/default calls the operator's own role, statsRight the right that one scene takes away.
+// roleForKubelets is what config/default calls the role of the account that kubelets see, statsRight the right that one
+// scene takes away.
 const (
-	roleOfManager = "killorder-manager-role"
-	statsRight    = "nodes/stats"
+	roleForKubelets = "killorder-kubelet-reader-role"
+	statsRight      = "nodes/stats"
 )
 
 // denied is when the operator lacked a right, for the audit in the end.
@@ -92,11 +93,11 @@ func readyMessage(o *v1alpha1.NodeKillOrder) string {
 	return ready.Message
 }
 
-// takeRight takes statsRight from the operator, and returns what gives it back.
+// takeRight takes statsRight from the account that kubelets see, and returns what gives it back.
 func takeRight(ctx ginkgo.SpecContext) (restore func(ginkgo.SpecContext)) {
 	ginkgo.GinkgoHelper()
 	var role rbacv1.ClusterRole
-	key := client.ObjectKey{Name: roleOfManager}
+	key := client.ObjectKey{Name: roleForKubelets}
 	gomega.Expect(api.Get(ctx, key, &role)).To(gomega.Succeed())
 	full := role.DeepCopy()
 	taken := 0

@@ -34,15 +34,18 @@ type Trust struct {
 // maxSessions is how many kubelets' TLS sessions are kept, to be resumed: 5.6 kB each.
 const maxSessions = 16384
 
-// newClient returns a client with the credentials of config, for kubelets.
+// newClient returns a client for kubelets, with an account's tokens, or without those with the credentials of config.
 //
 // A connection serves one request: 5,000 kept open would save 7% of a core and take ten times the memory of readings and
 // all else (docs/scale.md). TLS sessions are resumed, which saves less, but tells a kubelet that was restarted.
 //
 // A request that is given up leaves its connection half made, and only the transport's own limits end the connection
 // then. They are a little longer than the timeout of a request, so that the error is always the request's own.
-func newClient(config *rest.Config, o *Options, timeout time.Duration) (*http.Client, error) {
+func newClient(config *rest.Config, o *Options, shown *tokens, timeout time.Duration) (*http.Client, error) {
 	c := rest.CopyConfig(config)
+	if o.Account != nil {
+		c = rest.AnonymousClientConfig(config)
+	}
 	c.ServerName, c.NextProtos, c.Insecure = "", nil, false // meant for the API server
 	if o.Trust.CAFile != "" || o.Trust.Insecure {
 		c.CAFile, c.CAData, c.Insecure = o.Trust.CAFile, nil, o.Trust.Insecure
@@ -68,6 +71,9 @@ func newClient(config *rest.Config, o *Options, timeout time.Duration) (*http.Cl
 	authenticated, err := rest.HTTPWrappersForConfig(c, secure)
 	if err != nil {
 		return nil, fmt.Errorf("credentials for kubelets: %w", err)
+	}
+	if shown != nil {
+		authenticated = &showing{shown, authenticated}
 	}
 	return &http.Client{Transport: authenticated, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse // the credentials are for the kubelet alone

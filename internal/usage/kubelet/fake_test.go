@@ -34,6 +34,9 @@ type fake struct {
 	stats, configz http.HandlerFunc
 	asked, configs atomic.Int32
 	open           atomic.Int32
+	// accepts says which tokens are good beside the operator's own, shown is the last one that came.
+	accepts func(string) bool
+	shown   atomic.Pointer[string]
 	// at is when its figures are from.
 	at atomic.Pointer[time.Time]
 }
@@ -92,7 +95,9 @@ func (f *fake) restart(t *testing.T) {
 }
 
 func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Authorization") != "Bearer "+token {
+	shown := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	f.shown.Store(&shown)
+	if accepts := f.accepts; shown != token && (accepts == nil || !accepts(shown)) {
 		http.Error(w, "no token", http.StatusUnauthorized)
 		return
 	}
@@ -163,6 +168,11 @@ func newRig(t *testing.T, interval time.Duration, fakes ...*fake) *rig {
 
 func rigOf(t *testing.T, config *rest.Config, trust Trust, interval time.Duration, fakes ...*fake) *rig {
 	t.Helper()
+	return rigWith(t, config, &Options{Trust: trust, Interval: interval}, fakes...)
+}
+
+func rigWith(t *testing.T, config *rest.Config, o *Options, fakes ...*fake) *rig {
+	t.Helper()
 	r := &rig{fakes: fakes}
 	r.now.Store(&start)
 	pods := map[string]*facts.Pod{"web-worker-1": {Node: "worker-1", Containers: []facts.Container{{Name: "app"}}}}
@@ -171,12 +181,10 @@ func rigOf(t *testing.T, config *rest.Config, trust Trust, interval time.Duratio
 		r.nodes = append(r.nodes, f.node)
 	}
 	var err error
-	r.Source, err = New(config, Options{
-		Nodes:       func(context.Context) ([]Node, error) { return r.nodes, nil },
-		Pod:         func(_, name []byte) *facts.Pod { return pods[string(name)] },
-		ParseConfig: extract.ParseConfigz, Interval: interval, Trust: trust,
-		Now: func() time.Time { return *r.now.Load() }, Log: logr.Discard(),
-	})
+	o.Nodes = func(context.Context) ([]Node, error) { return r.nodes, nil }
+	o.Pod = func(_, name []byte) *facts.Pod { return pods[string(name)] }
+	o.ParseConfig, o.Now, o.Log = extract.ParseConfigz, func() time.Time { return *r.now.Load() }, logr.Discard()
+	r.Source, err = New(config, *o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,8 @@ package kubelet
 import (
 	"math/rand/v2"
 	"time"
+
+	"github.com/killorder/killorder/internal/usage"
 )
 
 const (
@@ -79,9 +81,10 @@ func (h *health) count(again bool) {
 func (h *health) failing() bool { return h.problem != nil }
 
 // mayAsk reports whether the kubelet may be asked now. A time that is further ahead than any backoff was set by a clock
-// that has been put back since.
+// that has been put back since. Where only our token is missing, nobody gains if the kubelet is left alone.
 func (h *health) mayAsk(now time.Time) bool {
-	return !now.Before(h.notBefore) || h.notBefore.Sub(now) > maxBackoff
+	return !now.Before(h.notBefore) || h.notBefore.Sub(now) > maxBackoff ||
+		(h.failing() && h.problem.Cause == usage.FailedToken)
 }
 
 // text says why the node's readings come from elsewhere; "" if they do not, or nothing is known yet.

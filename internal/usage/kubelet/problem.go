@@ -40,7 +40,10 @@ func problemOf(err error, resource string) *Problem {
 	var status *statusError
 	var other *otherNodeError
 	var content *contentError
+	var token *tokenError
 	switch {
+	case errors.As(err, &token):
+		return &Problem{usage.FailedToken, token.text()}
 	case errors.Is(err, errNoAddress):
 		return &Problem{usage.FailedNoAddress, "The Node names no address of its kubelet."}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):

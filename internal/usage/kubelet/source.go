@@ -61,14 +61,17 @@ type Options struct {
 	// Interval between two passes.
 	Interval time.Duration
 	Trust    Trust
-	Now      func() time.Time
-	Log      logr.Logger
+	// Account is whose token kubelets get, nil for the credentials of the client configuration.
+	Account *Account
+	Now     func() time.Time
+	Log     logr.Logger
 }
 
 // Source is the kubelets of all nodes. It is a usage.Source.
 type Source struct {
 	Options
 	client  *http.Client
+	tokens  *tokens // nil without an Account
 	timeout time.Duration
 	// See the constants.
 	trustedAtOnce, suspectsAtOnce int
@@ -86,15 +89,19 @@ type Source struct {
 
 var _ usage.Source = (*Source)(nil)
 
-// New makes a source whose requests have the credentials of a client configuration.
+// New makes a source whose requests have an account's token, or the credentials of a client configuration.
 func New(config *rest.Config, o Options) (*Source, error) {
 	timeout := min(maxTimeout, o.Interval/3)
-	client, err := newClient(config, &o, timeout)
+	var shown *tokens
+	if o.Account != nil {
+		shown = &tokens{Account: o.Account, now: o.Now, log: o.Log}
+	}
+	client, err := newClient(config, &o, shown, timeout)
 	if err != nil {
 		return nil, err
 	}
 	return &Source{
-		Options: o, client: client, timeout: timeout, kubelets: map[string]*kubelet{},
+		Options: o, client: client, tokens: shown, timeout: timeout, kubelets: map[string]*kubelet{},
 		trustedAtOnce: trustedAtOnce, suspectsAtOnce: suspectsAtOnce,
 		patience: min(patience, o.Interval/6), logged: rate.NewLimiter(1, 20),
 	}, nil
@@ -107,6 +114,9 @@ func (s *Source) Read(ctx context.Context, into usage.Sink) []usage.Failure {
 	nodes, err := s.Nodes(ctx)
 	if err != nil {
 		return []usage.Failure{{Cause: usage.FailedOther, Of: ofKubelets, Err: fmt.Errorf("list the nodes: %w", err)}}
+	}
+	if s.tokens != nil {
+		s.tokens.renew(ctx)
 	}
 	trusted, suspects := s.due(nodes)
 	p := &pass{source: s, into: into}

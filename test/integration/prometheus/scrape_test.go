@@ -11,6 +11,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"github.com/killorder/killorder/test/integration/harness"
 )
 
 // answerTo is the HTTP status with which the operator answers a scraper that shows a token, "" for none.
@@ -155,7 +157,7 @@ var _ = Describe("The ServiceMonitor", func() {
 		var monitor serviceMonitor
 		Expect(read(configFile("prometheus", "service_monitor.yaml"), &monitor)).To(Succeed())
 		var selected []string
-		for _, o := range rendered(ctx, "config/default") {
+		for _, o := range harness.Rendered(ctx, "config/default") {
 			labels := o.GetLabels()
 			if o.GetKind() != "Service" || slices.ContainsFunc(slices.Collect(maps.Keys(monitor.Spec.Selector.MatchLabels)), func(k string) bool {
 				return labels[k] != monitor.Spec.Selector.MatchLabels[k]

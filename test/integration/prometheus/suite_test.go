@@ -3,11 +3,7 @@ package prometheus
 import (
 	"context"
 	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,9 +12,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/killorder/killorder/test/integration/harness"
 )
@@ -48,8 +42,8 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	address = freeAddress()
 	operator = harness.StartOperator(manager, cluster.Kubeconfig, "--leader-elect=false", "--usage-interval=5s", "--metrics-bind-address="+address)
 
-	install(ctx, "config/default", "Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding")
-	install(ctx, "config/prometheus", "ServiceAccount", "ClusterRoleBinding")
+	harness.Install(ctx, k8s, "config/default", "Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding")
+	harness.Install(ctx, k8s, "config/prometheus", "ServiceAccount", "ClusterRoleBinding")
 	outsider := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "outsider"}}
 	Expect(k8s.Create(ctx, outsider)).To(Succeed())
 
@@ -60,33 +54,6 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		"killorder-metrics": token(ctx, "killorder-metrics-scraper"), "outsider": token(ctx, "outsider"), "anonymous": "",
 	})
 }, NodeTimeout(20*time.Minute))
-
-// rendered objects of a folder of config/, by kubectl's own kustomize.
-func rendered(ctx context.Context, dir string) (objects []*unstructured.Unstructured) {
-	GinkgoHelper()
-	kubectl := filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl")
-	out, err := exec.CommandContext(ctx, kubectl, "kustomize", filepath.Join(harness.Root(), dir)).Output() //nolint:gosec // ours
-	Expect(err).NotTo(HaveOccurred(), "kubectl kustomize %s; make test-integration sets KUBEBUILDER_ASSETS", dir)
-	for document := range strings.SplitSeq(string(out), "\n---\n") {
-		o := &unstructured.Unstructured{}
-		Expect(yaml.Unmarshal([]byte(document), &o.Object)).To(Succeed())
-		objects = append(objects, o)
-	}
-	return objects
-}
-
-// install the objects of a folder that are of some kinds.
-func install(ctx context.Context, dir string, kinds ...string) {
-	GinkgoHelper()
-	installed := map[string]bool{}
-	for _, o := range rendered(ctx, dir) {
-		if slices.Contains(kinds, o.GetKind()) {
-			Expect(k8s.Create(ctx, o)).To(Succeed())
-			installed[o.GetKind()] = true
-		}
-	}
-	Expect(installed).To(HaveLen(len(kinds)), "%s has some of each of %v", dir, kinds)
-}
 
 // token of a service account, as the control plane would put it into the scraper's Secret.
 func token(ctx context.Context, account string) string {

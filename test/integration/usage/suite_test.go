@@ -41,7 +41,11 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	policy := &v1alpha1.KillOrderPolicy{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.PolicyName}}
 	policy.Spec.Usage.MaxAgeSeconds, policy.Spec.Usage.Source = 30, v1alpha1.PreferMetricsAPI
 	Expect(k8s.Create(ctx, policy)).To(Succeed())
-	harness.StartOperator(manager, cluster.Kubeconfig, "--leader-elect=false", "--usage-interval=5s")
+	// With the rights of config/default and no other: kubelets see the account that is there for them.
+	harness.Install(ctx, k8s, "config/default",
+		"Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
+	harness.StartOperator(manager, harness.As(cluster.Kubeconfig, "system:serviceaccount:killorder-system:killorder-manager"),
+		"--leader-elect=false", "--usage-interval=5s", "--kubelet-service-account=killorder-system/killorder-kubelet-reader")
 }, NodeTimeout(20*time.Minute))
 
 func order(ctx context.Context, node string) func() *v1alpha1.NodeKillOrder {
