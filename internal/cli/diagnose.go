@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/cli/answer"
@@ -103,18 +102,10 @@ func (d *diagnose) run(ctx context.Context, args []string) error {
 // trail reads the traces of deaths from the snapshot or the cluster.
 func (d *diagnose) trail(ctx context.Context, ref *target.Ref) (*answer.Trail, error) {
 	t := &answer.Trail{}
-	event := func(e *corev1.Event) { t.Event(forensics.CoreEvent(e)) }
-	p := newProgress(d.Err)
-	defer p.done()
 	if len(d.paths) > 0 {
-		s, err := snapshot.Read(ctx, snapshot.Options{
-			Paths: d.paths, Stdin: d.In, Pod: t.Pod, Event: event, Node: t.Node, NodesOptional: true,
-		})
+		s, err := d.readTrail(ctx, t, true)
 		if err != nil {
 			return nil, err
-		}
-		for _, o := range s.Published {
-			t.Kills(o.Status.Kills)
 		}
 		d.notes(s.Notes)
 		return t, nil
@@ -123,12 +114,14 @@ func (d *diagnose) trail(ctx context.Context, ref *target.Ref) (*answer.Trail, e
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}
+	p := newProgress(d.Err)
+	defer p.done()
 	namespace := d.namespace
 	if ref != nil {
 		namespace = ref.Namespace
 	}
 	notes, err := clusterread.ReadTraces(ctx, config, namespace, clusterread.Traces{
-		Pod: t.Pod, Event: event, Node: t.Node,
+		Pod: t.Pod, Event: t.CoreEvent, Node: t.Node,
 		Order: func(o *v1alpha1.NodeKillOrder) { t.Kills(o.Status.Kills) },
 	}, p.say)
 	if err != nil {
@@ -136,6 +129,22 @@ func (d *diagnose) trail(ctx context.Context, ref *target.Ref) (*answer.Trail, e
 	}
 	d.notes(notes)
 	return t, nil
+}
+
+// readTrail reads a snapshot, with the traces of deaths in it.
+func (in *input) readTrail(ctx context.Context, t *answer.Trail, nodesOptional bool) (*snapshot.Snapshot, error) {
+	p := newProgress(in.Err)
+	defer p.done()
+	s, err := snapshot.Read(ctx, snapshot.Options{
+		Paths: in.paths, Stdin: in.In, Pod: t.Pod, Event: t.CoreEvent, Node: t.Node, NodesOptional: nodesOptional,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range s.Published {
+		t.Kills(o.Status.Kills)
+	}
+	return s, nil
 }
 
 func printDiagnoses(p *table.Printer, l *kinds.DiagnosisList, wide bool) {

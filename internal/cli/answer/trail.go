@@ -49,8 +49,8 @@ func (t *Trail) Pod(p *corev1.Pod) {
 	t.pods = append(t.pods, sighting{own, workload})
 }
 
-// Event keeps an Event.
-func (t *Trail) Event(e forensics.Event) { t.events = append(t.events, e) }
+// CoreEvent keeps what matters of an Event.
+func (t *Trail) CoreEvent(e *corev1.Event) { t.events = append(t.events, forensics.CoreEvent(e)) }
 
 // Node keeps a node.
 func (t *Trail) Node(n *corev1.Node) {
