@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/killorder/killorder/internal/usage/kubelet/summary"
 )
 
 // TestKubeletsAreBelievedAboutTheirOwnPodsOnly: one that is in somebody else's hands cannot tell of other nodes' pods,
@@ -61,12 +63,12 @@ func TestLateAnswersAreOfTheNextPass(t *testing.T) {
 func TestLateAnswersOfNodesThatAreGone(t *testing.T) {
 	r := newRig(t, 30*time.Second)
 	r.Source.kubelets["there"] = &kubelet{}
-	r.addLate(lateAnswer{"there", new(decoder)})
-	r.addLate(lateAnswer{"gone", new(decoder)})
+	r.addLate(lateAnswer{"there", new(summary.Decoder)})
+	r.addLate(lateAnswer{"gone", new(summary.Decoder)})
 	if got := r.takeLate(); len(got) != 1 || got[0].node != "there" {
 		t.Errorf("%d late answers", len(got))
 	}
-	r.addLate(lateAnswer{"there", new(decoder)})
+	r.addLate(lateAnswer{"there", new(summary.Decoder)})
 	r.Forget()
 	r.Source.kubelets["there"] = &kubelet{}
 	if got := r.takeLate(); len(got) != 0 {
@@ -156,7 +158,7 @@ func TestEachProblemIsLoggedOnce(t *testing.T) {
 	}
 	for range 100 {
 		n := asked{Node: g.node}
-		r.keep(&n, &Problem{Text: time.Now().String()}, errNoNode, false)
+		r.keep(&n, &Problem{Text: time.Now().String()}, errNoAddress, false)
 	}
 	if len(lines) > 40 {
 		t.Errorf("%d lines", len(lines))

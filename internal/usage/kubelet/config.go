@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/usage/kubelet/summary"
 )
 
 const (
@@ -20,7 +21,7 @@ const (
 	maxConfigz = 128 << 10
 )
 
-var errLargeConfig error = boundError(fmt.Sprintf("is larger than %d KiB", maxConfigz>>10))
+var errLargeConfig error = summary.BoundError(fmt.Sprintf("is larger than %d KiB", maxConfigz>>10))
 
 // configState says whether a configuration is the running kubelet's.
 type configState int8

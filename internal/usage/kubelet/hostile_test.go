@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/killorder/killorder/internal/usage"
+	"github.com/killorder/killorder/internal/usage/kubelet/summary"
 )
 
 // hostileSize of most answers, in bytes: all but the last shape are refused, or taken, long before.
@@ -70,7 +71,7 @@ var hostile = map[string]struct {
 	"nested objects":            {filled(nodePart+`,"more":`, `{"more":`, ``, hostileSize), "it is nested more than 32 deep"},
 	"nested with long names":    {filled(nodePart+`,"more":`, `{"`+strings.Repeat("x", 4000)+`":`, ``, hostileSize), "it is nested more than 32 deep"},
 	"numbers that nobody reads": {filled(nodePart+`,"more":[`, `0,`, `0]}`, hostileSize), ""},
-	"larger than any":           {filled(nodePart+`,"more":[`, `0,`, `0]}`, maxSummary+1000), "it is larger than 16 MiB"},
+	"larger than any":           {filled(nodePart+`,"more":[`, `0,`, `0]}`, 16<<20+1000), "it is larger than 16 MiB"},
 	"a negative amount":         {nodePart + `,"node":{"memory":{"workingSetBytes":-1}}}`, "is not an amount in bytes"},
 	"NaN":                       {nodePart + `,"node":{"memory":{"workingSetBytes":NaN}}}`, "invalid character 'N'"},
 	"an infinite exponent":      {nodePart + `,"node":{"memory":{"workingSetBytes":1e999999999}}}`, "is not an amount in bytes"},
@@ -81,11 +82,11 @@ func TestHostileAnswers(t *testing.T) {
 	r := newRig(t, 30*time.Second)
 	for name, tc := range hostile {
 		t.Run(name, func(t *testing.T) {
-			d := new(decoder)
-			var a *answer
+			d := new(summary.Decoder)
+			var a *summary.Answer
 			var err error
 			grown, allocated := heapOf(func() {
-				a, err = d.read(strings.NewReader(tc.answer), func(p *usage.Pod) bool { return r.isOwn("worker-1", p) })
+				a, err = d.Read(strings.NewReader(tc.answer), func(p *usage.Pod) bool { return r.isOwn("worker-1", p) })
 			})
 			if grown > 256<<10 || allocated > 1<<20 {
 				t.Errorf("%d bytes stay of %d allocated", grown, allocated)
@@ -97,8 +98,8 @@ func TestHostileAnswers(t *testing.T) {
 				}
 			case err != nil:
 				t.Errorf("refused: %v", err)
-			case len(a.pods) > 1:
-				t.Errorf("%d pods are kept", len(a.pods))
+			case len(a.Pods) > 1:
+				t.Errorf("%d pods are kept", len(a.Pods))
 			}
 			runtime.KeepAlive(d)
 		})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/usage"
+	"github.com/killorder/killorder/internal/usage/kubelet/summary"
 )
 
 // pass is one Read at work. The sink is for one goroutine at a time, and for none after the end.
@@ -24,11 +25,11 @@ type pass struct {
 // lateAnswer is one that came after the end of its pass.
 type lateAnswer struct {
 	node string
-	*decoder
+	*summary.Decoder
 }
 
 // decoders are used again, since their buffers have grown to the size of an answer.
-var decoders = sync.Pool{New: func() any { return new(decoder) }}
+var decoders = sync.Pool{New: func() any { return new(summary.Decoder) }}
 
 // ask reads kubelets, a bounded number at the same time, and evenly over half of the interval: readings then are of
 // different ages, but neither this process nor the network has a peak. What it returns is closed when all are read.
@@ -93,17 +94,17 @@ func (p *pass) read(ctx context.Context, n *asked) {
 }
 
 // readSummary returns a decoder that holds the answer.
-func (p *pass) readSummary(ctx context.Context, n *asked) (d *decoder, resumed bool, err error) {
+func (p *pass) readSummary(ctx context.Context, n *asked) (d *summary.Decoder, resumed bool, err error) {
 	if n.Host == "" || n.Port <= 0 {
 		return nil, false, errNoAddress
 	}
 	resumed, err = p.source.get(ctx, &n.Node, pathSummary, func(body io.Reader) error {
-		d, _ = decoders.Get().(*decoder) // not before there is an answer
-		a, err := d.read(body, func(pod *usage.Pod) bool { return p.source.isOwn(n.Name, pod) })
+		d, _ = decoders.Get().(*summary.Decoder) // not before there is an answer
+		a, err := d.Read(body, func(pod *usage.Pod) bool { return p.source.isOwn(n.Name, pod) })
 		if err != nil {
 			return err
 		}
-		return a.check(n.Name, p.source.Now())
+		return a.Check(n.Name, p.source.Now())
 	})
 	if err != nil {
 		return nil, resumed, err // a decoder that met something odd may hold something large
@@ -112,7 +113,7 @@ func (p *pass) readSummary(ctx context.Context, n *asked) (d *decoder, resumed b
 }
 
 // handOver gives an answer to the sink, or to the next pass if this one is over.
-func (p *pass) handOver(node string, d *decoder) {
+func (p *pass) handOver(node string, d *summary.Decoder) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
@@ -123,12 +124,12 @@ func (p *pass) handOver(node string, d *decoder) {
 }
 
 // give hands the sink a node and its pods.
-func (p *pass) give(node string, d *decoder) {
-	p.into.Node(node, d.node)
-	for i := range d.pods {
-		p.into.Pod(&d.pods[i])
+func (p *pass) give(node string, d *summary.Decoder) {
+	p.into.Node(node, d.Node)
+	for i := range d.Pods {
+		p.into.Pod(&d.Pods[i])
 	}
-	if !d.isLarge() {
+	if !d.IsLarge() {
 		decoders.Put(d)
 	}
 }
@@ -150,7 +151,7 @@ func (p *pass) takeLate() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, a := range p.source.takeLate() {
-		p.give(a.node, a.decoder)
+		p.give(a.node, a.Decoder)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/killorder/killorder/internal/usage"
+	"github.com/killorder/killorder/internal/usage/kubelet/summary"
 )
 
 // Problem is why a kubelet could not be read. Its text is a sentence that stays the same while the cause does.
@@ -22,11 +23,6 @@ type Problem struct {
 	Cause usage.FailureCause
 	Text  string
 }
-
-// otherNodeError is an answer about another node than the one that was asked.
-type otherNodeError struct{ name string }
-
-func (e *otherNodeError) Error() string { return "the answer is of node " + e.name }
 
 // errNoAddress is a Node that does not say where its kubelet is.
 var errNoAddress = errors.New("the Node has no address of a preferred type, or no kubelet port")
@@ -38,7 +34,7 @@ func problemOf(err error, resource string) *Problem {
 		return nil
 	}
 	var status *statusError
-	var other *otherNodeError
+	var other *summary.OtherNodeError
 	var content *contentError
 	var token *tokenError
 	switch {
@@ -51,7 +47,7 @@ func problemOf(err error, resource string) *Problem {
 	case errors.As(err, &status):
 		return statusProblem(status.code, resource)
 	case errors.As(err, &other):
-		return otherNode(other.name)
+		return otherNode(other.Name)
 	case errors.As(err, &content):
 		return contentProblem(content.error, resource)
 	}
@@ -79,13 +75,13 @@ func otherNode(name string) *Problem {
 }
 
 func contentProblem(err error, resource string) *Problem {
-	var clock *clockError
-	var bound boundError
+	var clock *summary.ClockError
+	var bound summary.BoundError
 	text := "The kubelet's answer of %s is not what it should be."
 	switch {
 	case errors.As(err, &clock):
 		return &Problem{usage.FailedClock, "The kubelet's figures are not of now: it has stopped measuring, or its clock is wrong."}
-	case errors.Is(err, errNoMemory):
+	case errors.Is(err, summary.ErrNoMemory):
 		text = "The kubelet's answer of %s has no figures of the node's memory."
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		text = "The kubelet's answer of %s ends too early."

@@ -17,6 +17,7 @@ import (
 
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/usage"
+	"github.com/killorder/killorder/internal/usage/kubelet/summary"
 )
 
 var silent = log.New(io.Discard, "", 0)
@@ -93,11 +94,11 @@ func TestFailures(t *testing.T) {
 			want:  Problem{usage.FailedGarbage, "The kubelet's answer of nodes/stats has no figures of the node's memory."},
 		},
 		"has stopped measuring": {
-			stats: says(summaryOf("bad", start.Add(-maxAge-time.Second))),
+			stats: says(summaryOf("bad", start.Add(-summary.MaxAge-time.Second))),
 			want:  Problem{usage.FailedClock, "The kubelet's figures are not of now: it has stopped measuring, or its clock is wrong."},
 		},
 		"is ahead of its time": {
-			stats: says(summaryOf("bad", start.Add(maxAhead+time.Second))),
+			stats: says(summaryOf("bad", start.Add(summary.MaxAhead+time.Second))),
 			want:  Problem{usage.FailedClock, "The kubelet's figures are not of now: it has stopped measuring, or its clock is wrong."},
 		},
 		"is another node's":      {stats: says(summaryOf("worker-9", start)), want: Problem{usage.FailedWrongNode, "At the kubelet's address answers worker-9."}},

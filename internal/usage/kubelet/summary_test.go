@@ -18,18 +18,19 @@ import (
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/usage"
+	"github.com/killorder/killorder/internal/usage/kubelet/summary"
 )
 
 const evidence = "../../snapshot/testdata/evidence/kubelet/vm/stats-summary.json"
 
 // byTypes reads a Summary as a snapshot's is read: with the API's own types.
-func byTypes(t *testing.T, text []byte) *answer {
+func byTypes(t *testing.T, text []byte) *summary.Answer {
 	t.Helper()
 	var s stats.Summary
 	if err := json.Unmarshal(text, &s); err != nil {
 		t.Fatal(err)
 	}
-	a := &answer{nodeName: []byte(s.Node.NodeName), node: extract.SummaryNode(&s.Node)}
+	a := &summary.Answer{NodeName: []byte(s.Node.NodeName), Node: extract.SummaryNode(&s.Node)}
 	for i := range s.Pods {
 		r := extract.SummaryPod(&s.Pods[i])
 		p := usage.Pod{
@@ -42,7 +43,7 @@ func byTypes(t *testing.T, text []byte) *answer {
 		for _, c := range r.Containers {
 			p.Containers = append(p.Containers, usage.Container{Name: []byte(c.Name), ContainerUsage: c.ContainerUsage})
 		}
-		a.pods = append(a.pods, p)
+		a.Pods = append(a.Pods, p)
 	}
 	return a
 }
@@ -50,9 +51,9 @@ func byTypes(t *testing.T, text []byte) *answer {
 // all pods are kept.
 func all(*usage.Pod) bool { return true }
 
-func sameAnswer(t *testing.T, want, got *answer) {
+func sameAnswer(t *testing.T, want, got *summary.Answer) {
 	t.Helper()
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(answer{}), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("-by the API's types +from the wire:\n%s", diff)
 	}
 }
@@ -82,9 +83,9 @@ func TestReadIsWhatTheTypesSay(t *testing.T) {
 		"unknown members, white": " {\n \"more\" : [ {\"pods\": 1}, \"x\" ] , \"pods\" : [ ] } \n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			var d decoder
+			var d summary.Decoder
 			for range 2 { // the second time in used buffers
-				got, err := d.read(strings.NewReader(text), all)
+				got, err := d.Read(strings.NewReader(text), all)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -95,63 +96,32 @@ func TestReadIsWhatTheTypesSay(t *testing.T) {
 }
 
 func TestReadLeavesNothingBehind(t *testing.T) {
-	var d decoder
+	var d summary.Decoder
 	captured, err := os.ReadFile(evidence)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.read(bytes.NewReader(captured), all); err != nil {
+	if _, err := d.Read(bytes.NewReader(captured), all); err != nil {
 		t.Fatal(err)
 	}
 	const text = `{"node":{},"pods":[{"podRef":{"name":"web"},"containers":[{}]}]}`
-	got, err := d.read(strings.NewReader(text), all)
+	got, err := d.Read(strings.NewReader(text), all)
 	if err != nil {
 		t.Fatal(err)
 	}
 	sameAnswer(t, byTypes(t, []byte(text)), got)
 }
 
-func TestReadRefuses(t *testing.T) {
-	captured, err := os.ReadFile(evidence)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, tc := range map[string]struct{ text, want string }{
-		"nothing at all":   {"", "EOF"},
-		"a page":           {"<html>404</html>", "invalid character '<'"},
-		"null":             {"null", "not an object"},
-		"a list":           {"[]", "not an object"},
-		"half of it":       {string(captured[:len(captured)/2]), "unexpected EOF"},
-		"two of them":      {"{}{}", "more after the end"},
-		"noise behind":     {"{}]", "invalid character ']'"},
-		"pods as text":     {`{"pods":"many"}`, "/pods: not an array"},
-		"a pod as number":  {`{"pods":[5]}`, "/pods: not an object"},
-		"negative":         {`{"node":{"memory":{"workingSetBytes":-5}}}`, `/node/memory/workingSetBytes: "-5" is not an amount in bytes`},
-		"a fraction":       {`{"node":{"memory":{"rssBytes":1.5}}}`, `"1.5" is not an amount in bytes`},
-		"an exponent":      {`{"node":{"memory":{"rssBytes":1e-9999999}}}`, `"1e-9999999" is not an amount in bytes`},
-		"an amount quoted": {`{"node":{"memory":{"rssBytes":"5"}}}`, "/node/memory/rssBytes: not an amount in bytes"},
-		"no time":          {`{"node":{"memory":{"time":"now"}}}`, `"\"now\"" is not a time`},
-		"too much":         {`{"more":[` + strings.Repeat(`"x",`, maxSummary/4) + `0]}`, "larger than 16 MiB"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var d decoder
-			if _, err := d.read(strings.NewReader(tc.text), all); err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("error %v; want %s", err, tc.want)
-			}
-		})
-	}
-}
-
 // TestReadAnySummary: whatever a kubelet leaves out, what is read is what the API's types say.
 func TestReadAnySummary(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	var d decoder
+	var d summary.Decoder
 	for range 500 {
 		text, err := json.Marshal(anySummary(r))
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := d.read(bytes.NewReader(text), all)
+		got, err := d.Read(bytes.NewReader(text), all)
 		if err != nil {
 			t.Fatalf("%v: %s", err, text)
 		}
@@ -209,45 +179,15 @@ func anyAmount(r *rand.Rand) *uint64 {
 	return new(uint64(r.IntN(1 << 34)))
 }
 
-// FuzzRead: no input panics, and nothing that is accepted is negative or more than there can be.
-func FuzzRead(f *testing.F) {
-	captured, err := os.ReadFile(evidence)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(captured)
-	f.Add([]byte(`{"node":{"nodeName":"n","memory":{"time":"2026-11-24T06:00:00Z","workingSetBytes":1}},"pods":[{"podRef":{"name":"a"}}]}`))
-	f.Add([]byte(`{"pods":[{"containers":[{"name":"a","swap":{"swapUsageBytes":4}}]}]}`))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		var d decoder
-		a, err := d.read(bytes.NewReader(text), all)
-		if err != nil {
-			return
-		}
-		amounts := []int64{a.node.WorkingSet, a.node.Available, a.node.PodsWorkingSet, a.node.SwapCapacity}
-		for i := range a.pods {
-			amounts = append(amounts, a.pods[i].WorkingSet)
-			for _, c := range a.pods[i].Containers {
-				amounts = append(amounts, c.WorkingSet, c.RSS, c.Swap)
-			}
-		}
-		for _, bytes := range amounts {
-			if bytes < facts.Unknown || bytes > facts.MaxBytes {
-				t.Fatalf("an amount of %d", bytes)
-			}
-		}
-	})
-}
-
 // BenchmarkRead decodes the answer of a node of 30 pods of two containers, and the same with the API's types.
 func BenchmarkRead(b *testing.B) {
 	text := thirtyPods(b)
 	b.Run("from the wire", func(b *testing.B) {
-		var d decoder
+		var d summary.Decoder
 		b.SetBytes(int64(len(text)))
 		b.ReportAllocs()
 		for b.Loop() {
-			if a, err := d.read(bytes.NewReader(text), all); err != nil || len(a.pods) != 30 {
+			if a, err := d.Read(bytes.NewReader(text), all); err != nil || len(a.Pods) != 30 {
 				b.Fatal(err)
 			}
 		}

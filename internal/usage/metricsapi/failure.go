@@ -8,6 +8,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/killorder/killorder/internal/usage"
+	"github.com/killorder/killorder/internal/usage/metricsapi/wire"
 )
 
 // failures says what of the two requests failed, and why; nil if neither did.
@@ -38,7 +39,7 @@ func causeOf(err error) usage.FailureCause {
 		return usage.FailedAbsent
 	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
 		return usage.FailedForbidden
-	case errors.Is(err, errGarbage), apierrors.IsNotAcceptable(err):
+	case errors.Is(err, wire.ErrGarbage), apierrors.IsNotAcceptable(err):
 		return usage.FailedGarbage
 	}
 	return usage.FailedOther

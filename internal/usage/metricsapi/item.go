@@ -1,21 +1,20 @@
 package metricsapi
 
 import (
-	"google.golang.org/protobuf/encoding/protowire"
 	corev1 "k8s.io/api/core/v1"
 	metrics "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
-	"github.com/killorder/killorder/internal/quantity"
 	"github.com/killorder/killorder/internal/usage"
+	"github.com/killorder/killorder/internal/usage/metricsapi/wire"
 )
 
 // Where the quantities stand in a PodMetrics and in a NodeMetrics: numbers of the fields of
 // k8s.io/metrics/pkg/apis/metrics/v1beta1/generated.proto, of the entry of its map, and of Quantity.
 var (
-	podQuantities  = []protowire.Number{4, 2, 2, 1}
-	nodeQuantities = []protowire.Number{4, 2, 1}
+	podQuantities  = []wire.Number{4, 2, 2, 1}
+	nodeQuantities = []wire.Number{4, 2, 1}
 )
 
 // podSink decodes one PodMetrics after another, and hands the reading of each to the sink.
@@ -26,7 +25,7 @@ type podSink struct {
 
 func (s *podSink) item(b []byte) {
 	var m metrics.PodMetrics
-	if !parsable(b, podQuantities) || m.Unmarshal(b) != nil {
+	if !wire.Parsable(b, podQuantities) || m.Unmarshal(b) != nil {
 		s.into.Drop(usage.DropMalformed)
 		return
 	}
@@ -65,7 +64,7 @@ type nodeSink struct {
 
 func (s *nodeSink) item(b []byte) {
 	var m metrics.NodeMetrics
-	if !parsable(b, nodeQuantities) || m.Unmarshal(b) != nil {
+	if !wire.Parsable(b, nodeQuantities) || m.Unmarshal(b) != nil {
 		s.dropped = append(s.dropped, usage.DropMalformed)
 		return
 	}
@@ -100,30 +99,4 @@ func memory(used corev1.ResourceList) (int64, usage.DropCause) {
 		return 0, usage.DropNegative
 	}
 	return extract.Bytes(q), ""
-}
-
-// parsable reports whether the generated Unmarshal may be given an encoded message. Unmarshal makes whatever the message
-// lists, in up to thirty times the bytes, and parses every quantity that it has at the path, whatever the exponent.
-func parsable(message []byte, path []protowire.Number) bool {
-	if len(path) == 0 {
-		return quantity.Bounded(string(message))
-	}
-	for listed := 0; len(message) > 0; {
-		number, wire, n := protowire.ConsumeTag(message)
-		if n < 0 {
-			return false
-		}
-		length := protowire.ConsumeFieldValue(number, wire, message[n:])
-		if length < 0 {
-			return false
-		}
-		if number == path[0] && wire == protowire.BytesType {
-			value, _ := protowire.ConsumeBytes(message[n:])
-			if listed++; listed > usage.MaxContainers || !parsable(value, path[1:]) {
-				return false
-			}
-		}
-		message = message[n+length:]
-	}
-	return true
 }

@@ -2,7 +2,6 @@ package metricsapi
 
 import (
 	"bytes"
-	"errors"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/usage"
+	"github.com/killorder/killorder/internal/usage/metricsapi/wire"
 )
 
 // drain takes everything and keeps nothing.
@@ -28,12 +28,12 @@ func envelope(kind string, list []byte) []byte {
 	if err != nil {
 		panic(err) // no kind does
 	}
-	b := protowire.AppendBytes(protowire.AppendTag([]byte(magic), unknownTypeMeta, protowire.BytesType), meta)
-	return protowire.AppendBytes(protowire.AppendTag(b, unknownRaw, protowire.BytesType), list)
+	b := protowire.AppendBytes(protowire.AppendTag([]byte("k8s\x00"), 1, protowire.BytesType), meta)
+	return protowire.AppendBytes(protowire.AppendTag(b, 2, protowire.BytesType), list)
 }
 
 func item(b []byte) []byte {
-	return protowire.AppendBytes(protowire.AppendTag(nil, listItems, protowire.BytesType), b)
+	return protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), b)
 }
 
 func TestMalformedItemsAreDropped(t *testing.T) {
@@ -68,7 +68,7 @@ func TestMalformedItemsAreDropped(t *testing.T) {
 			var got drain
 			sink := podSink{into: &got}
 			list := append(append(item(good), item(bad)...), item(good)...)
-			if err := decodeList(bytes.NewReader(envelope("PodMetricsList", list)), "PodMetricsList", sink.item); err != nil {
+			if err := wire.DecodeList(bytes.NewReader(envelope("PodMetricsList", list)), "PodMetricsList", sink.item); err != nil {
 				t.Fatal(err)
 			}
 			if want := (drain{pods: 2, dropped: 1}); got != want {
@@ -102,45 +102,7 @@ func TestUnknownFieldsAreSkipped(t *testing.T) {
 	body = protowire.AppendBytes(protowire.AppendTag(body, 9, protowire.BytesType), []byte("new"))
 	var got drain
 	sink := podSink{into: &got}
-	if err := decodeList(bytes.NewReader(body), "PodMetricsList", sink.item); err != nil || got.pods != 1 {
+	if err := wire.DecodeList(bytes.NewReader(body), "PodMetricsList", sink.item); err != nil || got.pods != 1 {
 		t.Errorf("got %+v, %v", got, err)
 	}
-}
-
-// TestAbsurdLengths: a length is checked before anything is allocated for it.
-func TestAbsurdLengths(t *testing.T) {
-	open := envelope("PodMetricsList", nil)
-	open = open[:len(open)-1] // without the list's length
-	tests := map[string][]byte{
-		"an item larger than its list":  append(bytes.Clone(open), 3, listItems<<3|2, 100, 'x'),
-		"an item larger than any":       protowire.AppendVarint(append(protowire.AppendVarint(bytes.Clone(open), 1<<62), listItems<<3|2), 1<<40),
-		"a list larger than memory":     append(protowire.AppendVarint(bytes.Clone(open), 1<<63), listItems<<3|2, 0),
-		"a type larger than any object": protowire.AppendVarint([]byte(magic+"\x0a"), 1<<40),
-		"a list that is a number":       append(bytes.Clone(open[:len(open)-1]), unknownRaw<<3, 7),
-	}
-	for name, body := range tests {
-		t.Run(name, func(t *testing.T) {
-			body = append(body, make([]byte, 200)...)
-			if err := decodeList(bytes.NewReader(body), "PodMetricsList", func([]byte) {}); !errors.Is(err, errGarbage) {
-				t.Errorf("got %v", err)
-			}
-		})
-	}
-}
-
-func FuzzDecode(f *testing.F) {
-	pod, err := (&metrics.PodMetrics{Containers: []metrics.ContainerMetrics{{Name: "app"}}}).Marshal()
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(envelope("PodMetricsList", append(item(pod), item(pod)...)))
-	f.Add(envelope("NodeMetricsList", item(pod)))
-	f.Add([]byte(`{"kind":"PodMetricsList"}`))
-	f.Fuzz(func(_ *testing.T, body []byte) {
-		var got drain
-		pods, nodes := podSink{into: &got}, nodeSink{}
-		_ = decodeList(bytes.NewReader(body), "PodMetricsList", pods.item)
-		_ = decodeList(bytes.NewReader(body), "NodeMetricsList", nodes.item)
-		nodes.handOver(&got)
-	})
 }

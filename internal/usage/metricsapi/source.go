@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/killorder/killorder/internal/usage"
+	"github.com/killorder/killorder/internal/usage/metricsapi/wire"
 )
 
 // DefaultTimeout of each request.
@@ -71,6 +72,6 @@ func (s *Source) list(ctx context.Context, resource, kind string, item func([]by
 	if err != nil {
 		return usage.CauseOf(ctx, err)
 	}
-	err = decodeList(body, kind, item)
+	err = wire.DecodeList(body, kind, item)
 	return usage.CauseOf(ctx, errors.Join(err, body.Close()))
 }

@@ -1,4 +1,4 @@
-package kubelet
+package summary
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 )
 
 // object reads an object member by member, or null, which has none.
-func (d *decoder) object(member func(d *decoder, name []byte) error) error {
+func (d *Decoder) object(member func(d *Decoder, name []byte) error) error {
 	switch d.json.PeekKind() {
 	case 'n':
 		return d.json.SkipValue()
@@ -35,7 +35,7 @@ func (d *decoder) object(member func(d *decoder, name []byte) error) error {
 }
 
 // array reads an array item by item, or null, which has none.
-func (d *decoder) array(item func(*decoder) error) error {
+func (d *Decoder) array(item func(*Decoder) error) error {
 	switch d.json.PeekKind() {
 	case 'n':
 		return d.json.SkipValue()
@@ -56,7 +56,7 @@ func (d *decoder) array(item func(*decoder) error) error {
 }
 
 // unexpected returns the decoder's own error if what comes next is no JSON.
-func (d *decoder) unexpected(wanted string) error {
+func (d *Decoder) unexpected(wanted string) error {
 	where := string(d.json.StackPointer())
 	if _, err := d.json.ReadValue(); err != nil {
 		return err
@@ -65,7 +65,7 @@ func (d *decoder) unexpected(wanted string) error {
 }
 
 // text appends a string in place of what dst holds.
-func (d *decoder) text(dst []byte) ([]byte, error) {
+func (d *Decoder) text(dst []byte) ([]byte, error) {
 	value, err := d.scalar('"', "a string")
 	if err != nil || value == nil {
 		return dst[:0], err
@@ -74,7 +74,7 @@ func (d *decoder) text(dst []byte) ([]byte, error) {
 }
 
 // amount in bytes, at most facts.MaxBytes; Unknown if null.
-func (d *decoder) amount() (int64, error) {
+func (d *Decoder) amount() (int64, error) {
 	value, err := d.scalar('0', "an amount in bytes")
 	if err != nil || value == nil {
 		return facts.Unknown, err
@@ -90,7 +90,7 @@ func (d *decoder) amount() (int64, error) {
 }
 
 // time is zero if null.
-func (d *decoder) time() (t time.Time, err error) {
+func (d *Decoder) time() (t time.Time, err error) {
 	value, err := d.scalar('"', "a time")
 	if err != nil || value == nil {
 		return t, err
@@ -102,7 +102,7 @@ func (d *decoder) time() (t time.Time, err error) {
 }
 
 // scalar returns the value of that kind that comes next, nil for null.
-func (d *decoder) scalar(kind jsontext.Kind, wanted string) (jsontext.Value, error) {
+func (d *Decoder) scalar(kind jsontext.Kind, wanted string) (jsontext.Value, error) {
 	switch d.json.PeekKind() {
 	case kind:
 		return d.json.ReadValue()

@@ -1,4 +1,6 @@
-package kubelet
+// Package summary decodes kubelets' Summaries from the wire, within bounds on what a Summary may become. It imports next
+// to nothing, so that its fuzz target starts at once.
+package summary
 
 import (
 	"bytes"
@@ -9,7 +11,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/usage"
@@ -20,27 +21,27 @@ import (
 const (
 	// maxPods that an answer may list.
 	maxPods = 4096
-	// maxContainerName is the longest name that the API allows for a container.
-	maxContainerName = validation.DNS1123LabelMaxLength
-	// maxPooled is how many pods a decoder may have had room for that is used again.
+	// maxContainerName is the longest name that the API allows for a container, a DNS label.
+	maxContainerName = 63
+	// maxPooled is how many pods a Decoder may have had room for that is used again.
 	maxPooled = 512
 )
 
-// answer is what one kubelet said in its Summary, of the pods only those that were kept. It is used again for the next
-// Summary.
-type answer struct {
-	nodeName []byte
-	node     facts.NodeReading
-	pods     []usage.Pod
+// Answer is what one kubelet said in its Summary. It is used again for the next Summary.
+type Answer struct {
+	NodeName []byte
+	Node     facts.NodeReading
+	// Pods are those that were kept.
+	Pods []usage.Pod
 }
 
 // decoder reads a Summary (k8s.io/kubelet/pkg/apis/stats/v1alpha1) from the wire, and of the Summary only what is used,
 // into buffers of its own: with the API's types, a node of 30 pods would take 120 kB and a thousand allocations each
 // time. Its readings are those that extract.SummaryNode and SummaryPod make of the same Summary.
-type decoder struct {
+type Decoder struct {
 	json  jsontext.Decoder
 	input bounded
-	answer
+	Answer
 	// keep reports whether a pod is to be kept. It may shorten the list of containers.
 	keep func(*usage.Pod) bool
 	// listed counts the pods in the answer, kept or not.
@@ -72,45 +73,51 @@ type swapStats struct{ used, available int64 }
 var (
 	errTrailing = errors.New("there is more after the end of the Summary")
 	errNoNode   = errors.New("it names no node")
-	errNoMemory = errors.New("it has no figures of the node's memory")
+	// ErrNoMemory: the answer lacks what its node is ranked by.
+	ErrNoMemory = errors.New("it has no figures of the node's memory")
 
-	errManyPods error = boundError(fmt.Sprintf("lists more than %d pods", maxPods))
-	errLongName error = boundError(fmt.Sprintf("has a container whose name is longer than %d characters", maxContainerName))
+	errManyPods error = BoundError(fmt.Sprintf("lists more than %d pods", maxPods))
+	errLongName error = BoundError(fmt.Sprintf("has a container whose name is longer than %d characters", maxContainerName))
 )
 
 // maxNodeName is the longest name that a Node may have.
 const maxNodeName = 253
 
-// How old a node's own reading may be, and how far ahead of our clock: one beyond is of no use to anybody.
+// How old a node's own reading may be, and how far ahead of our clock: a reading beyond that is of no use to anybody.
 const (
-	maxAge   = facts.UnavailableAfter
-	maxAhead = facts.MaxClockSkew
+	MaxAge   = facts.UnavailableAfter
+	MaxAhead = facts.MaxClockSkew
 )
 
-// check says what keeps an answer from being used for that node.
-func (a *answer) check(node string, now time.Time) error {
-	switch at := a.node.ObservedAt; {
-	case len(a.nodeName) == 0:
+// Check says what keeps an answer from being used for that node.
+func (a *Answer) Check(node string, now time.Time) error {
+	switch at := a.Node.ObservedAt; {
+	case len(a.NodeName) == 0:
 		return errNoNode
-	case string(a.nodeName) != node:
-		return &otherNodeError{string(a.nodeName[:min(len(a.nodeName), maxNodeName)])}
-	case a.node.WorkingSet == facts.Unknown && a.node.Available == facts.Unknown, at.IsZero():
-		return errNoMemory
-	case now.Sub(at) > maxAge, at.Sub(now) > maxAhead:
-		return &clockError{at}
+	case string(a.NodeName) != node:
+		return &OtherNodeError{string(a.NodeName[:min(len(a.NodeName), maxNodeName)])}
+	case a.Node.WorkingSet == facts.Unknown && a.Node.Available == facts.Unknown, at.IsZero():
+		return ErrNoMemory
+	case now.Sub(at) > MaxAge, at.Sub(now) > MaxAhead:
+		return &ClockError{at}
 	}
 	return nil
 }
 
-// clockError is a reading of another time.
-type clockError struct{ at time.Time }
+// OtherNodeError is an answer about another node than the one that was asked.
+type OtherNodeError struct{ Name string }
 
-func (e *clockError) Error() string {
+func (e *OtherNodeError) Error() string { return "the answer is of node " + e.Name }
+
+// ClockError is a reading of another time.
+type ClockError struct{ at time.Time }
+
+func (e *ClockError) Error() string {
 	return "the node's memory was measured at " + e.at.UTC().Format(time.RFC3339)
 }
 
-// read decodes one Summary. What it returns is valid until the next read.
-func (d *decoder) read(r io.Reader, keep func(*usage.Pod) bool) (*answer, error) {
+// Read decodes one Summary. The Answer is valid until the next Read.
+func (d *Decoder) Read(r io.Reader, keep func(*usage.Pod) bool) (*Answer, error) {
 	d.input = bounded{reader: r, json: &d.json, maxBytes: maxSummary}
 	d.keep, d.listed = keep, 0
 	// A kubelet encodes a struct, so that no name comes twice; to refuse one that does would take a set of names for each
@@ -121,26 +128,26 @@ func (d *decoder) read(r io.Reader, keep func(*usage.Pod) bool) (*answer, error)
 		err = d.input.err // and not what the decoder made of it
 	}
 	d.input.reader, d.keep = nil, nil
-	return &d.answer, err
+	return &d.Answer, err
 }
 
-// isLarge reports whether the decoder has grown beyond what an ordinary node takes.
-func (d *decoder) isLarge() bool { return cap(d.pods) > maxPooled }
+// IsLarge reports whether the decoder has grown beyond what an ordinary node takes.
+func (d *Decoder) IsLarge() bool { return cap(d.Pods) > maxPooled }
 
-func (d *decoder) summary() error {
-	d.nodeName = d.nodeName[:0]
-	d.node = facts.NodeReading{
+func (d *Decoder) summary() error {
+	d.NodeName = d.NodeName[:0]
+	d.Node = facts.NodeReading{
 		Source: facts.SourceKubelet, WorkingSet: facts.Unknown, PodsWorkingSet: facts.Unknown, Available: facts.Unknown,
 	}
-	d.pods, d.commit = d.pods[:0], facts.Unknown
+	d.Pods, d.commit = d.Pods[:0], facts.Unknown
 	if d.json.PeekKind() == 'n' {
 		return d.unexpected("an object")
 	}
-	if err := d.object((*decoder).summaryMember); err != nil {
+	if err := d.object((*Decoder).summaryMember); err != nil {
 		return err
 	}
 	if d.commit != facts.Unknown {
-		d.node.Available = d.commit
+		d.Node.Available = d.commit
 	}
 	switch _, err := d.json.ReadToken(); {
 	case err == nil:
@@ -151,47 +158,47 @@ func (d *decoder) summary() error {
 	return nil
 }
 
-func (d *decoder) summaryMember(name []byte) error {
+func (d *Decoder) summaryMember(name []byte) error {
 	switch string(name) {
 	case `"node"`:
-		return d.object((*decoder).nodeMember)
+		return d.object((*Decoder).nodeMember)
 	case `"pods"`:
-		return d.array((*decoder).podItem)
+		return d.array((*Decoder).podItem)
 	}
 	return d.json.SkipValue()
 }
 
-func (d *decoder) nodeMember(name []byte) (err error) {
+func (d *Decoder) nodeMember(name []byte) (err error) {
 	switch string(name) {
 	case `"nodeName"`:
-		d.nodeName, err = d.text(d.nodeName)
+		d.NodeName, err = d.text(d.NodeName)
 	case `"memory"`:
 		err = d.readMemory()
-		d.node.ObservedAt, d.node.WorkingSet, d.node.Available = d.memory.time, d.memory.workingSet, d.memory.available
+		d.Node.ObservedAt, d.Node.WorkingSet, d.Node.Available = d.memory.time, d.memory.workingSet, d.memory.available
 	case `"swap"`:
 		err = d.readSwap()
-		d.node.SwapCapacity = min(max(d.swap.available, 0)+max(d.swap.used, 0), facts.MaxBytes)
+		d.Node.SwapCapacity = min(max(d.swap.available, 0)+max(d.swap.used, 0), facts.MaxBytes)
 	case `"systemContainers"`:
-		err = d.array((*decoder).systemItem)
+		err = d.array((*Decoder).systemItem)
 	default:
 		err = d.json.SkipValue()
 	}
 	return err
 }
 
-func (d *decoder) systemItem() error {
+func (d *Decoder) systemItem() error {
 	d.system = systemContainer{workingSet: facts.Unknown, available: facts.Unknown}
-	err := d.object((*decoder).systemMember)
+	err := d.object((*Decoder).systemMember)
 	switch {
 	case d.system.pods:
-		d.node.PodsWorkingSet = d.system.workingSet
+		d.Node.PodsWorkingSet = d.system.workingSet
 	case d.system.commit:
 		d.commit = d.system.available
 	}
 	return err
 }
 
-func (d *decoder) systemMember(name []byte) error {
+func (d *Decoder) systemMember(name []byte) error {
 	switch string(name) {
 	case `"name"`:
 		value, err := d.scalar('"', "a string")
@@ -206,21 +213,21 @@ func (d *decoder) systemMember(name []byte) error {
 }
 
 // podItem reads a pod, into the place of one that was not kept where there is one.
-func (d *decoder) podItem() error {
+func (d *Decoder) podItem() error {
 	if d.listed++; d.listed > maxPods {
 		return errManyPods
 	}
-	d.pod = next(&d.pods)
+	d.pod = next(&d.Pods)
 	*d.pod = usage.Pod{
 		Source: facts.SourceKubelet, WorkingSet: facts.Unknown,
 		Namespace: d.pod.Namespace[:0], Name: d.pod.Name[:0], Containers: d.pod.Containers[:0],
 	}
-	if err := d.object((*decoder).podMember); err != nil {
+	if err := d.object((*Decoder).podMember); err != nil {
 		return err
 	}
 	isCut := len(d.pod.Containers) == usage.MaxContainers && d.pod.WorkingSet == facts.Unknown // the sum would be too small
 	if isCut || !d.keep(d.pod) || d.replaces() {
-		d.pods = d.pods[:len(d.pods)-1]
+		d.Pods = d.Pods[:len(d.Pods)-1]
 		return nil
 	}
 	if used := len(d.pod.Containers); cap(d.pod.Containers) > 4*used+8 {
@@ -231,12 +238,12 @@ func (d *decoder) podItem() error {
 
 // replaces reports whether the answer has the last pod already, as it may when a pod was just made again under its name.
 // The newer reading stays.
-func (d *decoder) replaces() bool {
-	last := len(d.pods) - 1
-	for i := range d.pods[:last] {
-		if p := &d.pods[i]; bytes.Equal(p.Name, d.pod.Name) && bytes.Equal(p.Namespace, d.pod.Namespace) {
+func (d *Decoder) replaces() bool {
+	last := len(d.Pods) - 1
+	for i := range d.Pods[:last] {
+		if p := &d.Pods[i]; bytes.Equal(p.Name, d.pod.Name) && bytes.Equal(p.Namespace, d.pod.Namespace) {
 			if d.pod.ObservedAt.After(p.ObservedAt) {
-				d.pods[i], d.pods[last] = d.pods[last], d.pods[i]
+				d.Pods[i], d.Pods[last] = d.Pods[last], d.Pods[i]
 			}
 			return true
 		}
@@ -244,10 +251,10 @@ func (d *decoder) replaces() bool {
 	return false
 }
 
-func (d *decoder) podMember(name []byte) error {
+func (d *Decoder) podMember(name []byte) error {
 	switch string(name) {
 	case `"podRef"`:
-		return d.object((*decoder).refMember)
+		return d.object((*Decoder).refMember)
 	case `"memory"`:
 		err := d.readMemory()
 		if d.memory.workingSet != facts.Unknown {
@@ -255,12 +262,12 @@ func (d *decoder) podMember(name []byte) error {
 		}
 		return err
 	case `"containers"`:
-		return d.array((*decoder).containerItem)
+		return d.array((*Decoder).containerItem)
 	}
 	return d.json.SkipValue()
 }
 
-func (d *decoder) refMember(name []byte) (err error) {
+func (d *Decoder) refMember(name []byte) (err error) {
 	switch string(name) {
 	case `"namespace"`:
 		d.pod.Namespace, err = d.text(d.pod.Namespace)
@@ -274,14 +281,14 @@ func (d *decoder) refMember(name []byte) (err error) {
 
 // containerItem reads a container. Where the pod has no working set of its own, its reading is as old as the oldest of
 // its containers'.
-func (d *decoder) containerItem() error {
+func (d *Decoder) containerItem() error {
 	if len(d.pod.Containers) == usage.MaxContainers {
 		return d.json.SkipValue() // a tenant may have made such a pod: that should not cost the node its other readings
 	}
 	d.container = next(&d.pod.Containers)
 	*d.container = usage.Container{Name: d.container.Name[:0], ContainerUsage: facts.NoContainerUsage}
 	d.memory = memoryStats{workingSet: facts.Unknown}
-	if err := d.object((*decoder).containerMember); err != nil {
+	if err := d.object((*Decoder).containerMember); err != nil {
 		return err
 	}
 	p, t := d.pod, d.memory.time
@@ -291,7 +298,7 @@ func (d *decoder) containerItem() error {
 	return nil
 }
 
-func (d *decoder) containerMember(name []byte) (err error) {
+func (d *Decoder) containerMember(name []byte) (err error) {
 	switch c := d.container; string(name) {
 	case `"name"`:
 		if c.Name, err = d.text(c.Name); err == nil && len(c.Name) > maxContainerName {
@@ -309,12 +316,12 @@ func (d *decoder) containerMember(name []byte) (err error) {
 	return err
 }
 
-func (d *decoder) readMemory() error {
+func (d *Decoder) readMemory() error {
 	d.memory = memoryStats{workingSet: facts.Unknown, rss: facts.Unknown, available: facts.Unknown}
-	return d.object((*decoder).memoryMember)
+	return d.object((*Decoder).memoryMember)
 }
 
-func (d *decoder) memoryMember(name []byte) (err error) {
+func (d *Decoder) memoryMember(name []byte) (err error) {
 	switch m := &d.memory; string(name) {
 	case `"time"`:
 		m.time, err = d.time()
@@ -330,12 +337,12 @@ func (d *decoder) memoryMember(name []byte) (err error) {
 	return err
 }
 
-func (d *decoder) readSwap() error {
+func (d *Decoder) readSwap() error {
 	d.swap = swapStats{used: facts.Unknown, available: facts.Unknown}
-	return d.object((*decoder).swapMember)
+	return d.object((*Decoder).swapMember)
 }
 
-func (d *decoder) swapMember(name []byte) (err error) {
+func (d *Decoder) swapMember(name []byte) (err error) {
 	switch s := &d.swap; string(name) {
 	case `"swapUsageBytes"`:
 		s.used, err = d.amount()

@@ -1,4 +1,4 @@
-package kubelet
+package summary
 
 import (
 	"fmt"
@@ -16,15 +16,15 @@ const (
 	maxDepth = 32
 )
 
-// boundError says in what an answer is beyond anything that a kubelet says, as the rest of a sentence.
-type boundError string
+// BoundError says in what an answer is beyond anything that a kubelet says, as the rest of a sentence.
+type BoundError string
 
-func (e boundError) Error() string { return "it " + string(e) }
+func (e BoundError) Error() string { return "it " + string(e) }
 
 var (
-	errTooLarge  error = boundError(fmt.Sprintf("is larger than %d MiB", maxSummary>>20))
-	errLongToken error = boundError(fmt.Sprintf("has a text or number longer than %d kB", maxToken>>10))
-	errTooDeep   error = boundError(fmt.Sprintf("is nested more than %d deep", maxDepth))
+	errTooLarge  error = BoundError(fmt.Sprintf("is larger than %d MiB", maxSummary>>20))
+	errLongToken error = BoundError(fmt.Sprintf("has a text or number longer than %d kB", maxToken>>10))
+	errTooDeep   error = BoundError(fmt.Sprintf("is nested more than %d deep", maxDepth))
 )
 
 // bounded is an answer on its way to the decoder. A decoder asks for more only when its buffer ends within a token, so

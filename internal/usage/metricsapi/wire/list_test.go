@@ -1,0 +1,90 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/killorder/killorder/internal/usage"
+)
+
+// envelope wraps a list's bytes as the API does.
+func envelope(kind string, list []byte) []byte {
+	meta := protowire.AppendString(protowire.AppendTag(nil, typeMetaKind, protowire.BytesType), kind)
+	b := protowire.AppendBytes(protowire.AppendTag([]byte(magic), unknownTypeMeta, protowire.BytesType), meta)
+	return protowire.AppendBytes(protowire.AppendTag(b, unknownRaw, protowire.BytesType), list)
+}
+
+// TestAbsurdLengths: a length is checked before anything is allocated for it.
+func TestAbsurdLengths(t *testing.T) {
+	open := envelope("PodMetricsList", nil)
+	open = open[:len(open)-1] // without the list's length
+	tests := map[string][]byte{
+		"an item larger than its list":  append(bytes.Clone(open), 3, listItems<<3|2, 100, 'x'),
+		"an item larger than any":       protowire.AppendVarint(append(protowire.AppendVarint(bytes.Clone(open), 1<<62), listItems<<3|2), 1<<40),
+		"a list larger than memory":     append(protowire.AppendVarint(bytes.Clone(open), 1<<63), listItems<<3|2, 0),
+		"a type larger than any object": protowire.AppendVarint([]byte(magic+"\x0a"), 1<<40),
+		"a list that is a number":       append(bytes.Clone(open[:len(open)-1]), unknownRaw<<3, 7),
+	}
+	for name, body := range tests {
+		t.Run(name, func(t *testing.T) {
+			body = append(body, make([]byte, 200)...)
+			if err := DecodeList(bytes.NewReader(body), "PodMetricsList", func([]byte) {}); !errors.Is(err, ErrGarbage) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// podQuantities is where a PodMetrics has its quantities.
+var podQuantities = []Number{4, 2, 2, 1}
+
+func TestParsable(t *testing.T) {
+	container := func(quantity string) []byte {
+		value := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), quantity)
+		entry := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), "memory")
+		entry = protowire.AppendBytes(protowire.AppendTag(entry, 2, protowire.BytesType), value)
+		usage := protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), entry)
+		return protowire.AppendBytes(protowire.AppendTag(nil, 4, protowire.BytesType), usage)
+	}
+	for name, tc := range map[string]struct {
+		message []byte
+		want    bool
+	}{
+		"nothing":                    {nil, true},
+		"a container":                {container("12Mi"), true},
+		"what is no quantity":        {container("many"), true}, // that is Unmarshal's to say
+		"an absurd exponent":         {container("1e-9999999"), false},
+		"one behind a good one":      {append(container("12Mi"), container("1E+2147483647")...), false},
+		"as many containers as any":  {bytes.Repeat(container("1"), usage.MaxContainers), true},
+		"more containers than any":   {bytes.Repeat(container("1"), usage.MaxContainers+1), false},
+		"empty ones, more than any":  {bytes.Repeat([]byte{4<<3 | 2, 0}, usage.MaxContainers+1), false},
+		"noise":                      {bytes.Repeat([]byte{0xff}, 30), false},
+		"cut short":                  {container("12Mi")[:9], false},
+		"a number in a list's place": {[]byte{4 << 3, 7}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Parsable(tc.message, podQuantities); got != tc.want {
+				t.Errorf("%t, want %t", got, tc.want)
+			}
+		})
+	}
+}
+
+// FuzzDecode: no bytes panic, and no item is larger than any may be.
+func FuzzDecode(f *testing.F) {
+	pod := []byte("\x0a\x0b\x0a\x03web\x1a\x04shop\x12\x05\x08\x80\x80\x80\x01\x22\x1a\x0a\x03app\x12\x13\x0a\x06memory\x12\x09\x0a\x07123456Ki")
+	item := protowire.AppendBytes(protowire.AppendTag(nil, listItems, protowire.BytesType), pod)
+	f.Add(envelope("PodMetricsList", append(item, item...)))
+	f.Add(envelope("NodeMetricsList", item))
+	f.Add([]byte(`{"kind":"PodMetricsList"}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		_ = DecodeList(bytes.NewReader(body), "PodMetricsList", func(item []byte) {
+			if Parsable(item, podQuantities); len(item) > maxItem {
+				t.Fatalf("an item of %d bytes", len(item))
+			}
+		})
+	})
+}
