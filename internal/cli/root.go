@@ -77,7 +77,14 @@ kernel kills the container with the largest sum of memory and oom_score_adj thou
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return e.validate() }
 	e.kube.AddFlags(root.PersistentFlags())
 	root.PersistentFlags().StringVar(&e.colour, "color", string(table.ColourAuto), "Colour in tables: "+strings.Join(colours, "|"))
-	root.AddCommand(newRank(e), newExplain(e), newDiagnose(e), newReport(e), newVersion(e))
+	root.AddCommand(
+		newRank(e),
+		newExplain(e),
+		newWhatIf(e),
+		newDiagnose(e),
+		newReport(e),
+		newVersion(e),
+	)
 	return root
 }
 

@@ -77,6 +77,9 @@ func (s *subjects) find(ctx context.Context, refs []target.Ref) (*found, error) 
 			}
 		}
 	}
+	if len(refs) == 0 {
+		names = nil // all nodes
+	}
 	judged, notes, err := judge(c.Snapshot, names, 0)
 	if err != nil {
 		return nil, err
@@ -99,4 +102,13 @@ func allPods(s *snapshot.Snapshot) (pods []*facts.Pod) {
 		pods = append(pods, s.Pods[s.Nodes[i].Name]...)
 	}
 	return pods
+}
+
+// livePriority is the value of a PriorityClass of the cluster.
+func (s *subjects) livePriority(ctx context.Context, class string) (int32, error) {
+	config, err := s.kube.ToRESTConfig()
+	if err != nil {
+		return 0, err
+	}
+	return clusterread.PriorityClass(ctx, config, class)
 }

@@ -7,6 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	schedulingv1 "k8s.io/client-go/kubernetes/typed/scheduling/v1"
+	"k8s.io/client-go/rest"
 
 	"github.com/killorder/killorder/internal/clusterread/target"
 	"github.com/killorder/killorder/internal/extract"
@@ -67,4 +69,17 @@ func onNode(p *corev1.Pod) ([]*facts.Pod, error) {
 	}
 	return nil, fmt.Errorf("pod %s/%s has finished (%s): nothing can kill it; kubectl killorder diagnose says what did",
 		p.Namespace, p.Name, p.Status.Phase)
+}
+
+// PriorityClass returns the value of a PriorityClass.
+func PriorityClass(ctx context.Context, config *rest.Config, name string) (int32, error) {
+	client, err := schedulingv1.NewForConfig(config)
+	if err != nil {
+		return 0, fmt.Errorf("client: %w", err)
+	}
+	class, err := client.PriorityClasses().Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return 0, fmt.Errorf("PriorityClass %q: %w", name, err)
+	}
+	return class.Value, nil
 }

@@ -82,12 +82,18 @@ func podSpec(sets []set) object {
 	return spec
 }
 
-// safeToPaste reports whether no name can do anything in a shell. Owner references are whatever a tenant writes.
+// safeToPaste reports whether no name can do anything in a shell.
 func safeToPaste(p *facts.Pod, sets []set) bool {
 	names := []string{p.Namespace, p.Name, p.Workload.Name}
 	for _, s := range sets {
 		names = append(names, s.container)
 	}
+	return FitForShell(names...)
+}
+
+// FitForShell reports whether no name can do anything in a shell: the names of Kubernetes' objects cannot, but owner
+// references are whatever a tenant writes.
+func FitForShell(names ...string) bool {
 	return !slices.ContainsFunc(names, func(name string) bool {
 		return strings.HasPrefix(name, "-") || strings.ContainsFunc(name, func(r rune) bool {
 			return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.'
