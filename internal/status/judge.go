@@ -26,16 +26,20 @@ type History struct {
 	forecasts forecast.History
 	// findings has the texts of the last audit, so that a text changes only with what the text is about.
 	findings audit.History
-	// kills that were found on the node, to be published.
-	kills []v1alpha1.Kill
+	// kills that were found on the node and are to be published, and keys of published ones that turned out to be none.
+	kills     []v1alpha1.Kill
+	withdrawn []KillKey
 }
 
 // Published tells the History which status the API server has: the one that the next judgement is compared with.
 // nil means none.
 func (h *History) Published(s *v1alpha1.NodeKillOrderStatus) { h.published = s }
 
-// Found tells the History which kills on the node are to be published beside those that the published status has.
-func (h *History) Found(kills []v1alpha1.Kill) { h.kills = kills }
+// Found tells the History which kills on the node are to be published beside those that the published status has, and
+// which of the latter turned out to be none.
+func (h *History) Found(kills []v1alpha1.Kill, withdrawn []KillKey) {
+	h.kills, h.withdrawn = kills, withdrawn
+}
 
 // Judge is the one road from a node's facts to what is said of the node, for the operator and the plugin alike. The
 // verdict's orders are those of the status, complete; the status shows the first top of each (0: all). generation is
@@ -55,7 +59,7 @@ func Judge(
 	if h.published != nil {
 		*prev = *h.published
 	}
-	prev.Kills = Kills(prev.Kills, h.kills)
+	prev.Kills = Kills(prev.Kills, h.kills, h.withdrawn)
 	forecast.Predict(&v, &h.forecasts, now)
 	v, h.challenger = settle(&v, p, prev, h.challenger)
 	v.Findings = audit.Find(&v, p, &h.findings)

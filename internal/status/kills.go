@@ -22,9 +22,10 @@ func KeyOfKill(k *v1alpha1.Kill) KillKey {
 	return KillKey{string(k.UID), k.Container, k.ContainerID}
 }
 
-// Kills are the newest MaxKills of published and found kills, newest first. A kill that both have is told as found,
-// since the cause may be better known by now, but keeps when the kill was first seen, and what was predicted before.
-func Kills(published, found []v1alpha1.Kill) []v1alpha1.Kill {
+// Kills are the newest MaxKills of published and found kills, newest first, without those that turned out to be none. A
+// kill that both have is told as found, since the cause may be better known by now, but keeps when the kill was first
+// seen, and what was predicted before.
+func Kills(published, found []v1alpha1.Kill, withdrawn []KillKey) []v1alpha1.Kill {
 	all := make([]v1alpha1.Kill, 0, len(published)+len(found))
 	at := make(map[KillKey]int, len(published)+len(found))
 	for i := range published {
@@ -40,6 +41,7 @@ func Kills(published, found []v1alpha1.Kill) []v1alpha1.Kill {
 		at[KeyOfKill(&k)] = len(all)
 		all = append(all, k)
 	}
+	all = slices.DeleteFunc(all, func(k v1alpha1.Kill) bool { return slices.Contains(withdrawn, KeyOfKill(&k)) })
 	slices.SortFunc(all, compareKills)
 	if len(all) == 0 {
 		return nil

@@ -40,6 +40,7 @@ func TestKillsAreTheNewest(t *testing.T) {
 	restarted := killAt(5, "a", func(k *v1alpha1.Kill) { k.ContainerID = "ba9876543210" })
 	tests := map[string]struct {
 		published, found []v1alpha1.Kill
+		withdrawn        []KillKey
 		want             []string
 	}{
 		"none":                          {},
@@ -49,11 +50,12 @@ func TestKillsAreTheNewest(t *testing.T) {
 		"the same container once more":  {published: []v1alpha1.Kill{killAt(1, "a")}, found: []v1alpha1.Kill{restarted}, want: []string{"a", "a"}},
 		"a fourth":                      {published: []v1alpha1.Kill{killAt(3, "c"), killAt(2, "b"), killAt(1, "a")}, found: []v1alpha1.Kill{killAt(4, "d")}, want: []string{"d", "c", "b"}},
 		"found late, older than all":    {published: []v1alpha1.Kill{killAt(3, "c"), killAt(2, "b"), killAt(1, "a")}, found: []v1alpha1.Kill{killAt(0, "z")}, want: []string{"c", "b", "a"}},
+		"one that was none":             {published: []v1alpha1.Kill{killAt(2, "b"), killAt(1, "a")}, withdrawn: []KillKey{{"uid-b", "app", "0123456789ab"}}, want: []string{"a"}},
 		"several in one second, sorted": {found: []v1alpha1.Kill{killAt(1, "c"), killAt(1, "a"), killAt(1, "b")}, want: []string{"a", "b", "c"}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, names(Kills(tc.published, tc.found))); diff != "" {
+			if diff := cmp.Diff(tc.want, names(Kills(tc.published, tc.found, tc.withdrawn))); diff != "" {
 				t.Errorf("kills (-want +got):\n%s", diff)
 			}
 		})
@@ -70,7 +72,7 @@ func TestAKillFoundAgainKeepsWhatWasKnown(t *testing.T) {
 	again := killAt(1, "a", func(k *v1alpha1.Kill) { k.SeenAt = at(60) })
 	want := published
 	want.Cause, want.Confidence = again.Cause, again.Confidence
-	if diff := cmp.Diff([]v1alpha1.Kill{want}, Kills([]v1alpha1.Kill{published}, []v1alpha1.Kill{again})); diff != "" {
+	if diff := cmp.Diff([]v1alpha1.Kill{want}, Kills([]v1alpha1.Kill{published}, []v1alpha1.Kill{again}, nil)); diff != "" {
 		t.Errorf("kills (-want +got):\n%s", diff)
 	}
 }

@@ -1,0 +1,363 @@
+// Package kills finds out which pods were killed for memory, and by which killer: it follows the ends of pods and the
+// Events about them, judges them with package forensics, and keeps per node what the NodeKillOrder is to say of them.
+//
+// Three parts, each with one job. Tracker hears of deaths, on every replica, so that a new leader knows what happened
+// before. Book remembers the kills of each node: those to be published, those published, counted and told. Teller, on
+// the leader, counts kills once they are published and creates Events about them. The one writer of a NodeKillOrder is
+// package nodekillorder, which asks Book.Found what to publish and says with Book.Published what was.
+package kills
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/forensics"
+	"github.com/killorder/killorder/internal/status"
+)
+
+const (
+	// maxEntries are the kills of one node that are held, maxRemembered those whose keys are known.
+	maxEntries    = 64
+	maxRemembered = 1024
+	// maxPredictions of one node are kept to compare a kill with: kubelets report a death within seconds, and a status
+	// is written at most every 30 seconds unless something happens.
+	maxPredictions = 4
+	// skew is how far the clocks of nodes and operator may differ.
+	skew = 10 * time.Minute
+	// oldNews: a kill that is found this long after is shown, and neither counted nor told.
+	oldNews = 24 * time.Hour
+)
+
+// Book is what is known of the kills on each node. It can be lost: the NodeKillOrders and the KillOrderPolicy have what a
+// new process needs to count and tell no kill twice, and pods and Events have what happened in between.
+type Book struct {
+	// Changed is called with a node's name when there is something new to publish.
+	Changed func(node string)
+	Metrics *Metrics
+	Clock   clock.PassiveClock
+
+	mu     sync.Mutex
+	pages  map[string]*page
+	led    time.Time          // when this process began to lead, zero before
+	counts *status.KillCounts // nil until the policy's are known
+	until  time.Time          // kills seen up to then were counted by an earlier process
+}
+
+// page is one node.
+type page struct {
+	predictions []*status.Prediction // oldest first
+	entries     map[status.KillKey]*entry
+	remembered  map[status.KillKey]time.Time // kills that are counted and no longer held, by the time of death
+	seeded      bool                         // what the NodeKillOrder said when this process began to lead is known
+	floor       time.Time                    // kills up to then were published before this process began to lead
+}
+
+// entry is one kill.
+type entry struct {
+	kill v1alpha1.Kill
+	qos  string
+	seen time.Time
+	// before is what was published before the kill, nil if that is not known.
+	before *status.Prediction
+	// restored: the kill is from a status that this process found, so its comparison with predictions is too.
+	restored bool
+	// withdrawn: the death turned out to be no kill.
+	withdrawn                bool
+	published, counted, told bool
+}
+
+// Victim is what is known of a killed pod beside the death itself; the zero value is an unknown pod.
+type Victim struct {
+	QOS      string
+	Workload facts.Workload
+	Critical bool
+}
+
+// unknownQOS stands for the class of a pod that nobody saw, but for an Event.
+const unknownQOS = "Unknown"
+
+func (b *Book) page(node string) *page {
+	p := b.pages[node]
+	if p == nil {
+		if b.pages == nil {
+			b.pages = map[string]*page{}
+		}
+		p = &page{entries: map[status.KillKey]*entry{}, remembered: map[status.KillKey]time.Time{}}
+		b.pages[node] = p
+	}
+	return p
+}
+
+// Take notes a death that was judged, or judged anew.
+func (b *Book) Take(c *forensics.Change, v Victim) {
+	r := &c.Record
+	if r.Node == "" {
+		return
+	}
+	b.mu.Lock()
+	p := b.page(r.Node)
+	changed := false
+	for i := range c.Was {
+		if c.Was[i].Key != r.Key {
+			changed = p.withdraw(keyOf(c.Was[i].Key)) || changed
+		}
+	}
+	if r.Killed() {
+		changed = b.note(p, r, v) || changed
+	} else {
+		changed = p.withdraw(keyOf(r.Key)) || changed
+	}
+	b.mu.Unlock()
+	if changed {
+		b.Changed(r.Node)
+	}
+}
+
+// note adds a kill to the page, or brings the kill up to date, and reports whether there is something to publish.
+func (b *Book) note(p *page, r *forensics.Record, v Victim) bool {
+	now, key := b.Clock.Now(), keyOf(r.Key)
+	if _, known := p.remembered[key]; known {
+		return false
+	}
+	e := p.entries[key]
+	switch {
+	case e == nil:
+		e = &entry{seen: now, qos: cmp.Or(v.QOS, unknownQOS)}
+		e.kill.SeenAt, e.kill.Critical, e.kill.Workload = stamp(now), v.Critical, workloadRef(v.Workload)
+		p.entries[key] = e
+	case e.restored && sureness[v1alpha1.Confidence(r.Confidence.String())] <= sureness[e.kill.Confidence]:
+		return false // an earlier process may have known Events that are gone by now
+	}
+	e.withdrawn = false
+	describe(&e.kill, r, now)
+	if !e.restored {
+		e.compare(p.predictions)
+	}
+	b.makeRoom(p)
+	return true
+}
+
+var sureness = map[v1alpha1.Confidence]int{v1alpha1.ConfidenceLow: 1, v1alpha1.ConfidenceMedium: 2, v1alpha1.ConfidenceHigh: 3}
+
+// describe writes a judgement into the kill.
+func describe(k *v1alpha1.Kill, r *forensics.Record, now time.Time) {
+	key := keyOf(r.Key)
+	k.Cause, k.Confidence = v1alpha1.KillCause(r.Cause), v1alpha1.Confidence(r.Confidence.String())
+	k.Namespace, k.Pod, k.UID, k.Container, k.ContainerID = r.Namespace, r.Pod, types.UID(r.UID), r.Container, key.ContainerID
+	k.ExitCode, k.Message = r.ExitCode, r.Message
+	switch {
+	case !r.Time.IsZero():
+		k.Time = stamp(r.Time)
+	case k.Time.IsZero():
+		k.Time = stamp(now)
+	}
+}
+
+// compare notes what was predicted of the victim. Which prediction was the last before the kill is settled once: later
+// the page may no longer have it.
+func (e *entry) compare(predictions []*status.Prediction) {
+	if e.before == nil {
+		e.before = status.Before(predictions, &e.kill)
+	}
+	status.Compare(&e.kill, e.before)
+}
+
+// withdraw marks a kill as none, and reports whether there was one.
+func (p *page) withdraw(key status.KillKey) bool {
+	e := p.entries[key]
+	if e == nil || e.withdrawn {
+		return false
+	}
+	e.withdrawn = true
+	return true
+}
+
+// Found returns the kills that the node's NodeKillOrder is to show beside those that it shows already, and the keys of
+// those that turned out to be none.
+func (b *Book) Found(node string) (kills []v1alpha1.Kill, withdrawn []status.KillKey) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.pages[node]
+	if p == nil {
+		return nil, nil
+	}
+	for key, e := range p.entries {
+		switch {
+		case e.withdrawn:
+			withdrawn = append(withdrawn, key)
+		default:
+			if !e.restored && e.before == nil {
+				e.compare(p.predictions) // found before this process knew what is published
+			}
+			kills = append(kills, e.kill)
+		}
+	}
+	return status.Kills(nil, kills, nil), withdrawn
+}
+
+// Published tells the book what the API server has of a node: the status that a NodeKillOrder had when this process
+// began to lead, and each one that was written since.
+func (b *Book) Published(node string, s *v1alpha1.NodeKillOrderStatus) {
+	if s == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.page(node)
+	p.predict(s)
+	if b.led.IsZero() {
+		b.led = b.Clock.Now()
+	}
+	if !p.seeded {
+		p.seed(s.Kills, b.Clock.Now())
+	}
+	shown := map[status.KillKey]bool{}
+	for i := range s.Kills {
+		shown[status.KeyOfKill(&s.Kills[i])] = true
+	}
+	full := len(s.Kills) == v1alpha1.MaxKills
+	for key, e := range p.entries {
+		switch {
+		case e.withdrawn && !shown[key]:
+			delete(p.entries, key)
+		case shown[key], full && !e.kill.Time.After(s.Kills[len(s.Kills)-1].Time.Time):
+			e.published = true // in the status, or older than all that it has room for
+		}
+	}
+}
+
+func (p *page) predict(s *v1alpha1.NodeKillOrderStatus) {
+	n := len(p.predictions)
+	if s.LastChangedAt == nil || (n > 0 && !s.LastChangedAt.After(p.predictions[n-1].PublishedAt)) {
+		return
+	}
+	p.predictions = append(p.predictions, status.PredictionOf(s))
+	if n == maxPredictions {
+		p.predictions = slices.Delete(p.predictions, 0, 1)
+	}
+}
+
+// seed takes in the kills that an earlier process, or another leader, has published.
+func (p *page) seed(kills []v1alpha1.Kill, now time.Time) {
+	p.seeded = true
+	for i := range kills {
+		k := kills[i]
+		e := p.entries[status.KeyOfKill(&k)]
+		if e == nil {
+			e = &entry{qos: unknownQOS, kill: k}
+			p.entries[status.KeyOfKill(&k)] = e
+		}
+		if sureness[k.Confidence] >= sureness[e.kill.Confidence] {
+			e.kill, e.withdrawn = k, false
+		}
+		e.restored, e.seen = true, earlier(k.SeenAt.Time, now)
+		e.kill.SeenAt, e.kill.Predicted, e.kill.Culprit, e.kill.WrongVictim = k.SeenAt, k.Predicted, k.Culprit, k.WrongVictim
+	}
+	if len(kills) == v1alpha1.MaxKills {
+		p.floor = kills[len(kills)-1].Time.Time
+	}
+}
+
+// Forget drops a node that is gone. What was found there and not counted yet is counted.
+func (b *Book) Forget(node string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.pages[node]
+	if p == nil {
+		return
+	}
+	for _, e := range p.entries {
+		b.count(p, e)
+	}
+	delete(b.pages, node)
+}
+
+// makeRoom drops the entries that are done for longest while there are too many, and then the oldest: those are counted
+// all the same, and are not told.
+//
+// A process that does not count yet (it stands by, or has just begun) holds more, since it may have to count them.
+func (b *Book) makeRoom(p *page) {
+	most := maxEntries
+	if b.counts == nil {
+		most = 4 * maxEntries
+	}
+	for len(p.entries) > most {
+		var oldest status.KillKey
+		var found *entry
+		for key, e := range p.entries {
+			if found == nil || before(e, found) {
+				oldest, found = key, e
+			}
+		}
+		b.count(p, found)
+		if !found.told && !found.withdrawn {
+			b.Metrics.omitted(leftOutEvent, 1)
+		}
+		p.drop(oldest, found)
+	}
+}
+
+// before orders entries by what may go first.
+func before(a, b *entry) bool {
+	if x, y := a.counted && a.told, b.counted && b.told; x != y {
+		return x
+	}
+	if !a.kill.Time.Equal(&b.kill.Time) {
+		return a.kill.Time.Before(&b.kill.Time)
+	}
+	return a.kill.UID+types.UID(a.kill.Container) < b.kill.UID+types.UID(b.kill.Container)
+}
+
+// drop forgets an entry but for its key.
+func (p *page) drop(key status.KillKey, e *entry) {
+	delete(p.entries, key)
+	p.remembered[key] = e.kill.Time.Time
+	for len(p.remembered) > maxRemembered {
+		var oldest status.KillKey
+		var at time.Time
+		for k, t := range p.remembered {
+			if at.IsZero() || t.Before(at) {
+				oldest, at = k, t
+			}
+		}
+		delete(p.remembered, oldest)
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// shortID is how many digits of a container's ID the API shows.
+const shortID = 12
+
+// keyOf is the key of a death as the API has it: the ID of a container without its runtime, and short.
+func keyOf(k forensics.Key) status.KillKey {
+	id := k.ContainerID
+	if _, bare, ok := strings.Cut(id, "://"); ok {
+		id = bare
+	}
+	return status.KillKey{UID: k.UID, Container: k.Container, ContainerID: id[:min(len(id), shortID)]}
+}
+
+func workloadRef(w facts.Workload) *v1alpha1.WorkloadReference {
+	if w == (facts.Workload{}) {
+		return nil
+	}
+	return &v1alpha1.WorkloadReference{Kind: w.Kind, Name: w.Name}
+}
+
+// stamp is a time as the API writes it.
+func stamp(t time.Time) metav1.Time { return metav1.NewTime(t.UTC().Truncate(time.Second)) }

@@ -1,0 +1,221 @@
+package kills
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/forensics"
+	"github.com/killorder/killorder/internal/status"
+)
+
+const (
+	// settled is how long traces of a death may trickle in before the kill is counted and told. A kill whose traces allow
+	// nothing else is told at once.
+	settled = forensics.Settle
+	// toldUntil is how long after a kill was seen its Event may still be created; an API server keeps Events for an hour.
+	toldUntil = 10 * time.Minute
+	// heldFor is how long an entry that is done is held: its cause may become better known.
+	heldFor = 20 * time.Minute
+	// unpublishedFor is how long a kill waits for its NodeKillOrder to be written before the kill is counted anyway: the
+	// node may have no Node object.
+	unpublishedFor = 10 * time.Minute
+)
+
+// Count counts the kills that are published and settled, and drops what is done. It does nothing until the counts of
+// earlier processes are known.
+func (b *Book) Count() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.counts == nil {
+		return
+	}
+	now := b.Clock.Now()
+	for _, p := range b.pages {
+		for key, e := range p.entries {
+			age := now.Sub(e.seen)
+			if (e.published && age >= settled) || age >= unpublishedFor {
+				b.count(p, e)
+			}
+			if e.counted && e.told && age >= heldFor {
+				p.drop(key, e)
+			}
+		}
+	}
+}
+
+// count counts a kill once: in this process, and not if an earlier one has counted it.
+func (b *Book) count(p *page, e *entry) {
+	if e.counted || e.withdrawn || b.counts == nil {
+		return
+	}
+	e.counted = true
+	if b.countedBefore(p, e) || e.stale() {
+		return
+	}
+	b.counts.Add(&e.kill)
+	if e.restored && e.kill.SeenAt.Add(settled).Before(b.led) {
+		return // the earlier process has counted the kill in its metrics, and did not come to write the policy
+	}
+	b.Metrics.killed(&e.kill, e.qos)
+}
+
+// stale: the kill was found so late that the kill is history, and no news.
+func (e *entry) stale() bool { return e.seen.Sub(e.kill.Time.Time) > oldNews }
+
+// countedBefore reports whether an earlier process has counted the kill: the kill is in a status that was there when this
+// process began to lead, and was seen before the last time at which the policy's counts were written; or the kill was
+// seen, or happened, before this process led, and is older than what a status had room for, or than what was counted.
+func (b *Book) countedBefore(p *page, e *entry) bool {
+	if e.restored {
+		return !e.kill.SeenAt.After(b.until)
+	}
+	at := e.kill.Time.Time
+	if !at.Before(b.led) && !e.seen.Before(b.led) {
+		return false
+	}
+	return !at.After(p.floor) || at.Before(b.until.Add(-skew))
+}
+
+// RollUp writes the kills and predictions of the cluster into the policy's status, which has what earlier processes have
+// counted when RollUp is first called.
+func (b *Book) RollUp(s *v1alpha1.KillOrderPolicyStatus) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.counts == nil {
+		b.counts = status.KillCountsOf(s.KillHistory)
+		if s.KillHistory != nil {
+			b.until = s.KillHistory.Until.Time
+		}
+	}
+	now := b.Clock.Now()
+	b.counts.Publish(s, b.countedUntil(now), now)
+}
+
+// countedUntil is the time up to which all kills that were seen are counted. It never moves back behind what an earlier
+// process has written: a kill seen before that, but not counted, is told apart by the status that shows it.
+func (b *Book) countedUntil(now time.Time) time.Time {
+	until := now
+	for _, p := range b.pages {
+		for _, e := range p.entries {
+			if !e.counted && !e.withdrawn {
+				until = earlier(until, e.kill.SeenAt.Add(-time.Second))
+			}
+		}
+	}
+	if until.Before(b.until) {
+		return b.until
+	}
+	return until
+}
+
+// Incident is the kills of one pod within the same seconds: one Event tells of them.
+type Incident struct {
+	Node  string
+	Kills []v1alpha1.Kill // newest first
+	// Others are kills of other pods on the node within the same seconds.
+	Others int
+}
+
+// ToTell returns the incidents that are published and not told yet, oldest first, at most n of them.
+func (b *Book) ToTell(n int) []Incident {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.counts == nil {
+		return nil // what an earlier process has told of is not known yet
+	}
+	var all []Incident
+	for node, p := range b.pages {
+		all = append(all, b.incidents(node, p)...)
+	}
+	slices.SortFunc(all, func(x, y Incident) int {
+		a, b := &x.Kills[0], &y.Kills[0]
+		return cmp.Or(a.SeenAt.Compare(b.SeenAt.Time), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Pod, b.Pod),
+			cmp.Compare(a.UID, b.UID), a.Time.Compare(b.Time.Time))
+	})
+	return all[:min(len(all), n)]
+}
+
+// incidents of one node, of which none waits for more traces.
+func (b *Book) incidents(node string, p *page) (all []Incident) {
+	now := b.Clock.Now()
+	byPod := map[string][]v1alpha1.Kill{}
+	for key, e := range p.entries {
+		if b.tellable(p, e, now) {
+			byPod[key.UID] = append(byPod[key.UID], e.kill)
+		}
+	}
+	for _, kills := range byPod {
+		slices.SortFunc(kills, func(x, y v1alpha1.Kill) int {
+			return cmp.Or(y.Time.Compare(x.Time.Time), cmp.Compare(x.Container, y.Container), cmp.Compare(x.ContainerID, y.ContainerID))
+		})
+		for len(kills) > 0 {
+			n := 1
+			for n < len(kills) && kills[n-1].Time.Sub(kills[n].Time.Time) <= forensics.Together {
+				n++
+			}
+			in := Incident{Node: node, Kills: kills[:n:n], Others: p.others(&kills[0])}
+			if p.ripe(&in, now) {
+				all = append(all, in)
+			}
+			kills = kills[n:]
+		}
+	}
+	return all
+}
+
+// tellable reports whether an Event about the kill is due. A kill that an earlier process has published is told again
+// under the same name, which is no second Event.
+func (b *Book) tellable(p *page, e *entry, now time.Time) bool {
+	switch {
+	case e.told || e.withdrawn || !e.published:
+		return false
+	case e.stale() || (!e.restored && b.countedBefore(p, e)):
+		e.told = true
+		return false
+	case now.Sub(e.seen) > toldUntil:
+		e.told = true
+		if !e.restored {
+			b.Metrics.omitted(leftOutEvent, 1)
+		}
+		return false
+	}
+	return true
+}
+
+// ripe: the newest of the incident's kills allows no other reading, or no more traces are to come.
+func (p *page) ripe(in *Incident, now time.Time) bool {
+	for i := range in.Kills {
+		k := &in.Kills[i]
+		if e := p.entries[status.KeyOfKill(k)]; k.Confidence != v1alpha1.ConfidenceHigh && now.Sub(e.seen) < settled {
+			return false
+		}
+	}
+	return true
+}
+
+// others counts the kills of other pods of the node around a kill.
+func (p *page) others(k *v1alpha1.Kill) (n int) {
+	for _, e := range p.entries {
+		if e.kill.UID != k.UID && !e.withdrawn && e.kill.Time.Sub(k.Time.Time).Abs() <= forensics.Together {
+			n++
+		}
+	}
+	return n
+}
+
+// Told marks an incident as told.
+func (b *Book) Told(in *Incident) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.pages[in.Node]
+	if p == nil {
+		return
+	}
+	for i := range in.Kills {
+		if e := p.entries[status.KeyOfKill(&in.Kills[i])]; e != nil {
+			e.told = true
+		}
+	}
+}

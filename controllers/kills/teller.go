@@ -1,0 +1,85 @@
+package kills
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/time/rate"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/publish"
+	"github.com/killorder/killorder/internal/status"
+)
+
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
+
+// tellInterval is how often the Teller looks for kills to count and tell, and tellAtOnce how many Events it creates then.
+const (
+	tellInterval = time.Second
+	tellAtOnce   = 20
+)
+
+// Teller counts the kills that are published and creates Events about them. It is a Runnable of the manager that only the
+// leader runs.
+type Teller struct {
+	Book    *Book
+	Client  client.Client
+	Metrics *Metrics
+	// EventRate bounds Events of the whole cluster, Instance names this process in them.
+	EventRate *rate.Limiter
+	Instance  string
+}
+
+// Start counts and tells until the context ends.
+func (t *Teller) Start(ctx context.Context) error {
+	tick := time.NewTicker(tellInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			t.Step(ctx)
+		}
+	}
+}
+
+// Step counts what is settled and tells what is due, once. What fails is tried again in the next step.
+func (t *Teller) Step(ctx context.Context) {
+	t.Book.Count()
+	for _, in := range t.Book.ToTell(tellAtOnce) {
+		if !t.EventRate.Allow() {
+			return
+		}
+		if err := t.tell(ctx, &in); err != nil {
+			log.FromContext(ctx).Error(err, "tell of a kill", "node", in.Node)
+			return
+		}
+		t.Book.Told(&in)
+	}
+}
+
+func (t *Teller) tell(ctx context.Context, in *Incident) error {
+	order := &v1alpha1.NodeKillOrder{}
+	err := t.Client.Get(ctx, types.NamespacedName{Name: in.Node}, order)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("read NodeKillOrder %s from the cache: %w", in.Node, err)
+	}
+	order.Name = in.Node // also where the order has gone with its Node
+	e := status.KillEvent(order, in.Kills, in.Others, t.Instance)
+	err = t.Client.Create(ctx, e, client.FieldOwner(publish.FieldManager))
+	switch {
+	case err == nil:
+		t.Metrics.events.Inc()
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), apierrors.IsNotFound(err), apierrors.IsAlreadyExists(err):
+	default:
+		return fmt.Errorf("create Event %s/%s: %w", e.Namespace, e.Name, err)
+	}
+	return nil
+}
