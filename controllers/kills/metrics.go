@@ -25,7 +25,6 @@ type Metrics struct {
 	first       *prometheus.CounterVec
 	listed      *prometheus.CounterVec
 	leftOut     *prometheus.CounterVec
-	events      prometheus.Counter
 }
 
 // NewMetrics registers the metrics, each with all the values that its labels can have: 0 is a value, and a counter that
@@ -54,12 +53,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			"Kills whose victim stood in the order published before.", "killer"),
 		leftOut: counter("killorder_kills_left_out_total",
 			"Deaths and Events of deaths that were too many to be told.", "what"),
-		events: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "killorder_kill_events_total", Help: "PodKilled Events created.",
-		}),
 	}
 	m.begin()
-	r.MustRegister(m.kills, m.wrongVictim, m.rank, m.scored, m.first, m.listed, m.leftOut, m.events)
+	r.MustRegister(m.kills, m.wrongVictim, m.rank, m.scored, m.first, m.listed, m.leftOut)
 	return m
 }
 
@@ -68,9 +64,9 @@ func (m *Metrics) begin() {
 	for _, cause := range v1alpha1.KillCauses() {
 		m.wrongVictim.WithLabelValues(string(cause))
 		for _, confidence := range []v1alpha1.Confidence{v1alpha1.ConfidenceHigh, v1alpha1.ConfidenceMedium, v1alpha1.ConfidenceLow} {
-			for _, qos := range []facts.QOS{facts.BestEffort, facts.Burstable, facts.Guaranteed} {
+			for _, qos := range []string{facts.BestEffort.String(), facts.Burstable.String(), facts.Guaranteed.String(), unknownQOS} {
 				for _, critical := range []string{"false", "true"} {
-					m.kills.WithLabelValues(string(cause), string(confidence), qos.String(), critical)
+					m.kills.WithLabelValues(string(cause), string(confidence), qos, critical)
 				}
 			}
 		}

@@ -78,16 +78,25 @@ func (b *Book) countedBefore(p *page, e *entry) bool {
 	return !at.After(p.floor) || at.Before(b.until.Add(-skew))
 }
 
-// RollUp writes the kills and predictions of the cluster into the policy's status, which has what earlier processes have
-// counted when RollUp is first called.
+// Load takes the counts that the policy has from earlier processes, once: nil if there was none.
+func (b *Book) Load(h *v1alpha1.KillHistory) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.counts != nil {
+		return
+	}
+	b.counts = status.KillCountsOf(h)
+	if h != nil {
+		b.until = h.Until.Time
+	}
+}
+
+// RollUp writes the kills and predictions of the cluster into the policy's status, once the counts are loaded.
 func (b *Book) RollUp(s *v1alpha1.KillOrderPolicyStatus) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.counts == nil {
-		b.counts = status.KillCountsOf(s.KillHistory)
-		if s.KillHistory != nil {
-			b.until = s.KillHistory.Until.Time
-		}
+		return
 	}
 	now := b.Clock.Now()
 	b.counts.Publish(s, b.countedUntil(now), now)
@@ -118,8 +127,8 @@ type Incident struct {
 	Others int
 }
 
-// ToTell returns the incidents that are published and not told yet, oldest first, at most n of them.
-func (b *Book) ToTell(n int) []Incident {
+// ToTell returns the incidents that are published and not told yet, oldest first.
+func (b *Book) ToTell() []Incident {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.counts == nil {
@@ -134,7 +143,7 @@ func (b *Book) ToTell(n int) []Incident {
 		return cmp.Or(a.SeenAt.Compare(b.SeenAt.Time), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Pod, b.Pod),
 			cmp.Compare(a.UID, b.UID), a.Time.Compare(b.Time.Time))
 	})
-	return all[:min(len(all), n)]
+	return all
 }
 
 // incidents of one node, of which none waits for more traces.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -19,21 +18,19 @@ import (
 
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
 
-// tellInterval is how often the Teller looks for kills to count and tell, and tellAtOnce how many Events it creates then.
-const (
-	tellInterval = time.Second
-	tellAtOnce   = 20
-)
+// tellInterval is how often the Teller looks for kills to count and tell.
+const tellInterval = time.Second
 
 // Teller counts the kills that are published and creates Events about them. It is a Runnable of the manager that only the
 // leader runs.
 type Teller struct {
-	Book    *Book
-	Client  client.Client
-	Metrics *Metrics
-	// EventRate bounds Events of the whole cluster, Instance names this process in them.
-	EventRate *rate.Limiter
-	Instance  string
+	Book   *Book
+	Client client.Client
+	// Created is called with the reason of each Event that was created.
+	Created func(reason string)
+	// EventBudget bounds the Events of each namespace and of the cluster. Instance names this process in the Events.
+	EventBudget *publish.EventBudget
+	Instance    string
 }
 
 // Start counts and tells until the context ends.
@@ -53,13 +50,15 @@ func (t *Teller) Start(ctx context.Context) error {
 // Step counts what is settled and tells what is due, once. What fails is tried again in the next step.
 func (t *Teller) Step(ctx context.Context) {
 	t.Book.Count()
-	for _, in := range t.Book.ToTell(tellAtOnce) {
-		if !t.EventRate.Allow() {
-			return
+	for _, in := range t.Book.ToTell() {
+		if !t.EventBudget.Allow(in.Kills[0].Namespace, t.Book.Clock.Now()) {
+			continue
 		}
 		if err := t.tell(ctx, &in); err != nil {
 			log.FromContext(ctx).Error(err, "tell of a kill", "node", in.Node)
-			return
+			if !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err) {
+				return
+			}
 		}
 		t.Book.Told(&in)
 	}
@@ -76,7 +75,7 @@ func (t *Teller) tell(ctx context.Context, in *Incident) error {
 	err = t.Client.Create(ctx, e, client.FieldOwner(publish.FieldManager))
 	switch {
 	case err == nil:
-		t.Metrics.events.Inc()
+		t.Created(e.Reason)
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), apierrors.IsNotFound(err), apierrors.IsAlreadyExists(err):
 	default:
 		return fmt.Errorf("create Event %s/%s: %w", e.Namespace, e.Name, err)

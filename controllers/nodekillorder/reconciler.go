@@ -36,6 +36,16 @@ type Kubelets interface {
 	Problem(node string) string
 }
 
+// Kills are the kills found on the nodes.
+type Kills interface {
+	// Found returns the kills to be published on a node beside the published ones, and the keys of those that are none.
+	Found(node string) (kills []v1alpha1.Kill, withdrawn []status.KillKey)
+	// Published takes the status that the API server has of a node: an empty one where there is no order yet.
+	Published(node string, s *v1alpha1.NodeKillOrderStatus)
+	// Forget drops a node that is gone.
+	Forget(node string)
+}
+
 // Reconciler keeps the order of one node at a time.
 type Reconciler struct {
 	// Client reads from the manager's cache and writes to the API server.
@@ -44,6 +54,7 @@ type Reconciler struct {
 	Usage  facts.Readings
 	// Kubelets has what kubelets say beside readings: configurations, and why a kubelet could not be read.
 	Kubelets Kubelets
+	Kills    Kills
 	// Passed reports whether a first pass over the readings was made. Before that there is nothing to publish.
 	Passed  func() bool
 	Policy  func() *extract.Policy
@@ -107,6 +118,7 @@ type pass struct {
 func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *v1alpha1.NodeKillOrder) (ctrl.Result, error) {
 	p := &pass{node: node, order: order, state: r.states.of(node.Name), now: r.Clock.Now()}
 	p.current = p.state.current(order)
+	r.recall(p)
 	policy := r.Policy()
 	p.decide(r.gather(node, policy), policy)
 	p.state.summary.Store(status.Summarize(&p.verdict, &p.next))
@@ -120,6 +132,16 @@ func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *v1alp
 		published.Status = p.next
 	}
 	return result, r.emit(ctx, p, published)
+}
+
+// recall tells the kills what is published, and the node's history which kills are to be.
+func (r *Reconciler) recall(p *pass) {
+	published := p.current.status
+	if published == nil {
+		published = &v1alpha1.NodeKillOrderStatus{}
+	}
+	r.Kills.Published(p.node.Name, published)
+	p.state.history.Found(r.Kills.Found(p.node.Name))
 }
 
 // gather collects the node's facts from the caches: the Node, its kubelet's configuration, its pods and their readings.
@@ -146,7 +168,7 @@ func (r *Reconciler) write(ctx context.Context, p *pass) (result ctrl.Result, wr
 	case !plan.Write:
 		r.Gate.Withdraw(p.node.Name)
 		r.Metrics.HeldForInterval()
-	case !r.Gate.Admit(p.node.Name, p.verdict.AtRisk()):
+	case !r.Gate.Admit(p.node.Name, plan.Urgent || p.verdict.AtRisk()):
 		r.Metrics.HeldForTurn() // the gate enqueues the node when its turn comes
 	default:
 		return ctrl.Result{}, true, r.publish(ctx, p)
@@ -169,6 +191,7 @@ func (r *Reconciler) publish(ctx context.Context, p *pass) error {
 		return err
 	}
 	p.state.wrote(version{&p.next, resourceVersion, p.current.generation, p.now})
+	r.Kills.Published(p.node.Name, &p.next)
 	r.Metrics.Written()
 	log.FromContext(ctx).V(1).Info("wrote status", "resourceVersion", resourceVersion)
 	return nil
@@ -195,6 +218,7 @@ func (r *Reconciler) delete(ctx context.Context, order *v1alpha1.NodeKillOrder) 
 func (r *Reconciler) forget(node string) {
 	r.Gate.Withdraw(node)
 	r.states.forget(node)
+	r.Kills.Forget(node)
 }
 
 func ownedBy(order *v1alpha1.NodeKillOrder, uid types.UID) bool {

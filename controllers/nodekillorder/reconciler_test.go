@@ -29,6 +29,7 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/facts/factstest"
 	"github.com/killorder/killorder/internal/publish"
+	"github.com/killorder/killorder/internal/status"
 )
 
 const nodeName = "worker-1"
@@ -44,6 +45,10 @@ type world struct {
 	// calls are the writes that reached the API server, and fail says which error the next one of a kind gets.
 	calls []string
 	fail  map[string]error
+	// kills found on the node; published is how many the order had, each time that was told; forgotten nodes.
+	kills     []v1alpha1.Kill
+	published []int
+	forgotten int
 }
 
 func newWorld(t *testing.T, objects ...client.Object) *world {
@@ -108,12 +113,23 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 		}).Build()
 	gate := publish.NewGate(1000, func(string) {})
 	w.Reconciler = &Reconciler{
-		Client: c, Pods: w, Usage: readings{w}, Kubelets: w, Policy: extract.DefaultPolicy, Passed: func() bool { return true },
+		Client: c, Pods: w, Usage: readings{w}, Kubelets: w, Kills: w, Policy: extract.DefaultPolicy, Passed: func() bool { return true },
 		Writer: &publish.Writer{Client: c}, Gate: gate, Metrics: publish.NewMetrics(prometheus.NewRegistry(), gate),
 		EventBudget: &publish.EventBudget{}, Instance: "test", Clock: w.clock,
 	}
 	return w
 }
+
+// Found returns the kills of the world.
+func (w *world) Found(string) ([]v1alpha1.Kill, []status.KillKey) { return w.kills, nil }
+
+// Published remembers the kills that the API server has.
+func (w *world) Published(_ string, s *v1alpha1.NodeKillOrderStatus) {
+	w.published = append(w.published, len(s.Kills))
+}
+
+// Forget counts the nodes that are gone.
+func (w *world) Forget(string) { w.forgotten++ }
 
 // readings of the world: fresh, unless it is silent.
 type readings struct{ *world }

@@ -32,6 +32,14 @@ import (
 // minInterval is the least time between two writes of the roll-up.
 const minInterval = time.Minute
 
+// Kills are counted over the cluster.
+type Kills interface {
+	// Load takes the counts that the policy has, and does so once.
+	Load(h *v1alpha1.KillHistory)
+	// RollUp writes the counts into a status.
+	RollUp(s *v1alpha1.KillOrderPolicyStatus)
+}
+
 // Reconciler keeps the KillOrderPolicy.
 type Reconciler struct {
 	// Client reads from the manager's cache.
@@ -45,6 +53,7 @@ type Reconciler struct {
 	Replicas func([]facts.WorkloadKey) map[facts.WorkloadKey]int32
 	// LastPass returns when the readings were last taken, the zero time before the first pass.
 	LastPass func() time.Time
+	Kills    Kills
 	Clock    clock.PassiveClock
 }
 
@@ -61,6 +70,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	case err != nil:
 		return ctrl.Result{}, fmt.Errorf("read the KillOrderPolicy: %w", err)
 	}
+	r.Kills.Load(policy.Status.KillHistory)
 	accepted := r.enforce(ctx, policy)
 	pass := r.LastPass()
 	if last := policy.Status.LastPassAt; last != nil && pass.Sub(last.Time) < minInterval && sameVerdict(policy, accepted) {
@@ -112,6 +122,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, policy *v1alpha1.KillOrder
 		next = status.RollUp(r.Nodes(), r.Replicas)
 		next.LastPassAt = &metav1.Time{Time: pass.UTC().Truncate(time.Second)}
 	}
+	r.Kills.RollUp(&next)
 	next.Conditions = policy.Status.DeepCopy().Conditions
 	accepted.LastTransitionTime = metav1.NewTime(r.Clock.Now().UTC().Truncate(time.Second))
 	meta.SetStatusCondition(&next.Conditions, accepted)

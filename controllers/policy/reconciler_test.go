@@ -37,7 +37,18 @@ type world struct {
 	changed int
 	writes  []string
 	fail    error
+	kills   counted
 }
+
+// counted is a stand-in for the kills of the cluster: it remembers what it was told.
+type counted struct {
+	loaded *v1alpha1.KillHistory
+	kills  map[v1alpha1.KillCause]int32
+}
+
+func (c *counted) Load(h *v1alpha1.KillHistory) { c.loaded = h }
+
+func (c *counted) RollUp(s *v1alpha1.KillOrderPolicyStatus) { s.Kills = c.kills }
 
 func newWorld(t *testing.T, policies ...client.Object) *world {
 	t.Helper()
@@ -71,6 +82,7 @@ func newWorld(t *testing.T, policies ...client.Object) *world {
 		Nodes:    func() []*status.NodeSummary { return w.nodes },
 		Replicas: func([]facts.WorkloadKey) map[facts.WorkloadKey]int32 { return nil },
 		LastPass: func() time.Time { return w.lastPass },
+		Kills:    &w.kills,
 	}
 	return w
 }

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/controllers/kills"
 	"github.com/killorder/killorder/controllers/nodekillorder"
 	"github.com/killorder/killorder/controllers/policy"
 	"github.com/killorder/killorder/controllers/trigger"
@@ -86,8 +87,12 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
 		Log: mgr.GetLogger().WithName("usage"), Metrics: poll.NewMetrics(metrics.Registry),
 	}
 	writer := &publish.Writer{Client: mgr.GetClient()}
+	book, events, err := newKills(mgr, config, pods, store, kubelets, current, nodes.AddFirst)
+	if err != nil {
+		return err
+	}
 	orders := &nodekillorder.Reconciler{
-		Client: mgr.GetClient(), Pods: pods, Usage: store, Kubelets: kubelets, Policy: current.Get,
+		Client: mgr.GetClient(), Pods: pods, Usage: store, Kubelets: kubelets, Kills: book, Policy: current.Get,
 		Passed: func() bool { return !runner.Status().At.IsZero() },
 		Writer: writer, Gate: gate,
 		Metrics: publish.NewMetrics(metrics.Registry, gate), Clock: clock,
@@ -100,6 +105,10 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
 		Nodes:    orders.Summaries,
 		Replicas: replicasIn(pods),
 		LastPass: func() time.Time { return runner.Status().At },
+		Kills:    book,
+	}
+	teller := &kills.Teller{
+		Book: book, Client: mgr.GetClient(), Created: orders.Metrics.Event, EventBudget: orders.EventBudget, Instance: instance(),
 	}
 	pods.OnChange(nodes.Add)
 	runner.OnPass = func() {
@@ -108,6 +117,8 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
 	}
 	for _, add := range []func() error{
 		func() error { return mgr.Add(pods) },
+		func() error { return mgr.Add(events) },
+		func() error { return mgr.Add(teller) },
 		func() error { return mgr.Add(runner) },
 		func() error { return mgr.Add(manager.RunnableFunc(gate.Start)) },
 		func() error { return orders.SetUp(mgr, nodes, o.Workers) },

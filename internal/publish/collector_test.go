@@ -116,7 +116,7 @@ func TestCountersStartAtZero(t *testing.T) {
 	m := NewMetrics(registry, NewGate(1, func(string) {}))
 	want := []string{
 		"events_total{reason=CriticalPodAtRisk} 0", "events_total{reason=CriticalPodSafe} 0",
-		"events_total{reason=WrongVictimPredicted} 0",
+		"events_total{reason=PodKilled} 0", "events_total{reason=WrongVictimPredicted} 0",
 		"usage_readings_absurd_total{} 0",
 		"writes_held_back_total{reason=interval} 0", "writes_held_back_total{reason=rate} 0",
 		"writes_held_back_total{reason=unchanged} 0",
@@ -132,7 +132,7 @@ func TestCountersStartAtZero(t *testing.T) {
 	m.HeldForInterval()
 	m.HeldForTurn()
 	for _, reason := range []string{
-		status.EventCriticalPodAtRisk, status.EventCriticalPodSafe, status.EventWrongVictimPredicted,
+		status.EventCriticalPodAtRisk, status.EventCriticalPodSafe, status.EventWrongVictimPredicted, status.EventPodKilled,
 	} {
 		m.Event(reason)
 	}

@@ -50,7 +50,7 @@ func NewMetrics(r prometheus.Registerer, gate *Gate) *Metrics {
 	for counter, values := range map[*prometheus.CounterVec][]string{
 		m.writes:   {resultWritten, resultFailed},
 		m.heldBack: {heldUnchanged, heldInterval, heldRate},
-		m.events:   {status.EventCriticalPodAtRisk, status.EventCriticalPodSafe, status.EventWrongVictimPredicted},
+		m.events:   {status.EventCriticalPodAtRisk, status.EventCriticalPodSafe, status.EventWrongVictimPredicted, status.EventPodKilled},
 	} {
 		for _, v := range values {
 			counter.WithLabelValues(v) // 0 is a value: rates need it
