@@ -21,7 +21,7 @@ const node = "worker-1"
 // world is a process with its Book, and the API server that outlives the process: an order and a policy.
 type world struct {
 	*Book
-	t        *testing.T
+	t        testing.TB
 	clock    *testclock.FakePassiveClock
 	registry *prometheus.Registry
 	order    v1alpha1.NodeKillOrderStatus
@@ -34,7 +34,7 @@ type world struct {
 	broken bool
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, clock: testclock.NewFakePassiveClock(factstest.Now), events: map[string]int{}}
 	w.begin()

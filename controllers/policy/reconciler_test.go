@@ -205,3 +205,20 @@ func TestStatusCannotBeWritten(t *testing.T) {
 		t.Errorf("writes %q, error %v", writes, err)
 	}
 }
+
+// The counts of kills are read from the policy before anything is written, and written with the roll-up.
+func TestKillsAreCountedOnFromThePolicy(t *testing.T) {
+	before := policyWith(func(*v1alpha1.KillOrderPolicySpec) {})
+	before.Status.KillHistory = &v1alpha1.KillHistory{Until: metav1.NewTime(start.Add(-time.Hour))}
+	w := newWorld(t, before)
+	w.lastPass, w.kills.kills = start, map[v1alpha1.KillCause]int32{v1alpha1.CauseEviction: 2}
+	if _, err := w.reconcile(); err != nil {
+		t.Fatal(err)
+	}
+	if w.kills.loaded == nil || !w.kills.loaded.Until.Time.Equal(start.Add(-time.Hour)) {
+		t.Errorf("loaded %+v", w.kills.loaded)
+	}
+	if diff := cmp.Diff(w.kills.kills, w.policy().Status.Kills); diff != "" {
+		t.Errorf("kills (-want +got):\n%s", diff)
+	}
+}

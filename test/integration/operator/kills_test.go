@@ -178,7 +178,7 @@ var _ = Describe("Kills", func() {
 			return harness.StartOperator(manager, kubeconf, "--leader-elect=false", "--usage-interval=5s", "--metrics-bind-address="+address)
 		}
 		operator, samples := start(), scraper(ctx, address)
-		createNode(ctx, "worker-1")
+		node := createNode(ctx, "worker-1")
 		hog := createPod(ctx, "worker-1", "hog", "32Mi", limited("64Mi"))
 		victim := createPod(ctx, "worker-1", "victim", "")
 		refused := createPod(ctx, "worker-1", "refused", "1Gi")
@@ -233,5 +233,8 @@ var _ = Describe("Kills", func() {
 		Eventually(sum).WithTimeout(100 * time.Second).Should(BeEquivalentTo(3))
 		Consistently(told(ctx), 5*time.Second).Should(ConsistOf("victim", "hog", "later"))
 		Expect(order(ctx, "worker-1")()).To(WithTransform(killed, HaveLen(3)))
+
+		Expect(k8s.Delete(ctx, node)).To(Succeed()) // while an operator is there to delete the order
+		Eventually(gone(ctx, "worker-1")).Should(BeTrue())
 	}, SpecTimeout(8*time.Minute))
 })

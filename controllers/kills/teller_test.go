@@ -1,0 +1,139 @@
+package kills
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/forensics"
+	"github.com/killorder/killorder/internal/publish"
+)
+
+// teller of the world over a fake API server, whose creations fail while fail is set.
+func (w *world) teller(fail *error, created *[]string) *Teller {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	order := &v1alpha1.NodeKillOrder{ObjectMeta: metav1.ObjectMeta{Name: node, UID: "order-uid"}}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(order).WithInterceptorFuncs(interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if *fail != nil {
+				return *fail
+			}
+			return c.Create(ctx, o, opts...)
+		},
+	}).Build()
+	return &Teller{
+		Book: w.Book, Client: c, EventBudget: &publish.EventBudget{}, Instance: "test",
+		Created: func(reason string) { *created = append(*created, reason) },
+	}
+}
+
+func TestTellerTellsOnceWhateverFails(t *testing.T) {
+	gone := apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "shop")
+	tests := map[string]struct {
+		fail        error // of the first attempt
+		wantEvents  int
+		wantCreated int
+	}{
+		"nothing fails":            {wantEvents: 1, wantCreated: 1},
+		"API server away":          {fail: errors.New("connection refused"), wantEvents: 1, wantCreated: 1},
+		"namespace gone":           {fail: gone},
+		"told by another leader":   {fail: apierrors.NewAlreadyExists(schema.GroupResource{Resource: "events"}, "x")},
+		"refused for what it says": {fail: apierrors.NewBadRequest("no")},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.lead()
+			w.take(death("a", "", w.ago(time.Second), forensics.CauseEviction, forensics.High))
+			w.publish()
+			fail, created := tc.fail, []string(nil)
+			teller := w.teller(&fail, &created)
+			teller.Step(t.Context())
+			fail = nil
+			for range 3 {
+				teller.Step(t.Context())
+			}
+			events := &eventsv1.EventList{}
+			if err := teller.Client.List(t.Context(), events); err != nil {
+				t.Fatal(err)
+			}
+			if len(events.Items) != tc.wantEvents || len(created) != tc.wantCreated {
+				t.Errorf("%d events, %d counted; want %d and %d", len(events.Items), len(created), tc.wantEvents, tc.wantCreated)
+			}
+		})
+	}
+}
+
+func TestPodKilledSaysWhatHappened(t *testing.T) {
+	w := newWorld(t)
+	w.order = v1alpha1.NodeKillOrderStatus{
+		LastChangedAt: new(stamp(w.ago(time.Minute))),
+		EvictionOrder: []v1alpha1.EvictionVictim{{Namespace: "shop", Pod: "a", UID: "uid-a"}},
+		CulpritRef:    &v1alpha1.CulpritReference{Namespace: "data", Pod: "pipeline", UID: "other"},
+	}
+	w.lead()
+	w.take(death("a", "", w.ago(time.Second), forensics.CauseEviction, forensics.High))
+	w.take(death("b", "app", w.ago(time.Second), forensics.CausePodsOOM, forensics.Medium))
+	w.publish()
+	var none error
+	teller := w.teller(&none, &[]string{})
+	teller.Step(t.Context())
+	events := &eventsv1.EventList{}
+	if err := teller.Client.List(t.Context(), events); err != nil || len(events.Items) != 1 {
+		t.Fatalf("%d events, %v", len(events.Items), err)
+	}
+	e := &events.Items[0]
+	want := "The kubelet evicted this pod for memory on node worker-1 (Eviction, confidence High). the evidence. " +
+		"1 other kill(s) on the node within seconds. The culprit was data/pipeline, not this pod. " +
+		"Set the pod's memory request above what the pod uses. More: kubectl killorder diagnose pod/a -n shop"
+	if diff := cmp.Diff(want, e.Note); diff != "" {
+		t.Errorf("note (-want +got):\n%s", diff)
+	}
+	if e.Regarding.UID != "uid-a" || e.Related.UID != "order-uid" || e.Type != "Warning" || e.Reason != "PodKilled" || e.Namespace != "shop" {
+		t.Errorf("got %+v", e)
+	}
+	if !strings.HasPrefix(e.Name, "podkilled.uid-a.") {
+		t.Errorf("name %s", e.Name)
+	}
+}
+
+// TestTenantsDoNotSilenceEachOther: one namespace's thousand kills leave room for another's.
+func TestTenantsDoNotSilenceEachOther(t *testing.T) {
+	w := newWorld(t)
+	w.lead()
+	for i := range 60 {
+		r := death(string(rune('a'+i%26))+string(rune('a'+i/26)), "", w.ago(time.Minute), forensics.CauseEviction, forensics.High)
+		w.take(r)
+		w.publish()
+	}
+	other := death("quiet", "", w.ago(time.Second), forensics.CauseEviction, forensics.High)
+	other.Namespace = "quiet"
+	w.take(other)
+	w.publish()
+	var none error
+	teller := w.teller(&none, &[]string{})
+	teller.Step(t.Context())
+	events := &eventsv1.EventList{}
+	if err := teller.Client.List(t.Context(), events, client.InNamespace("quiet")); err != nil || len(events.Items) != 1 {
+		t.Errorf("the quiet namespace has %d events, %v; want 1", len(events.Items), err)
+	}
+}
