@@ -210,9 +210,9 @@ func TestTrackerSurvivesHostilePods(t *testing.T) {
 	w := newWorld(t)
 	w.lead()
 	tracker := w.track(63 << 20)
-	for i := range 80 {
+	for i := range 40 {
 		p := w.podOf(fmt.Sprint("p", i), w.died("OOMKilled", 137, time.Second))
-		for c := range 200 {
+		for c := range 140 {
 			s := p.Status.ContainerStatuses[0].DeepCopy()
 			s.Name = fmt.Sprintf("c%d%s", c, strings.Repeat("x", 10_000))
 			s.LastTerminationState.Terminated.ContainerID = fmt.Sprint("containerd://", i, "-", c)
