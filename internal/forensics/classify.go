@@ -29,6 +29,7 @@ type inquest struct {
 	events, nodeEvents []Event
 	// kernel is the kernel's message that names this death's container, lone one of the same seconds that names none.
 	kernel, lone *KernelKill
+	others       []*Death // see neighbours
 
 	record   Record
 	evidence []Evidence

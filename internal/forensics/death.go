@@ -88,14 +88,15 @@ type Disruption struct {
 // tombstone. What ended well (exit 0 of an init container) is no death.
 func Deaths(pod *corev1.Pod, gone bool) (deaths []Death, omitted int) {
 	v := victim(pod, gone)
+	x := reading{v: v, specs: specs(pod)}
 	for i := range pod.Status.InitContainerStatuses {
-		deaths = appendDeaths(deaths, pod, v, &pod.Status.InitContainerStatuses[i], facts.Init)
+		deaths = x.add(deaths, &pod.Status.InitContainerStatuses[i], facts.Init)
 	}
 	for i := range pod.Status.ContainerStatuses {
-		deaths = appendDeaths(deaths, pod, v, &pod.Status.ContainerStatuses[i], facts.Regular)
+		deaths = x.add(deaths, &pod.Status.ContainerStatuses[i], facts.Regular)
 	}
 	for i := range pod.Status.EphemeralContainerStatuses {
-		deaths = appendDeaths(deaths, pod, v, &pod.Status.EphemeralContainerStatuses[i], facts.Ephemeral)
+		deaths = x.add(deaths, &pod.Status.EphemeralContainerStatuses[i], facts.Ephemeral)
 	}
 	if v.endedWhole(deaths) {
 		deaths = append(slices.DeleteFunc(deaths, func(d Death) bool { return d.Invented }), wholePod(v, deaths))
@@ -137,15 +138,31 @@ func wholePod(v *Victim, deaths []Death) Death {
 	return d
 }
 
-// appendDeaths adds what one container's status shows: its last state, then its current one.
-func appendDeaths(deaths []Death, pod *corev1.Pod, v *Victim, s *corev1.ContainerStatus, kind facts.ContainerKind) []Death {
+// reading is what the deaths of one object have in common: the pod, and its containers by their names.
+type reading struct {
+	v     *Victim
+	specs map[string]*corev1.Container
+}
+
+func specs(pod *corev1.Pod) map[string]*corev1.Container {
+	out := make(map[string]*corev1.Container, len(pod.Spec.Containers)+len(pod.Spec.InitContainers))
+	for _, list := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
+		for i := range list {
+			out[list[i].Name] = &list[i]
+		}
+	}
+	return out
+}
+
+// add adds what one container's status shows: its last state, then its current one.
+func (x *reading) add(deaths []Death, s *corev1.ContainerStatus, kind facts.ContainerKind) []Death {
 	shown := int32(0)
 	first := len(deaths)
 	for i, state := range []*corev1.ContainerStateTerminated{s.LastTerminationState.Terminated, s.State.Terminated} {
 		if state == nil || endedWell(state, kind) {
 			continue
 		}
-		d := containerDeath(pod, v, s, state, kind)
+		d := x.death(s, state, kind)
 		d.Latest = i == 1 || d.Invented
 		if i == 1 && len(deaths) > first && deaths[len(deaths)-1].Key == d.Key {
 			deaths = deaths[:len(deaths)-1] // both states tell the same death
@@ -179,11 +196,11 @@ func endedWell(t *corev1.ContainerStateTerminated, kind facts.ContainerKind) boo
 	return kind == facts.Init && t.ExitCode == 0 && !oomWord(t.Reason)
 }
 
-func containerDeath(pod *corev1.Pod, v *Victim, s *corev1.ContainerStatus, t *corev1.ContainerStateTerminated, kind facts.ContainerKind) Death {
+func (x *reading) death(s *corev1.ContainerStatus, t *corev1.ContainerStateTerminated, kind facts.ContainerKind) Death {
 	code := t.ExitCode
 	d := Death{
-		Key:      Key{UID: v.UID, Container: cut(s.Name), ContainerID: cut(t.ContainerID)},
-		Victim:   v,
+		Key:      Key{UID: x.v.UID, Container: cut(s.Name), ContainerID: cut(t.ContainerID)},
+		Victim:   x.v,
 		Kind:     kind,
 		Time:     t.FinishedAt.Time,
 		Started:  t.StartedAt.Time,
@@ -194,7 +211,9 @@ func containerDeath(pod *corev1.Pod, v *Victim, s *corev1.ContainerStatus, t *co
 	if d.Invented {
 		d.ExitCode = nil
 	}
-	d.fromSpec(pod, s)
+	if c := x.specs[s.Name]; c != nil {
+		d.fromSpec(c, s)
+	}
 	return d
 }
 
@@ -204,11 +223,7 @@ func invented(t *corev1.ContainerStateTerminated) bool {
 	return t.Reason == "ContainerStatusUnknown" || t.Reason == "RestartingAllContainers"
 }
 
-func (d *Death) fromSpec(pod *corev1.Pod, s *corev1.ContainerStatus) {
-	c := container(pod, s.Name)
-	if c == nil {
-		return
-	}
+func (d *Death) fromSpec(c *corev1.Container, s *corev1.ContainerStatus) {
 	if d.Kind == facts.Init && c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
 		d.Kind = facts.Sidecar
 	}
@@ -239,16 +254,4 @@ func cut(name string) string {
 		name = name[:maxName]
 	}
 	return oneLine(name, maxName)
-}
-
-// container finds a container of a pod, whatever its kind.
-func container(pod *corev1.Pod, name string) *corev1.Container {
-	for _, list := range [][]corev1.Container{pod.Spec.Containers, pod.Spec.InitContainers} {
-		for i := range list {
-			if list[i].Name == name {
-				return &list[i]
-			}
-		}
-	}
-	return nil
 }

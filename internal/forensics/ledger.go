@@ -19,7 +19,7 @@ const (
 	maxPodEntries  = 32               // deaths of one pod alike
 	judgedFor      = 15 * time.Minute // how long a death may be judged anew
 	remembered     = 75 * time.Minute // how long a pod that is gone is remembered: longer than its Events live
-	neighbourhood  = 2 * time.Minute  // a new trace may change the judgement of deaths this near
+	neighbourhood  = 2 * Together     // a new trace may change the judgement of deaths this near
 	maxTerminating = 64               // containers remembered as running when the deletion came
 )
 
@@ -103,6 +103,9 @@ type nodeBook struct {
 	info   Node
 	events []Event
 	deaths []*entry
+	// oom are the OOM kills among them, made anew when stale.
+	oom   []Death
+	stale bool
 }
 
 // NewLedger returns an empty Ledger. Events are complete from since on (an API server keeps them for an hour), so that
@@ -132,7 +135,7 @@ func (l *Ledger) Records() []Record {
 func (l *Ledger) Restore(records []Record) {
 	for _, r := range records {
 		b := l.book(r.UID, r.Node)
-		b.records[r.Key] = toldRecord{Record: r, restored: true}
+		set(&b.records, r.Key, toldRecord{Record: r, restored: true})
 		b.touched = later(b.touched, r.Time)
 	}
 }
@@ -167,9 +170,9 @@ func (l *Ledger) See(s Sighting) []Change {
 	deaths, omitted := Deaths(s.Pod, s.Gone)
 	b.remember(s.Pod)
 	l.omitted.Deaths += omitted
-	newest := l.enter(b, &s, deaths)
+	news := l.enter(b, &s, deaths)
 	b.forgetTold(deaths)
-	return l.judge(b, newest)
+	return l.judge(b, news)
 }
 
 // Lost tells that a pod is gone whose last state nobody saw.
@@ -201,9 +204,9 @@ func bad(t *corev1.ContainerStateTerminated) bool {
 	return t != nil && (t.ExitCode != 0 || oomWord(t.Reason))
 }
 
-// enter makes entries of the deaths that are new and brings the others up to date. It returns the time of the newest
-// trace.
-func (l *Ledger) enter(b *podBook, s *Sighting, deaths []Death) (newest time.Time) {
+// enter makes entries of the deaths that are new and brings the others up to date. It returns the times of those
+// that are new, or better known.
+func (l *Ledger) enter(b *podBook, s *Sighting, deaths []Death) (news []time.Time) {
 	var fresh []*entry
 	for i := range deaths {
 		d := &deaths[i]
@@ -213,23 +216,26 @@ func (l *Ledger) enter(b *podBook, s *Sighting, deaths []Death) (newest time.Tim
 		}
 		switch e := b.entries[d.Key]; {
 		case e != nil:
-			e.death.update(d)
+			if e.death.update(d) {
+				l.node(b.node).stale = true
+				news = append(news, d.Time)
+			}
 		case b.told[d.Key] || !d.suspicious():
 			continue
-		case len(b.entries) >= maxPodEntries:
+		case len(b.entries)+len(fresh) >= maxPodEntries:
 			l.omitted.Deaths++
 			continue
 		default:
 			fresh = append(fresh, s.entry(d, l.now))
+			news = append(news, d.Time)
 		}
-		newest = later(newest, d.Time)
 	}
 	b.missed(fresh)
 	for _, e := range fresh {
 		l.add(b, e)
 	}
 	b.count(s.Pod)
-	return newest
+	return news
 }
 
 func (s *Sighting) entry(d *Death, now time.Time) *entry {
@@ -267,7 +273,7 @@ func (l *Ledger) Hear(e Event, seen time.Time) []Change {
 		if alone && !b.knows(&d) {
 			l.add(b, &entry{death: d, seen: l.now})
 		}
-		return l.judge(b, e.Last)
+		return l.judge(b, []time.Time{e.Last})
 	}
 	return nil
 }

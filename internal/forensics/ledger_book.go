@@ -2,6 +2,7 @@ package forensics
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -33,10 +34,7 @@ func (b *podBook) remember(pod *corev1.Pod) {
 	for _, list := range [][]corev1.ContainerStatus{pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses} {
 		for i := range list {
 			if s := &list[i]; s.State.Running != nil && len(b.terminating) < maxTerminating {
-				if b.terminating == nil {
-					b.terminating = map[string]bool{}
-				}
-				b.terminating[cut(s.ContainerID)] = true
+				set(&b.terminating, cut(s.ContainerID), true)
 			}
 		}
 	}
@@ -78,8 +76,9 @@ func (b *podBook) twin(d *Death) *entry {
 	return nil
 }
 
-// update takes what a later state says of the same death, and keeps what it no longer says.
-func (d *Death) update(latest *Death) {
+// update takes what a later state says of the same death, and keeps what it no longer says. It reports whether that
+// may change the judgement.
+func (d *Death) update(latest *Death) (changed bool) {
 	old := *d
 	*d = *latest
 	d.Missed, d.Terminating = old.Missed, old.Terminating || latest.Terminating
@@ -89,6 +88,7 @@ func (d *Death) update(latest *Death) {
 	if latest.Time.IsZero() {
 		d.Time = old.Time
 	}
+	return !reflect.DeepEqual(old, *d)
 }
 
 // missed corrects how many deaths of a container nobody saw, where earlier states are known: a status counts all of
@@ -107,7 +107,7 @@ func (b *podBook) count(pod *corev1.Pod) {
 	for _, list := range [][]corev1.ContainerStatus{pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses} {
 		for i := range list {
 			if n := died(&list[i]); n > 0 && (b.died[list[i].Name] > 0 || len(b.died) < maxDeaths) {
-				b.died[cut(list[i].Name)] = max(n, b.died[list[i].Name])
+				set(&b.died, cut(list[i].Name), max(n, b.died[list[i].Name]))
 			}
 		}
 	}

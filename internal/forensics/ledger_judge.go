@@ -8,9 +8,7 @@ import (
 func (l *Ledger) book(uid, node string) *podBook {
 	b := l.books[uid]
 	if b == nil {
-		b = &podBook{
-			node: node, died: map[string]int32{}, entries: map[Key]*entry{}, told: map[Key]bool{}, records: map[Key]toldRecord{},
-		}
+		b = &podBook{node: node}
 		l.books[uid] = b
 	}
 	return b
@@ -27,9 +25,10 @@ func (l *Ledger) node(name string) *nodeBook {
 
 // add puts a death under judgement: in its pod's book and among the deaths of its node.
 func (l *Ledger) add(b *podBook, e *entry) {
-	b.entries[e.death.Key] = e
+	set(&b.entries, e.death.Key, e)
 	n := l.node(b.node)
 	n.deaths = append(n.deaths, e)
+	n.stale = true
 	if len(n.deaths) > maxNodeDeaths {
 		slices.SortStableFunc(n.deaths, compareEntries)
 		l.close(n.deaths[0])
@@ -41,18 +40,18 @@ func (l *Ledger) add(b *podBook, e *entry) {
 func (l *Ledger) close(e *entry) {
 	if b := l.books[e.death.UID]; b != nil && b.entries[e.death.Key] == e {
 		delete(b.entries, e.death.Key)
-		b.told[e.death.Key] = true
+		set(&b.told, e.death.Key, true)
 	}
 }
 
-// judge judges the deaths of a pod, and those on its node that a new death may change.
-func (l *Ledger) judge(b *podBook, newest time.Time) []Change {
-	changes := l.judgePod(b)
-	if newest.IsZero() || len(b.entries) == 0 {
-		return changes
+// judge judges the deaths of a pod, and those on its node that its news may change. Times are those of the news.
+func (l *Ledger) judge(b *podBook, news []time.Time) []Change {
+	if len(news) == 0 || len(b.entries) == 0 {
+		return nil
 	}
-	n := l.node(b.node)
-	for _, uid := range n.near(newest, newest) {
+	changes := l.judgePod(b)
+	first, last := slices.MinFunc(news, time.Time.Compare), slices.MaxFunc(news, time.Time.Compare)
+	for _, uid := range l.node(b.node).near(first, last) {
 		if o := l.books[uid]; o != nil && o != b {
 			changes = append(changes, l.judgePod(o)...)
 		}
@@ -112,12 +111,8 @@ func (l *Ledger) notable(b *podBook, death Key, r *Record) bool {
 
 func (l *Ledger) classify(b *podBook, e *entry) Record {
 	n := l.node(b.node)
-	neighbours := make([]Death, len(n.deaths))
-	for i := range n.deaths {
-		neighbours[i] = n.deaths[i].death
-	}
 	r := Classify(e.death, Surroundings{
-		Node: n.info, PodEvents: b.events, NodeEvents: n.events, EventsSince: l.since, Neighbours: neighbours,
+		Node: n.info, PodEvents: b.events, NodeEvents: n.events, EventsSince: l.since, Neighbours: n.neighbours(),
 		Readings: e.readings, Adj: e.adj, Workload: e.workload,
 	})
 	if r.Time.IsZero() {
@@ -148,12 +143,25 @@ func (b *podBook) tell(now map[Key]Record, became map[Key]Key) (changes []Change
 		if told {
 			was[key] = append(was[key], old.Record)
 		}
-		b.records[key] = toldRecord{Record: r, restored: old.restored}
+		set(&b.records, key, toldRecord{Record: r, restored: old.restored})
 		if r.Killed() || anyKilled(was[key]) {
 			changes = append(changes, Change{Record: r, Was: was[key]})
 		}
 	}
 	return changes
+}
+
+// neighbours are the node's OOM kills under judgement.
+func (n *nodeBook) neighbours() []Death {
+	if n.stale {
+		n.stale, n.oom = false, n.oom[:0]
+		for _, e := range n.deaths {
+			if isOOM(&e.death) {
+				n.oom = append(n.oom, e.death)
+			}
+		}
+	}
+	return n.oom
 }
 
 func anyKilled(records []Record) bool {
@@ -164,6 +172,14 @@ func anyKilled(records []Record) bool {
 func alike(a, b *Record) bool {
 	return a.Cause == b.Cause && a.Reason == b.Reason && a.Confidence == b.Confidence && a.Message == b.Message &&
 		a.Time.Equal(b.Time) && a.Node == b.Node
+}
+
+// set makes the map with its first entry: most pods of a Ledger need few of theirs.
+func set[K comparable, V any](m *map[K]V, key K, value V) {
+	if *m == nil {
+		*m = map[K]V{}
+	}
+	(*m)[key] = value
 }
 
 func sortedKeys[V any](m map[Key]V) []Key {

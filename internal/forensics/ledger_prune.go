@@ -20,6 +20,7 @@ func (l *Ledger) tick(seen time.Time) {
 // prune ends the judging of old deaths and forgets pods that are gone, or of which only Events were seen.
 func (l *Ledger) prune() {
 	for name, n := range l.nodes {
+		n.stale = true
 		n.deaths = slices.DeleteFunc(n.deaths, func(e *entry) bool {
 			old := l.now.Sub(e.seen) > judgedFor
 			if old {
@@ -58,9 +59,15 @@ func (b *podBook) keptFor() time.Duration {
 func (b *podBook) settle() {
 	for key, r := range b.records {
 		if !r.restored && len(b.entries) == 0 {
-			b.told[key] = true
+			set(&b.told, key, true)
 			delete(b.records, key)
 		}
+	}
+	if len(b.entries) == 0 {
+		b.entries = nil
+	}
+	if len(b.records) == 0 {
+		b.records = nil
 	}
 }
 

@@ -279,28 +279,31 @@ func (c *inquest) systemOOMs() (out []*Event) {
 	return out
 }
 
-// neighbours are all other deaths on the node, oldest first, each once.
+// neighbours are all other OOM kills on the node, oldest first, each once.
 func (c *inquest) neighbours() []*Death {
-	var out []*Death
-	seen := map[Key]bool{c.d.Key: true}
+	if c.others == nil {
+		c.others = c.collectNeighbours()
+	}
+	return c.others
+}
+
+func (c *inquest) collectNeighbours() []*Death {
+	out := make([]*Death, 0, len(c.s.Neighbours))
 	for i := range c.s.Neighbours {
 		n := &c.s.Neighbours[i]
-		if n.Victim == nil || seen[n.Key] || n.Container == "" || (c.v.Node != "" && n.Victim.Node != c.v.Node) {
+		if n.Victim == nil || n.Container == "" || !isOOM(n) || !killedBySignal(n) || n.Key == c.d.Key || (c.v.Node != "" && n.Victim.Node != c.v.Node) {
 			continue
 		}
-		seen[n.Key] = true
 		out = append(out, n)
 	}
-	slices.SortFunc(out, func(a, b *Death) int {
-		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.UID, b.UID), cmp.Compare(a.Container, b.Container), cmp.Compare(a.ContainerID, b.ContainerID))
-	})
-	return out
+	slices.SortFunc(out, func(a, b *Death) int { return cmp.Or(a.Time.Compare(b.Time), compareKeys(a.Key, b.Key)) })
+	return slices.CompactFunc(out, func(a, b *Death) bool { return a.Key == b.Key })
 }
 
 // together are OOM kills in the same seconds.
 func (c *inquest) together(which func(*Death) bool) (out []*Death) {
 	for _, n := range c.neighbours() {
-		if isOOM(n) && killedBySignal(n) && within(n.Time, c.d.Time, Together) && which(n) {
+		if within(n.Time, c.d.Time, Together) && which(n) {
 			out = append(out, n)
 		}
 	}
@@ -310,7 +313,7 @@ func (c *inquest) together(which func(*Death) bool) (out []*Death) {
 // deathsBefore counts earlier OOM kills of the same container.
 func (c *inquest) deathsBefore() (n int) {
 	for _, o := range c.neighbours() {
-		if o.UID == c.d.UID && o.Container == c.d.Container && isOOM(o) && o.Time.Before(c.d.Time) {
+		if o.UID == c.d.UID && o.Container == c.d.Container && o.Time.Before(c.d.Time) {
 			n++
 		}
 	}

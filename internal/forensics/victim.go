@@ -87,41 +87,47 @@ func podLimit(pod *corev1.Pod) (bytes int64, set bool) {
 			return bounded(q.Value()), true
 		}
 	}
+	return bounded(sumOfLimits(pod)), false
+}
+
+// sumOfLimits is what the containers' limits and the overhead come to, 0 where a container has none: sidecars and
+// regular containers together, or a greater need of an init container beside the sidecars before it.
+func sumOfLimits(pod *corev1.Pod) int64 {
+	statuses := statusesByName(pod)
 	var sum, sidecars, start int64
 	for i := range pod.Spec.InitContainers {
 		c := &pod.Spec.InitContainers[i]
-		limit := limitOf(c, status(pod.Status.InitContainerStatuses, c.Name))
+		limit := limitOf(c, statuses[c.Name])
 		if limit == 0 {
-			return 0, false
+			return 0
 		}
+		start = max(start, bounded(sidecars+limit))
 		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
 			sidecars = bounded(sidecars + limit)
-			start = max(start, sidecars)
-		} else {
-			start = max(start, bounded(sidecars+limit))
 		}
 	}
 	for i := range pod.Spec.Containers {
 		c := &pod.Spec.Containers[i]
-		limit := limitOf(c, status(pod.Status.ContainerStatuses, c.Name))
+		limit := limitOf(c, statuses[c.Name])
 		if limit == 0 {
-			return 0, false
+			return 0
 		}
 		sum = bounded(sum + limit)
 	}
-	if bytes = max(start, bounded(sum+sidecars)); bytes > 0 {
-		bytes = bounded(bytes + bounded(pod.Spec.Overhead.Memory().Value()))
+	if sum = max(start, bounded(sum+sidecars)); sum == 0 {
+		return 0
 	}
-	return bytes, false
+	return sum + bounded(pod.Spec.Overhead.Memory().Value())
 }
 
-func status(list []corev1.ContainerStatus, name string) *corev1.ContainerStatus {
-	for i := range list {
-		if list[i].Name == name {
-			return &list[i]
+func statusesByName(pod *corev1.Pod) map[string]*corev1.ContainerStatus {
+	out := make(map[string]*corev1.ContainerStatus, len(pod.Status.ContainerStatuses))
+	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+		for i := range list {
+			out[list[i].Name] = &list[i]
 		}
 	}
-	return nil
+	return out
 }
 
 // tmpfs names the pod's memory-backed volumes, at most 8.

@@ -1,0 +1,140 @@
+package forensics
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// taken is a kill of shop's workload so many minutes after t0.
+func taken(cause Cause, pod, node, container string, minute int, edit ...func(*Record)) Record {
+	r := Record{
+		Key:       Key{UID: "u-" + pod, Container: container, ContainerID: container + at(60*minute).String()},
+		Namespace: "shop", Pod: pod, Node: node, Workload: "Deployment/app", Cause: cause, Confidence: High,
+		Time: at(60 * minute).Time,
+	}
+	if cause == CauseContainerLimit || cause == CausePodLimit {
+		r.Limit = 64 << 20
+	}
+	for _, e := range edit {
+		e(&r)
+	}
+	return r
+}
+
+func bare(r *Record)  { r.Workload = "" }
+func cache(r *Record) { r.Tmpfs = []string{"cache"} }
+
+func TestRepeated(t *testing.T) {
+	minute := func(m int) time.Time { return at(60 * m).Time }
+	for name, c := range map[string]struct {
+		kills []Record
+		want  []RepeatedKill
+	}{
+		"twice in one pod": {
+			kills: []Record{taken(CauseContainerLimit, "a", "n1", "main", 0, bare), taken(CauseContainerLimit, "a", "n1", "main", 2, bare)},
+			want: []RepeatedKill{{
+				Namespace: "shop", Pod: "a", Container: "main", Cause: CauseContainerLimit, Times: 2, First: minute(0), Last: minute(2), Limit: 64 << 20,
+			}},
+		},
+		"once in each of two pods of a workload, with files in memory": {
+			kills: []Record{taken(CauseContainerLimit, "b", "n2", "main", 5, cache), taken(CauseContainerLimit, "a", "n1", "main", 1)},
+			want: []RepeatedKill{{
+				Namespace: "shop", Workload: "Deployment/app", Pod: "b", Container: "main", Cause: CauseContainerLimit, Times: 2,
+				First: minute(1), Last: minute(5), Limit: 64 << 20, Tmpfs: []string{"cache"},
+			}},
+		},
+		"the same kill told twice": {
+			kills: []Record{taken(CauseContainerLimit, "a", "n1", "main", 0), taken(CauseContainerLimit, "a", "n1", "main", 0)},
+		},
+		"other killers":        {kills: []Record{taken(CausePodsOOM, "a", "n1", "main", 0), taken(CauseNodeOOM, "a", "n1", "main", 1)}},
+		"two containers, once": {kills: []Record{taken(CauseContainerLimit, "a", "n1", "main", 0), taken(CauseContainerLimit, "a", "n1", "second", 1)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, Repeated(c.kills)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTakenEverywhere(t *testing.T) {
+	kills := []Record{
+		taken(CauseEviction, "a", "n2", "", 0), taken(CauseEviction, "b", "n1", "", 3), taken(CauseEviction, "c", "n1", "", 4),
+		taken(CauseNodeOOM, "d", "n1", "main", 5), // another killer, on one node
+		taken(CauseEviction, "e", "n3", "", 6, bare),
+		{Key: Key{UID: "x"}, Namespace: "shop", Workload: "Deployment/app", Node: "n9", Reason: ReasonDrained},
+	}
+	want := []SameKiller{{
+		Namespace: "shop", Workload: "Deployment/app", Cause: CauseEviction, Nodes: []string{"n1", "n2"}, Kills: 3, Last: at(240).Time,
+	}}
+	if diff := cmp.Diff(want, TakenEverywhere(kills)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestFixesThatKilled(t *testing.T) {
+	kills := []Record{
+		taken(CauseContainerLimit, "a", "n1", "main", 10), taken(CauseContainerLimit, "a", "n1", "main", 12),
+		taken(CausePodLimit, "a", "n1", "second", 14), taken(CausePodsOOM, "a", "n1", "main", 16),
+	}
+	own := AdvisedLimit{Namespace: "shop", Workload: "Deployment/app", Container: "main", Limit: 64 << 20, Since: at(300).Time}
+	other, later, pods := own, own, own
+	other.Limit = 128 << 20
+	later.Since = at(3600).Time
+	pods.Container, pods.Since = "", at(301).Time
+	want := []FixThatKilled{{AdvisedLimit: own, Kill: kills[0], Kills: 2}, {AdvisedLimit: pods, Kill: kills[2], Kills: 1}}
+	if diff := cmp.Diff(want, FixesThatKilled(kills, []AdvisedLimit{pods, other, later, own})); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestIncidents(t *testing.T) {
+	kills := []Record{
+		taken(CausePodsOOM, "a", "n1", "main", 0), taken(CausePodsOOM, "b", "n1", "main", 0),
+		taken(CausePodsOOM, "c", "n2", "main", 0), taken(CausePodsOOM, "d", "n1", "main", 1),
+	}
+	kills[1].Time = kills[0].Time.Add(8 * time.Second)
+	kills = append(kills, taken(CausePodsOOM, "e", "n1", "main", 0))
+	kills[4].Time = kills[0].Time.Add(16 * time.Second) // follows b, not a
+	var got [][]string
+	for _, i := range Incidents(kills) {
+		var pods []string
+		for _, r := range i.Records {
+			pods = append(pods, r.Node+"/"+r.Pod)
+		}
+		got = append(got, pods)
+	}
+	want := [][]string{{"n1/a", "n1/b", "n1/e"}, {"n2/c"}, {"n1/d"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestImprove(t *testing.T) {
+	key := Key{UID: "u", Container: "main", ContainerID: "c1"}
+	guess := Record{Key: key, Trace: "Error", Cause: CauseForeign, Confidence: Low, Time: t0}
+	oom := Record{Key: key, Trace: "OOMKilled", Cause: CausePodsOOM, Confidence: Low}
+	sure := Record{Key: key, Trace: "OOMKilled", Cause: CauseNodeOOM, Confidence: High, Time: t0}
+	told := sure
+	told.Evidence = []Evidence{{Source: SourceKernel}}
+	for name, c := range map[string]struct {
+		old, latest, want Record
+		wantChanged       bool
+	}{
+		"Error became OOMKilled, and keeps its time": {guess, oom, Record{Key: key, Trace: "OOMKilled", Cause: CausePodsOOM, Confidence: Low, Time: t0}, true},
+		"OOMKilled stays, whatever comes":            {oom, guess, oom, false},
+		"more confidence":                            {oom, sure, sure, true},
+		"less confidence, the Events are gone":       {sure, oom, sure, false},
+		"more evidence for the same":                 {sure, told, told, false},
+		"another death":                              {guess, Record{Key: Key{UID: "u"}, Cause: CauseEviction, Confidence: High}, guess, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, changed := Improve(c.old, c.latest)
+			if diff := cmp.Diff(c.want, got); diff != "" || changed != c.wantChanged {
+				t.Errorf("changed %t, -want +got:\n%s", changed, diff)
+			}
+		})
+	}
+}
