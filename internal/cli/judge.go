@@ -20,6 +20,8 @@ import (
 type judged struct {
 	order   v1alpha1.NodeKillOrder
 	verdict engine.Verdict
+	// grewFrom says where growth is known from, "" if it is not.
+	grewFrom string
 }
 
 // list is a v1 List of NodeKillOrders.
@@ -43,6 +45,11 @@ func listOf(nodes []judged) list {
 // judge evaluates the named nodes, or all if none is named, in the snapshot's order. The result is exact: nothing
 // published before is kept. The notes say what could not be used.
 func judge(s *snapshot.Snapshot, names []string, top int) (result []judged, notes []string, err error) {
+	return judgeWith(s, names, top, nil)
+}
+
+// judgeWith judges with what earlier readings have seen grow, if there are any.
+func judgeWith(s *snapshot.Snapshot, names []string, top int, h history) (result []judged, notes []string, err error) {
 	nodes, err := selected(s, names)
 	if err != nil {
 		return nil, nil, err
@@ -51,7 +58,16 @@ func judge(s *snapshot.Snapshot, names []string, top int) (result []judged, note
 	result = make([]judged, 0, len(nodes))
 	for _, n := range nodes {
 		absurd += extract.Attach(n, s.Pods[n.Name], s.ReadingsOf(n.Name), s.Policy, s.NamespaceLabels)
-		result = append(result, judgeNode(n, s, top))
+		from := ""
+		switch {
+		case takeGrowth(n, s.Published[n.Name]):
+			from = "as the operator has seen"
+		case h.grow(n, s.Now):
+			from = "since " + h.since()
+		}
+		j := judgeNode(n, s, top)
+		j.grewFrom = from
+		result = append(result, j)
 	}
 	if absurd > 0 {
 		notes = append(notes, fmt.Sprintf(

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -19,6 +20,8 @@ type output struct {
 	*env
 	format string
 	top    int
+	// terminal whose width and colour tables have, where Out is something else.
+	terminal io.Writer
 }
 
 // The formats.
@@ -61,6 +64,9 @@ func (o *output) print(object any, people func(*table.Printer)) error {
 		return o.object(object)
 	}
 	p := table.NewPrinter(o.Out, o.wide(), table.Colour(o.colour))
+	if o.terminal != nil {
+		p.As(o.terminal, table.Colour(o.colour))
+	}
 	people(p)
 	return p.Flush()
 }

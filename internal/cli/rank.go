@@ -1,12 +1,17 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"fmt"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/killorder/killorder/internal/cli/table"
+	"github.com/killorder/killorder/internal/cli/text"
 	"github.com/killorder/killorder/internal/clusterread"
 )
 
@@ -36,6 +41,9 @@ How to read it:
   =               a tie: the kubelet has no preference
   ?               unknown
 
+Who brings a node down is who grows, which one reading cannot show. --watch compares with its earlier
+readings; where the operator runs, what it has seen grow is taken from its NodeKillOrders.
+
 Exit status: 0 fine; 1 the cluster or the input could not be read; 2 wrong usage.`
 
 const rankExample = `  # Every node of the cluster
@@ -50,6 +58,9 @@ const rankExample = `  # Every node of the cluster
   kubectl get --raw /apis/metrics.k8s.io/v1beta1/nodes > node-metrics.json
   kubectl killorder rank -f objects.json -f pod-metrics.json -f node-metrics.json
 
+  # The nodes that are nearest to running out, again and again
+  kubectl killorder rank --sort headroom --headroom-below 10% --watch
+
   # The first OOM victim of each node
   kubectl killorder rank -o json |
     jq -r '.items[] | .metadata.name + " " + .status.summary.firstOOMKilled'`
@@ -58,7 +69,10 @@ const rankExample = `  # Every node of the cluster
 type rank struct {
 	input
 	output
-	nodes []string
+	selection
+	nodes    []string
+	watch    bool
+	interval time.Duration
 }
 
 func newRank(e *env) *cobra.Command {
@@ -72,7 +86,7 @@ func newRank(e *env) *cobra.Command {
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.nodes = args
-			if err := cmp.Or(r.input.validate(), r.output.validate()); err != nil {
+			if err := cmp.Or(r.input.validate(), r.output.validate(), r.selection.validate(), r.validate()); err != nil {
 				return err
 			}
 			return r.run(cmd.Context())
@@ -81,17 +95,91 @@ func newRank(e *env) *cobra.Command {
 	r.input.addFlags(cmd.Flags())
 	r.output.addFlags(cmd.Flags())
 	r.addTop(cmd.Flags())
+	r.selection.addFlags(cmd.Flags())
+	cmd.Flags().BoolVarP(&r.watch, "watch", "w", false, "Show the orders again at each interval, and who grows, until interrupted")
+	cmd.Flags().DurationVar(&r.interval, "interval", defaultInterval, "How often --watch reads the cluster")
 	return cmd
 }
 
+// defaultInterval is that of metrics-server: usage is not measured more often.
+const defaultInterval = 15 * time.Second
+
+func (r *rank) validate() error {
+	switch {
+	case r.watch && len(r.paths) > 0:
+		return wrongUsage("--watch is of a cluster: a snapshot does not change")
+	case r.interval < time.Second:
+		return wrongUsage("invalid value %s for --interval, must be 1s or more", r.interval)
+	}
+	return nil
+}
+
 func (r *rank) run(ctx context.Context) error {
+	if !r.watch {
+		return r.once(ctx, nil)
+	}
+	for seen := (history{}); ; {
+		if err := r.frame(ctx, seen); err != nil && len(seen) == 0 {
+			return err // the first time, since nothing is shown yet
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(r.interval):
+		}
+	}
+}
+
+// frame shows the orders as they are now. What a terminal shows is replaced in one go, so that nothing flickers.
+func (r *rank) frame(ctx context.Context, seen history) error {
+	var out, notes bytes.Buffer
+	shown := *r
+	shown.output.env = &env{Streams: Streams{Out: &out, Err: &notes}, colour: r.output.colour}
+	if table.IsTerminal(r.output.Out) {
+		shown.output.terminal = r.output.Out
+	}
+	err := shown.once(ctx, seen)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		fmt.Fprintln(&notes, "error:", text.OneLine(err.Error()))
+	}
+	frame := fmt.Sprintf("%s%s%s\n", out.String(), notes.String(), time.Now().UTC().Format(time.RFC3339))
+	switch {
+	case shown.output.terminal != nil:
+		frame = home + strings.ReplaceAll(frame, "\n", clearLine+"\n") + clearBelow
+	case r.format == formatYAML:
+		frame = "---\n" + out.String()
+	case r.format == formatJSON:
+		frame = out.String()
+	}
+	if _, failed := fmt.Fprint(r.output.Out, frame); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// What a terminal is told between two frames (ECMA-48): to go home, to clear the rest of a line, and what is below.
+const (
+	home       = "\x1b[H"
+	clearLine  = "\x1b[K"
+	clearBelow = "\x1b[J"
+)
+
+func (r *rank) once(ctx context.Context, seen history) error {
 	c, err := r.read(ctx, clusterread.Want{Nodes: r.nodes})
 	if err != nil {
 		return err
 	}
-	nodes, notes, err := judge(c.Snapshot, r.nodes, r.top)
+	nodes, notes, err := judgeWith(c.Snapshot, r.nodes, r.top, seen)
 	if err != nil {
 		return err
+	}
+	all := len(nodes)
+	nodes = r.selection.apply(nodes)
+	if len(nodes) == 0 {
+		notes = append(notes, fmt.Sprintf("none of %d nodes is as --headroom-below and --critical want", all))
 	}
 	r.notes(c.Notes, notes)
 	return r.print(listOf(nodes), func(p *table.Printer) { table.Nodes(p, models(nodes), r.wide()) })
@@ -103,6 +191,7 @@ func models(nodes []judged) []*table.Node {
 	for i := range nodes {
 		ms[i] = table.FromOrder(&nodes[i].order)
 		ms[i].Detail(&nodes[i].verdict)
+		ms[i].CulpritFrom = nodes[i].grewFrom
 	}
 	return ms
 }

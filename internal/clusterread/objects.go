@@ -216,6 +216,9 @@ func (c *cluster) readPolicy(ctx context.Context) error {
 		return fmt.Errorf("KillOrderPolicy: %w", err)
 	}
 	c.snapshot.Policy = policy
+	if at := k.Status.LastPassAt; at != nil {
+		c.operator, c.lastPass = true, at.Time
+	}
 	return nil
 }
 

@@ -55,6 +55,9 @@ type cluster struct {
 
 	snapshot snapshot.Snapshot
 	only     []string
+	// operator: it has made a pass, the last at lastPass.
+	operator bool
+	lastPass time.Time
 }
 
 // Progress is told how far reading has come: a function that makes a line for people. It may be nil, and is called from
@@ -153,6 +156,7 @@ func (c *cluster) readAll(ctx context.Context) error {
 		cancel()
 	} else {
 		c.readNamespaces(ctx)
+		c.readOrders(ctx)
 	}
 	wg.Wait()
 	if err != nil {
@@ -174,6 +178,7 @@ func (c *cluster) readSome(ctx context.Context, w Want) error {
 		}
 	}
 	c.readNamespaces(ctx)
+	c.readOrders(ctx)
 	ofKubelets, kubeletNotes := c.readKubelets(ctx)
 	c.notes(kubeletNotes)
 	if !c.takeKubelets(ofKubelets) {

@@ -54,12 +54,20 @@ type Printer struct {
 	w      *bufio.Writer
 	width  int
 	colour bool
+	wide   bool
 	err    error
 }
 
 // NewPrinter writes to w; wide output is never shortened.
 func NewPrinter(w io.Writer, wide bool, colour Colour) *Printer {
-	p := &Printer{w: bufio.NewWriter(w), width: DefaultWidth, colour: colour == ColourAlways}
+	p := &Printer{w: bufio.NewWriter(w), width: DefaultWidth, wide: wide}
+	p.As(w, colour)
+	return p
+}
+
+// As makes lines as they are for a writer that may be a terminal, though they are written elsewhere.
+func (p *Printer) As(w io.Writer, colour Colour) {
+	p.colour = colour == ColourAlways
 	if IsTerminal(w) {
 		if colour == ColourAuto {
 			p.colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
@@ -68,10 +76,9 @@ func NewPrinter(w io.Writer, wide bool, colour Colour) *Printer {
 			p.width = columns
 		}
 	}
-	if wide {
+	if p.wide {
 		p.width = 0
 	}
-	return p
 }
 
 // IsTerminal reports whether w, a writer or reader, is a terminal.

@@ -32,6 +32,8 @@ type Server struct {
 	Kubelets map[string]Kubelet
 	// Forbidden paths.
 	Forbidden map[string]bool
+	// Orders are what the operator has published, by node.
+	Orders map[string]*v1alpha1.NodeKillOrder
 	// Expire the first list's continuation once.
 	Expire bool
 
@@ -81,6 +83,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.usage(w, "NodeMetricsList", s.nodeMetrics())
 	case path == "/apis/killorder.io/v1alpha1/killorderpolicies/default" && s.Policy != nil:
 		s.answer(w, "killorder.io/v1alpha1", "KillOrderPolicy", s.Policy)
+	case strings.HasPrefix(path, "/apis/killorder.io/v1alpha1/nodekillorders/") && s.Orders[path[strings.LastIndex(path, "/")+1:]] != nil:
+		s.answer(w, "killorder.io/v1alpha1", "NodeKillOrder", s.Orders[path[strings.LastIndex(path, "/")+1:]])
 	default:
 		http.NotFound(w, r)
 	}

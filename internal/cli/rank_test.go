@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"bytes"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/clusterread/clustertest"
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// nodesShown by a command line, in their order.
+func nodesShown(t *testing.T, out string) (names []string) {
+	t.Helper()
+	items := itemsOf(t, out)
+	for i := range items {
+		names = append(names, items[i].Name)
+	}
+	return names
+}
+
+func TestRankSelects(t *testing.T) {
+	const traits = "testdata/traits.yaml"
+	const crowded = "crowded-node-with-a-rather-long-name.eu-central-1.compute.internal"
+	for name, tc := range map[string]struct {
+		args    []string
+		want    []string
+		wantErr string
+	}{
+		"by name":                {args: []string{"-f", storyFile}, want: []string{"worker-1", "worker-2", "worker-3"}},
+		"least headroom first":   {args: []string{"-f", traits, "--sort", "headroom"}, want: []string{"windows-1", crowded, "empty", "no-capacity", "unread"}},
+		"an amount":              {args: []string{"-f", traits, "--headroom-below", "1Gi"}, want: []string{"windows-1"}},
+		"a percentage":           {args: []string{"-f", traits, "--headroom-below", "99%"}, want: []string{"windows-1"}},
+		"critical pods in front": {args: []string{"-f", traits, "--critical"}, want: []string{crowded}},
+		"none": {
+			args:    []string{"-f", storyFile, "--headroom-below", "1Mi"},
+			wantErr: "note: none of 3 nodes is as --headroom-below and --critical want\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := run(t, "", append([]string{"rank", "-o", "json"}, tc.args...)...)
+			if diff := cmp.Diff(tc.want, nodesShown(t, got.out)); diff != "" {
+				t.Errorf("nodes (-want +got):\n%s", diff)
+			}
+			if tc.wantErr != "" && got.err != tc.wantErr {
+				t.Errorf("stderr %q, want %q", got.err, tc.wantErr)
+			}
+		})
+	}
+}
+
+func TestRankRefuses(t *testing.T) {
+	for value, args := range map[string][]string{
+		`invalid value "size" for --sort, must be one of name, headroom`:                          {"--sort", "size"},
+		`invalid value "101%" for --headroom-below, must be an amount such as 2Gi, or 0% to 100%`: {"--headroom-below", "101%"},
+		`--watch is of a cluster: a snapshot does not change`:                                     {"--watch"},
+		`invalid value 1ms for --interval, must be 1s or more`:                                    {"--interval", "1ms"},
+		`invalid value "blue" for --color, must be one of auto, always, never`:                    {"--color", "blue"},
+		`invalid amount "-1Gi" for --headroom-below, must be 0 or more`:                           {"--headroom-below", "-1Gi"},
+		`invalid value "xml" for --output, must be one of table, wide, json, yaml`:                {"-o", "xml"},
+	} {
+		got := run(t, "", append([]string{"rank", "-f", storyFile}, args...)...)
+		if want := "error: " + value + "\nSee 'kubectl killorder rank --help' for usage.\n"; got.status != exitUsage || got.err != want {
+			t.Errorf("%v: exit status %d, %q, want %q", args, got.status, got.err, want)
+		}
+	}
+}
+
+// operated is a cluster of one node whose operator has seen web grow by 3Gi.
+func operated(lastPass time.Time) *clustertest.Server {
+	web := clustertest.PodOn("worker-1", "web", "1Gi")
+	web.UID = "web-uid"
+	return &clustertest.Server{
+		Nodes: []string{"worker-1"}, Pods: []*corev1.Pod{web, clustertest.PodOn("worker-1", "api", "")}, Metrics: true,
+		Policy: &v1alpha1.KillOrderPolicy{
+			ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.PolicyName},
+			Status:     v1alpha1.KillOrderPolicyStatus{LastPassAt: new(metav1.NewTime(lastPass))},
+		},
+		Orders: map[string]*v1alpha1.NodeKillOrder{"worker-1": {
+			ObjectMeta: metav1.ObjectMeta{Name: "worker-1"},
+			Status: v1alpha1.NodeKillOrderStatus{
+				Usage: &v1alpha1.UsageStatus{Source: v1alpha1.UsageSourceMetricsAPI},
+				CulpritRef: &v1alpha1.CulpritReference{
+					Namespace: "shop", Pod: "web", UID: "web-uid", Reason: v1alpha1.CulpritGrowth, Amount: resource.MustParse("3Gi"),
+				},
+			},
+		}},
+	}
+}
+
+func TestRankTakesTheOperatorsCulprit(t *testing.T) {
+	for name, tc := range map[string]struct {
+		lastPass time.Time
+		want     string
+		wantNote string
+	}{
+		"it lives": {lastPass: time.Now(), want: "culprit  shop/web, grew by 3Gi, as the operator has seen\n"},
+		"it is gone": {
+			lastPass: time.Now().Add(-time.Hour),
+			wantNote: "note: the killorder operator is installed, but has not looked at the nodes for 1h0m0s: its culprits are not taken\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("KUBECONFIG", t.TempDir()+"/none")
+			server := httptest.NewServer(operated(tc.lastPass))
+			defer server.Close()
+			got := run(t, "", "rank", "--server", server.URL)
+			if grown := strings.Contains(got.out, "grew by"); grown != (tc.want != "") || !strings.Contains(got.out, tc.want) {
+				t.Errorf("output has no %q:\n%s", tc.want, got.out)
+			}
+			if !strings.Contains(got.err, tc.wantNote) {
+				t.Errorf("stderr %q has no %q", got.err, tc.wantNote)
+			}
+		})
+	}
+}
+
+// TestWatchKnowsGrowth: the second frame knows who has grown since the first.
+func TestWatchKnowsGrowth(t *testing.T) {
+	h := history{}
+	node := func(bytes int64) *facts.Node {
+		return &facts.Node{Pods: []facts.PodState{{Pod: &facts.Pod{UID: "a"}, WorkingSet: bytes}, {Pod: &facts.Pod{UID: "b"}, WorkingSet: facts.Unknown}}}
+	}
+	start := time.Unix(1000, 0)
+	if h.grow(node(100), start) {
+		t.Error("growth is known from one reading")
+	}
+	n := node(300)
+	if known := h.grow(n, start.Add(time.Minute)); !known || n.Pods[0].Growth != 200 || n.Pods[1].Growth != 0 {
+		t.Errorf("growth %d and %d, known %t", n.Pods[0].Growth, n.Pods[1].Growth, known)
+	}
+	n = node(350)
+	if h.grow(n, start.Add(window+30*time.Second)); n.Pods[0].Growth != 50 {
+		t.Errorf("growth %d: what is older than ten minutes must not count", n.Pods[0].Growth)
+	}
+}
+
+// TestFrame: a frame is all that a frame is, notes and time included; an error does not end the watch once it runs.
+func TestFrame(t *testing.T) {
+	t.Setenv("KUBECONFIG", t.TempDir()+"/none")
+	server := httptest.NewServer(operated(time.Now()))
+	var out bytes.Buffer
+	e := &env{Streams: Streams{Out: &out, Err: &out}, kube: kubeFlags(), colour: "auto"}
+	*e.kube.APIServer = server.URL
+	r := &rank{input: input{env: e}, output: output{env: e, format: formatTable, top: 1}, selection: selection{sort: sortName, bytes: unset, percent: -1}}
+	seen := history{}
+	if err := r.frame(t.Context(), seen); err != nil || !strings.HasPrefix(out.String(), "NODE worker-1") || !strings.Contains(out.String(), "note: kubelets") {
+		t.Errorf("%v: %s", err, out.String())
+	}
+	server.Close()
+	out.Reset()
+	if err := r.frame(t.Context(), seen); err == nil || !strings.HasPrefix(out.String(), "error: ") {
+		t.Errorf("%v: %s", err, out.String())
+	}
+}
