@@ -14,6 +14,8 @@ const (
 	exitUnreadable
 	// exitUsage: no such command, flag or value.
 	exitUsage
+	// exitFailOn: audit found what --fail-on asks about.
+	exitFailOn
 )
 
 // statusError is an error with an exit status of its own; every other error is exitUnreadable.

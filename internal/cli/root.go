@@ -83,6 +83,7 @@ kernel kills the container with the largest sum of memory and oom_score_adj thou
 		newWhatIf(e),
 		newDiagnose(e),
 		newReport(e),
+		newAudit(e),
 		newVersion(e),
 	)
 	return root

@@ -26,6 +26,10 @@ func (e *fieldError) Error() string {
 	return e.path + ": " + e.why
 }
 
+// Decode reads an object from JSON, as the files of a snapshot are read: it is strict about types, amounts and repeated
+// fields, bounds amounts before they are parsed, and tolerates unknown fields. Its error is one line that names the field.
+func Decode(raw []byte, into any) error { return decode(raw, into) }
+
 // decode is strict about types, amounts and repeated fields, and tolerates unknown fields. Its error names the field.
 func decode(raw []byte, into any) error {
 	if mayBeUnbounded(raw) {

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/killorder/killorder/internal/cli/kinds"
+	"github.com/killorder/killorder/internal/engine/audit"
+	"github.com/killorder/killorder/internal/extract"
+	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/manifest"
+)
+
+// inManifests audits the pods that manifests would make. minor is the version of Kubernetes 1 that they are meant for, 0 for
+// the newest known.
+func inManifests(m *manifest.Manifests, minor int) (found []kinds.AuditFinding) {
+	for i := range m.Workloads {
+		w := &m.Workloads[i]
+		pod := extract.Template(w.Pod, minor)
+		ns := m.NamespaceLabels(w.Namespace)
+		state := facts.PodState{
+			Pod: pod, WorkingSet: facts.Unknown,
+			Critical: m.Policy.Critical(pod, ns), Production: m.Policy.Production(w.Namespace, ns),
+		}
+		listed, ignored := audit.InTemplate(&state, &m.Policy.Policy, minor)
+		for _, f := range append(listed, ignored...) {
+			if w.PriorityUnknown != "" && f.Rule == "CriticalWithoutPriority" {
+				continue // its PriorityClass is not among the manifests
+			}
+			item := auditFinding(&f)
+			item.Namespace, item.Object = w.Namespace, kinds.Object{Kind: w.Kind, Name: w.Name}
+			item.File, item.Line = w.File, w.LineOf(f.Container)
+			found = append(found, item)
+		}
+	}
+	return found
+}
+
+// kindNode is how a Node begins in YAML and JSON.
+var kindNode = regexp.MustCompile(`"?kind"?\s*:\s*"?Node(List)?"?\s*[,}\r\n]`)
+
+// holdsNodes reports whether the input holds Nodes, so that it is a snapshot of a cluster. Standard input is read for that,
+// and kept.
+func (a *auditing) holdsNodes(ctx context.Context) (bool, error) {
+	for _, path := range a.paths {
+		var found bool
+		var err error
+		if path == manifest.Stdin {
+			found, err = a.stdinHoldsNodes()
+		} else {
+			found, err = pathHoldsNodes(ctx, path)
+		}
+		if found || err != nil {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+func (a *auditing) stdinHoldsNodes() (bool, error) {
+	const most = 1 << 30
+	raw, err := io.ReadAll(io.LimitReader(a.input.In, most+1))
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("standard input: %w", err)
+	case len(raw) > most:
+		return false, fmt.Errorf("standard input: larger than %d MiB", most>>20)
+	}
+	env := *a.input.env
+	env.In = bytes.NewReader(raw)
+	a.input.env = &env
+	return kindNode.Match(raw), nil
+}
+
+// pathHoldsNodes looks into files by their names; archives are snapshots.
+func pathHoldsNodes(ctx context.Context, path string) (found bool, err error) {
+	err = filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil || found || d.IsDir() {
+			return nil // what cannot be read is said by whoever reads the files then
+		}
+		switch ext := strings.ToLower(filepath.Ext(name)); ext {
+		case ".gz", ".tgz", ".zip", ".tar", ".bz2":
+			found = true
+		case ".json", ".yaml", ".yml":
+			found = fileHoldsNodes(name)
+		}
+		return nil
+	})
+	return found, err
+}
+
+func fileHoldsNodes(name string) bool {
+	info, err := os.Stat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	return kindNode.MatchReader(bufio.NewReaderSize(f, 1<<20))
+}

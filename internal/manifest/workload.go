@@ -1,0 +1,149 @@
+package manifest
+
+import (
+	"fmt"
+
+	"go.yaml.in/yaml/v3"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/killorder/killorder/internal/snapshot"
+)
+
+// templates are where the kinds of workloads have their pod's template, as a path of fields.
+var templates = map[string][]string{
+	"Pod":         {},
+	"PodTemplate": {"template"},
+	"Deployment":  {"spec", "template"}, "StatefulSet": {"spec", "template"}, "DaemonSet": {"spec", "template"},
+	"ReplicaSet": {"spec", "template"}, "ReplicationController": {"spec", "template"}, "Job": {"spec", "template"},
+	"CronJob": {"spec", "jobTemplate", "spec", "template"},
+}
+
+// groups of the kinds above, without versions.
+var groups = map[string]bool{"": true, "apps": true, "batch": true, "extensions": true}
+
+func (c *collector) workload(file string, n *yaml.Node, raw []byte, meta *metav1.PartialObjectMetadata) error {
+	path, known := templates[meta.Kind]
+	if known = known && groups[meta.GroupVersionKind().Group]; !known {
+		if field(n, "spec", "template", "spec", "containers") != nil {
+			c.unknown.add(fmt.Sprintf("%s %s (%s) in %s", meta.Kind, meta.Name, meta.APIVersion, file))
+		}
+		return nil
+	}
+	if len(c.m.Workloads) >= mostWorkloads {
+		return fmt.Errorf("more than %d workloads", mostWorkloads)
+	}
+	template := n
+	if len(path) > 0 {
+		if template = field(n, path...); template == nil {
+			return fmt.Errorf("%s: missing", dotted(path))
+		}
+		var err error
+		if raw, err = toJSON(template); err != nil {
+			return err
+		}
+	}
+	pod := &corev1.Pod{}
+	if err := snapshot.Decode(raw, pod); err != nil {
+		return fmt.Errorf("%s%w", prefix(path), err)
+	}
+	if len(pod.Spec.Containers) == 0 {
+		return fmt.Errorf("%sspec.containers: missing", prefix(path))
+	}
+	pod.Namespace, pod.Status = namespaceOf(meta), corev1.PodStatus{}
+	pod.Name = meta.Name
+	if meta.Name == "" {
+		pod.Name = meta.GenerateName
+	}
+	if meta.Kind != "Pod" {
+		pod.OwnerReferences = []metav1.OwnerReference{{APIVersion: meta.APIVersion, Kind: meta.Kind, Name: meta.Name, Controller: new(true)}}
+	}
+	c.m.Workloads = append(c.m.Workloads, Workload{
+		Kind: meta.Kind, Namespace: pod.Namespace, Name: pod.Name, File: file, Line: n.Line, Pod: pod,
+		Annotations: meta.Annotations, lines: linesOf(field(template, "spec")),
+	})
+	return nil
+}
+
+func dotted(path []string) string {
+	s := ""
+	for i, p := range path {
+		if i > 0 {
+			s += "."
+		}
+		s += p
+	}
+	return s
+}
+
+func prefix(path []string) string {
+	if len(path) == 0 {
+		return ""
+	}
+	return dotted(path) + "."
+}
+
+// lines are where containers' resources stand, or the containers, by name; the pod's spec by "".
+type lines map[string]int
+
+func linesOf(spec *yaml.Node) lines {
+	l := lines{}
+	if spec == nil {
+		return l
+	}
+	l[""] = spec.Line
+	for _, list := range []string{"initContainers", "containers"} {
+		containers := field(spec, list)
+		if containers == nil || containers.Kind != yaml.SequenceNode {
+			continue
+		}
+		for _, c := range containers.Content {
+			name := field(c, "name")
+			if name == nil {
+				continue
+			}
+			l[name.Value] = c.Line
+			if key := keyOf(c, "resources"); key != nil {
+				l[name.Value] = key.Line
+			}
+		}
+	}
+	return l
+}
+
+// field returns the value at a path of fields, nil if there is none.
+func field(n *yaml.Node, path ...string) *yaml.Node {
+	for _, name := range path {
+		n = resolve(n)
+		if n == nil || n.Kind != yaml.MappingNode {
+			return nil
+		}
+		var next *yaml.Node
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == name {
+				next = n.Content[i+1]
+			}
+		}
+		n = next
+	}
+	return resolve(n)
+}
+
+func keyOf(n *yaml.Node, name string) *yaml.Node {
+	if n = resolve(n); n == nil || n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == name {
+			return n.Content[i]
+		}
+	}
+	return nil
+}
+
+func resolve(n *yaml.Node) *yaml.Node {
+	if n != nil && n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}
