@@ -8,26 +8,28 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/test/cluster/scenario"
 )
 
 // scenes are the story, in its order. A new scene is one more function here.
+// Lines fit 100 columns, the width of the recording.
 var scenes = []scene{
-	{"Who dies first? data-pipeline leaks from 2 to 7.9 GiB on each node; the nodes differ in what it requests", whoDiesFirst},
-	{"The same from the kubectl plugin, which needs neither operator nor CRDs", samePlugin},
-	{"The fix: payments-api gets a request and an equal limit, and so cannot be the first any more", fix},
+	{"Who dies first? data-pipeline leaks on three nodes that differ in what it requests", whoDiesFirst},
+	{"Why payments-api? The plugin reads the cluster itself: it needs neither operator nor CRDs", explain},
+	{"The fix: payments-api requests what it uses", fix},
 	{"A death: memory runs out on worker-1", death},
 }
 
-// whoDiesFirst shows the orders before, while and after memory runs short.
+// whoDiesFirst shows the orders before memory runs short, and after.
 func whoDiesFirst(d *demo, ctx context.Context) error {
-	d.say("It requests 4 GiB on worker-1, 8 GiB on worker-2 and 12 GiB on worker-3.")
+	d.say("data-pipeline requests 4 GiB on worker-1, 8 GiB on worker-2, 12 GiB on worker-3.")
 	if err := d.get(ctx, "nodekillorders"); err != nil {
 		return err
 	}
-	d.say("\nThe leak takes a minute.")
+	d.say("\ndata-pipeline now grows from 2 to 7.9 GiB on each node, which takes a minute ...")
 	err := d.waitForOrders(ctx, "memory is short on all nodes", 4*time.Minute, func(o *v1alpha1.NodeKillOrder) error {
 		if left := o.Status.Memory.Headroom; left == nil || left.Value() > 120<<20 {
 			return fmt.Errorf("headroom %s", left)
@@ -43,31 +45,58 @@ func whoDiesFirst(d *demo, ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.get(ctx, "nodekillorders", "-o", "wide"); err != nil {
+	if err := d.get(ctx, "nodekillorders"); err != nil {
 		return err
 	}
-	d.say("\nThe culprit is data-pipeline on all three nodes. It dies on worker-1 only: where it requests more, the kernel and the")
-	d.say("kubelet take payments-api instead, 200 MiB and innocent. A larger request shields the culprit.")
+	if err := d.culprits(ctx); err != nil {
+		return err
+	}
+	d.say("\ndata-pipeline dies on worker-1 only. Where it requests more, the kubelet and the kernel take")
+	d.say("payments-api instead, 200 MiB and innocent: a larger request shields the culprit.")
 	return nil
 }
 
-func samePlugin(d *demo, ctx context.Context) error {
-	return d.plugin(ctx, "rank", "worker-2", "--top", "5")
+// culprits prints whom the orders blame, and whether somebody else would die.
+func (d *demo) culprits(ctx context.Context) error {
+	orders, err := d.list(ctx)
+	if err != nil {
+		return err
+	}
+	table := &metav1.Table{ColumnDefinitions: []metav1.TableColumnDefinition{{Name: "NODE"}, {Name: "CULPRIT"}, {Name: "WRONG-VICTIM"}}}
+	for i := range orders {
+		wrong := meta.FindStatusCondition(orders[i].Status.Conditions, v1alpha1.ConditionWrongVictim)
+		if wrong == nil {
+			return fmt.Errorf("%s has no condition WrongVictim", orders[i].Name)
+		}
+		cells := []any{orders[i].Name, orders[i].Status.Summary.Culprit, wrong.Status}
+		table.Rows = append(table.Rows, metav1.TableRow{Cells: cells})
+	}
+	d.show(`kubectl get nodekillorders -o custom-columns='NODE:.metadata.name,CULPRIT:.status.summary.culprit,'\
+  'WRONG-VICTIM:.status.conditions[?(@.type=="WrongVictim")].status'`)
+	return layOut(d.Out, table, true)
 }
 
-// fix gives payments-api what the finding CriticalNotGuaranteed says.
+// explain asks about the innocent victim.
+func explain(d *demo, ctx context.Context) error {
+	victim, err := d.podOn("worker-2", "shop", "payments-api")
+	if err != nil {
+		return err
+	}
+	return d.plugin(ctx, "explain", "pod/"+victim.Name, "-n", "shop")
+}
+
+// fix gives payments-api what explain says.
 func fix(d *demo, ctx context.Context) error {
 	const namespace, workload = "shop", "payments-api"
-	amounts := corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi"), corev1.ResourceCPU: resource.MustParse("100m")}
-	d.show("kubectl set resources -n shop deployment/payments-api --limits=memory=256Mi,cpu=100m --requests=memory=256Mi,cpu=100m")
-	d.say("(No Deployment controller runs here: the demo replaces the pods as the controller would.)")
+	d.show("kubectl set resources deployment payments-api -n shop -c app --requests=memory=256Mi")
+	d.say("(No Deployment controller runs here: the demo replaces the pods as that controller would.)")
 	for _, n := range d.Scenario.Nodes {
 		old, err := d.podOn(n.Name, namespace, workload)
 		if err != nil {
 			return err
 		}
 		_, err = d.cluster.ChangePod(ctx, old, func(class *scenario.PodClass) {
-			class.Containers[0].Resources = corev1.ResourceRequirements{Requests: amounts, Limits: amounts}
+			class.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi")}
 		})
 		if err != nil {
 			return err
@@ -85,7 +114,7 @@ func fix(d *demo, ctx context.Context) error {
 	if err := d.get(ctx, "nodekillorders"); err != nil {
 		return err
 	}
-	d.say("\nThe orders have changed within seconds: payments-api is Guaranteed, and near the end of both.")
+	d.say("\npayments-api uses less than it requests now: neither killer takes it among the first.")
 	return nil
 }
 
@@ -97,8 +126,9 @@ func death(d *demo, ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.say("memory.available falls to 92Mi there, below the threshold of 100Mi. Nothing evicts in a simulated node: the demo")
-	d.say("writes what a kubelet leaves that evicts the first of its order: an Event, the pod's last status, MemoryPressure.")
+	d.say("memory.available falls to 92Mi there, below the threshold of 100Mi. No kubelet runs on a simulated")
+	d.say("node: the demo writes what a kubelet leaves that evicts the first of its order, which are an Event,")
+	d.say("the pod's last status and MemoryPressure.")
 	if err := d.cluster.Evict(ctx, victim, left); err != nil {
 		return err
 	}
@@ -117,5 +147,5 @@ func death(d *demo, ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.get(ctx, "nodekillorders", "-o", "wide")
+	return d.get(ctx, "nodekillorders")
 }

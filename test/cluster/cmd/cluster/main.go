@@ -26,6 +26,8 @@ const usage = `cluster runs a Kubernetes control plane with simulated nodes.
                                 answer for its kubelets until Ctrl-C
   cluster demo [flags]          tell the story of the README on a cluster of its own
                                 (hack/demo.sh builds what it needs)
+  cluster record --from FILE --to SVG
+                                draw what the demo printed
   cluster check --scenario FILE say what a scenario contains, without running it
   cluster stop|start metrics-server --dir DIR
                                 stop or start metrics-server in a running cluster
@@ -64,6 +66,8 @@ func run(ctx context.Context, args []string) error {
 		return runKubelets(ctx, args)
 	case "demo":
 		return runDemo(ctx, args)
+	case "record":
+		return runRecord(args)
 	case "check":
 		return runCheck(args)
 	case "stop", "start":
