@@ -23,14 +23,20 @@ export CGO_ENABLED := 0
 KUBECTL ?= $(or $(shell command -v kubectl),$(CURDIR)/bin/k8s/kubectl)
 
 ##@ See it work
-.PHONY: story demo demo-down run
+.PHONY: story demo demo-down recording run
 story: ## An answer in seconds, from Go alone: who dies first on the three nodes of examples/story
 	go build -o bin/ ./cmd/kubectl-killorder
 	bin/kubectl-killorder rank -f examples/story --top 3
+	@echo; echo "Why payments-api, and what to change:"
+	bin/kubectl-killorder explain deployment/payments-api -n shop -f examples/story
 demo: ## A local cluster with three nodes on the brink, the operator, and what it says
 	hack/demo.sh
 demo-down: ## Stop the demo
 	hack/demo.sh down
+recording: ## docs/demo.svg, which the README shows: what the demo prints
+	@mkdir -p bin
+	DEMO_ONCE=1 DEMO_COLOR=1 hack/demo.sh | tee bin/demo.txt
+	bin/cluster record --from bin/demo.txt --to docs/demo.svg
 run: ## Run the operator here, against the current kubeconfig (ARGS="--usage-interval=10s")
 	go run ./cmd/manager --leader-elect=false $(ARGS)
 
@@ -46,17 +52,20 @@ docker-push: ## Push it (IMG=...)
 	$(CONTAINER_TOOL) push $(IMG)
 
 ##@ Check
-.PHONY: test test-unit test-race test-integration test-alerts e2e conformance conformance-kubelet conformance-kernel scale fuzz bench verify lint fmt
-test: test-unit test-race test-integration ## Unit tests, the same with the race detector, integration tests
-test-unit: ## Unit tests
-	packages="$(UNIT_PACKAGES)"; go test $(TESTFLAGS) $$packages
-test-race: ## Unit tests with the race detector
+.PHONY: test test-unit test-quick test-integration test-alerts e2e conformance conformance-kubelet conformance-kernel scale fuzz nightly bench verify lint fmt
+test: test-unit test-integration ## Unit tests and integration tests
+test-unit: ## Unit tests, with the race detector
 	packages="$(UNIT_PACKAGES)"; CGO_ENABLED=1 go test -race $(TESTFLAGS) $$packages
+	go test -C api $(TESTFLAGS) ./...
+test-quick: ## Unit tests without it, in seconds
+	packages="$(UNIT_PACKAGES)"; go test $(TESTFLAGS) $$packages
+	go test -C api $(TESTFLAGS) ./...
 test-integration: ## The local cluster's own tests, then Ginkgo suites on a real kube-apiserver, etcd and metrics-server
-	@# Built into bin/ (minutes, once) where KUBEBUILDER_ASSETS names no folder.
+	@# Built into bin/ (minutes, once) where KUBEBUILDER_ASSETS names no folder. The suites mostly wait, so they run side by side.
 	assets="$${KUBEBUILDER_ASSETS:-$$($(CLUSTER) binaries)}"; export KUBEBUILDER_ASSETS="$$assets"; \
 	CGO_ENABLED=1 go test -C test/cluster -race -count=1 ./... && \
-	go test -count=1 -v -p 1 -timeout 30m $(TESTFLAGS) ./test/integration/...
+	go test -C test/cluster/builds/kubernetes ./... && \
+	go test -count=1 -v -p 8 -timeout 30m $(TESTFLAGS) ./test/integration/...
 test-alerts: ## Alerts and dashboard only: promtool's tests, and that every metric named exists (part of test-integration)
 	go test ./test/integration/prometheus -count=1 -v -skip '^TestPrometheus$$' $(TESTFLAGS)
 e2e: ## A real kubelet, containerd and kernel as judges, as root (TESTFLAGS="-rounds 2 -seed 7")
@@ -70,6 +79,12 @@ scale: ## 5,000 simulated kubelets: what a pass over them takes, also while some
 	go test -C test/scale -count=1 -v -timeout 60m . $(TESTFLAGS)
 fuzz: ## Each fuzz target for a while (FUZZTIME=20s)
 	hack/fuzz.sh
+nightly: ## What CI samples, in full: more random nodes, scenarios and rounds, 5,000 nodes, all kubelet versions
+	$(MAKE) conformance-kubelet TESTFLAGS="-minors 1.34,1.35,1.36,1.37"
+	$(MAKE) conformance-kernel
+	$(MAKE) e2e
+	$(MAKE) scale
+	$(MAKE) fuzz FUZZTIME=1m
 bench: ## Benchmarks (TESTFLAGS="-bench=Evaluate -count=6"), to be compared with go tool -modfile=tools/go.mod benchstat
 	packages="$(UNIT_PACKAGES)"; go test -run '^$$' -bench . -benchmem $(TESTFLAGS) $$packages
 verify: bin/tools/controller-gen bin/tools/kustomize ## Generated files, manifests, go.mod files and formatting are as they should be

@@ -62,7 +62,7 @@ func outside() (status int, err error) {
 
 // build compiles a static binary, as an image without anything else needs it.
 func build(ctx context.Context, output, module, pkg string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-C", module, "-trimpath", "-buildvcs=false", "-ldflags=-s -w -X main.version=e2e",
+	cmd := exec.CommandContext(ctx, "go", "build", "-C", module, "-buildvcs=false", "-ldflags=-s -w -X main.version=e2e",
 		"-o", output, pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {

@@ -60,12 +60,27 @@ func Client(config *rest.Config) client.Client {
 	return c
 }
 
-// BuildOperator builds the operator with the race detector, once per suite.
+// BuildOperator builds the operator with the race detector. The first suite that comes does, the others take its file.
 func BuildOperator() string {
 	ginkgo.GinkgoHelper()
-	path, err := gexec.Build("github.com/killorder/killorder/cmd/manager", "-race")
+	return build(Root(), "manager", "./cmd/manager", "CGO_ENABLED=1", "GOFLAGS="+os.Getenv("GOFLAGS")+" -race")
+}
+
+// build a program of a module into bin/test. Suites run side by side, so each waits for its turn; whoever comes later
+// finds that nothing is to be done.
+func build(module, name, pkg string, env ...string) string {
+	ginkgo.GinkgoHelper()
+	dir := filepath.Join(Root(), "bin", "test")
+	gomega.Expect(os.MkdirAll(dir, 0o750)).To(gomega.Succeed())
+	lock, err := os.OpenFile(filepath.Join(dir, "."+name+".lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // a name of ours
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	ginkgo.DeferCleanup(gexec.CleanupBuildArtifacts)
+	defer lock.Close()
+	gomega.Expect(syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)).To(gomega.Succeed())
+	path := filepath.Join(dir, name)
+	command := exec.Command("go", "build", "-C", module, "-o", path, pkg) //nolint:gosec // ours
+	command.Env = append(os.Environ(), env...)
+	text, err := command.CombinedOutput()
+	gomega.Expect(err).NotTo(gomega.HaveOccurred(), string(text))
 	return path
 }
 
@@ -119,11 +134,7 @@ type Cluster struct {
 func StartCluster(scenario string) *Cluster {
 	ginkgo.GinkgoHelper()
 	dir := filepath.Join(ginkgo.GinkgoT().TempDir(), "cluster")
-	program := filepath.Join(ginkgo.GinkgoT().TempDir(), "cluster-command")
-	module := filepath.Join(Root(), "test", "cluster")
-	build := exec.Command("go", "build", "-C", module, "-o", program, "./cmd/cluster") //nolint:gosec // ours
-	text, err := build.CombinedOutput()
-	gomega.Expect(err).NotTo(gomega.HaveOccurred(), string(text))
+	program := build(filepath.Join(Root(), "test", "cluster"), "cluster", "./cmd/cluster", "CGO_ENABLED=0")
 	command := exec.Command(program, "up", //nolint:gosec // ours
 		"--root", Root(), "--scenario", scenario, "--dir", dir, "--stop-with-parent")
 	command.Stderr = ginkgo.GinkgoWriter
