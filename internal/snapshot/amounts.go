@@ -18,25 +18,28 @@ import (
 // Quantities parse themselves while an object is decoded, before anything could look at them, so they are looked at
 // before the object is decoded.
 
-// mayBeUnbounded reports whether the JSON might have an amount that is not to be parsed: digits with an exponent of more
-// digits than are allowed, or more digits than fit, or such characters written as escapes. Names and UIDs have such
-// rarely.
+// mayBeUnbounded reports whether the JSON might have an amount that is not to be parsed: a value that begins as a number
+// and goes on with an exponent of more digits than are allowed, or has more digits than fit, or such characters written as
+// escapes. Hashes have such digits in plenty, but not at the beginning of a value.
 func mayBeUnbounded(raw []byte) bool {
-	run := 0 // digits up to here
+	digits, number := 0, false // of the value up to here, which is a number so far
 	for i, b := range raw {
 		switch {
-		case b >= '0' && b <= '9' || b == '.':
-			if run++; run > quantity.MaxLength/2 {
+		case b >= '0' && b <= '9' || b == '.' || b == '+' || b == '-':
+			if digits++; number && digits > quantity.MaxLength/2 {
 				return true
 			}
-			continue
-		case b|0x20 == 'e' && run > 0 && longExponent(raw[i+1:]), b == '\\' && escapedAmount(raw[i+1:]):
+		case b|0x20 == 'e' && number && digits > 0 && longExponent(raw[i+1:]), b == '\\' && escapedAmount(raw[i+1:]):
 			return true
+		default:
+			digits, number = 0, delimits[b]
 		}
-		run = 0
 	}
 	return false
 }
+
+// delimits tells which bytes stand before a value in JSON.
+var delimits = [256]bool{'"': true, ':': true, ',': true, '[': true, ' ': true, '\t': true, '\r': true, '\n': true}
 
 func longExponent(s []byte) bool {
 	s = bytes.TrimLeft(s, "+-")

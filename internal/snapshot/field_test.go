@@ -1,7 +1,9 @@
 package snapshot_test
 
 import (
+	"os"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -145,6 +147,9 @@ func TestTwoMoments(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Chdir(folder(t, map[string]string{"a.json": tc.first, "b.json": tc.second, "n.yaml": goodNode}))
+			if err := os.Chtimes("a.json", time.Time{}, time.Unix(1, 0)); err != nil {
+				t.Fatal(err)
+			}
 			paths := []string{"."}
 			if tc.named {
 				paths = []string{"a.json", "b.json", "n.yaml"}
