@@ -6,10 +6,10 @@ import (
 	"math/bits"
 )
 
-// index finds a snapshot's rows by their keys: a row's number is in the slot that its key's hash points at, or in the
-// first free one behind it. A map of hashes would take four times the memory.
+// index finds a snapshot's rows by their keys. A row's number stands in the slot to which the key's hash points, or in the
+// first slot behind that which was free. A map of hashes would take four times the memory.
 type index struct {
-	// slots hold the row's number and one, so that 0 is free.
+	// slots hold the row's number plus one; 0 is a free slot.
 	slots []uint32
 	used  int
 }
@@ -23,7 +23,7 @@ type podKey struct {
 	namespace int // length
 }
 
-// keyOf makes a key in place of what the buffer holds.
+// keyOf makes a key in the buffer, which it overwrites.
 func keyOf[S string | []byte, N string | []byte](buffer []byte, namespace S, name N) podKey {
 	buffer = append(buffer[:0], namespace...)
 	buffer = append(buffer, '/')
@@ -58,8 +58,8 @@ func (s *snapshot) find(key podKey) (row, slot int, ok bool) {
 	}
 }
 
-// setIndex puts the last row into a slot that find returned for its key. A third of the slots stay free, so that find
-// has not far to look.
+// setIndex puts the last row into the slot that find returned for its key. A third of the slots stay free, so that find
+// does not have to look far.
 func (s *snapshot) setIndex(slot int) {
 	if s.index.slots[slot] == 0 {
 		s.index.used++

@@ -8,14 +8,14 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// snapshot is what one pass left: never changed once it is the current one. 150,000 pods are a few large arrays
-// without pointers, a third of what a record and a map entry per pod would take, and nothing for the garbage
-// collector to walk.
+// snapshot holds all readings after a pass. It never changes once readers see it. 150,000 pods are a few large arrays
+// without pointers: these take a third of the memory of a record and a map entry per pod, and the garbage collector does not
+// have to walk them.
 type snapshot struct {
 	seed maphash.Seed
 	// index finds a pod's row.
 	index index
-	// rows may hold pods that a later row of the same key has replaced; only the index says which count.
+	// rows may hold several rows of one pod; the index leads to the one that counts.
 	rows []row
 	// sources of the rows.
 	sources []facts.Source
@@ -26,7 +26,7 @@ type snapshot struct {
 	// containers of all pods, one after another: index into names, and working set.
 	containerNames []uint32
 	workingSets    []pages
-	// others are the containers' further readings; it ends with the last container that has any.
+	// others are the containers' further readings; the array ends with the last container that has any.
 	others []otherUsage
 	// samples of all pods' history, one after another: age at the pod's reading in seconds, and working set.
 	sampleAges  []uint16
@@ -36,14 +36,14 @@ type snapshot struct {
 	nodes map[string]facts.NodeReading
 }
 
-// row is one pod. What it has in the arrays begins at the given indexes and ends where the next row's begins.
+// row is one pod. Its elements in the arrays begin at the given indexes and end where the next row's begin.
 type row struct {
 	workingSet               int64
 	observed                 uint32 // Unix seconds
 	name, container, history uint32
 }
 
-// otherUsage is what not every source knows of a container.
+// otherUsage holds the readings of a container that only some sources have.
 type otherUsage struct{ rss, swap pages }
 
 // pageSize is the unit of what containers use, and of working sets in the history: the kernel counts, and compares, in

@@ -12,13 +12,14 @@ import (
 	"github.com/go-logr/logr"
 )
 
-// authorityAge is how long a file of certificate authorities is taken to be what it was.
+// authorityAge is how often a file of certificate authorities is read again.
 const authorityAge = time.Minute
 
 var errNoCertificate = errors.New("it holds no certificate that can be read")
 
-// trusting sends requests to servers whose certificates are signed by what its file holds at the time: authorities are
-// rotated while the operator runs, and client-go's transports, which follow, cannot be told to keep no connections.
+// trusting sends requests to servers whose certificates are signed by an authority in a file. The file changes when
+// authorities are rotated, and trusting follows. client-go's transports would follow too, but they always keep connections
+// open.
 type trusting struct {
 	file string
 	now  func() time.Time
@@ -35,7 +36,7 @@ func (t *trusting) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.current().RoundTrip(req)
 }
 
-// current returns the transport, which is another one whenever the file has changed. What cannot be read changes nothing.
+// current returns a transport that trusts what the file holds. A file that cannot be read changes nothing.
 func (t *trusting) current() *http.Transport {
 	t.mu.Lock()
 	defer t.mu.Unlock()

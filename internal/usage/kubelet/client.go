@@ -16,7 +16,7 @@ import (
 	"github.com/killorder/killorder/internal/usage"
 )
 
-// What is read of a kubelet: get on nodes/stats and on nodes/configz opens them.
+// The paths that are read; the right to get nodes/stats opens the first, nodes/configz the second.
 const (
 	pathSummary = "/stats/summary?only_cpu_and_memory=true"
 	pathConfigz = "/configz"
@@ -24,10 +24,10 @@ const (
 
 // Trust is how a kubelet's serving certificate is verified.
 type Trust struct {
-	// CAFile holds the authorities that sign the kubelets' certificates; "" is what the API server's is verified by. The
-	// file may change.
+	// CAFile holds the authorities that sign the kubelets' certificates; "" means those that sign the API server's. The file
+	// may change while the operator runs.
 	CAFile string
-	// Insecure: they are not verified.
+	// Insecure: the certificates are not verified.
 	Insecure bool
 }
 
@@ -122,7 +122,7 @@ func (s *Source) get(ctx context.Context, n *Node, path string, read func(io.Rea
 	if err != nil {
 		return false, usage.CauseOf(ctx, err)
 	}
-	defer func() { _ = resp.Body.Close() }() // it has been read, or given up
+	defer func() { _ = resp.Body.Close() }() // the body has been read, or given up
 	resumed = resp.TLS != nil && resp.TLS.DidResume
 	if resp.StatusCode != http.StatusOK {
 		err = &statusError{resp.StatusCode}

@@ -14,7 +14,7 @@ import (
 	"github.com/killorder/killorder/internal/usage/kubelet/summary"
 )
 
-// pass is one Read at work. The sink is for one goroutine at a time, and for none after the end.
+// pass is one Read at work. One goroutine at a time uses the sink, and none does after the pass has ended.
 type pass struct {
 	source *Source
 	mu     sync.Mutex
@@ -22,7 +22,7 @@ type pass struct {
 	ended  bool
 }
 
-// lateAnswer is one that came after the end of its pass.
+// lateAnswer is an answer that came after its pass had ended.
 type lateAnswer struct {
 	node string
 	*summary.Decoder
@@ -31,8 +31,8 @@ type lateAnswer struct {
 // decoders are used again, since their buffers have grown to the size of an answer.
 var decoders = sync.Pool{New: func() any { return new(summary.Decoder) }}
 
-// ask reads kubelets, a bounded number at the same time, and evenly over half of the interval: readings then are of
-// different ages, but neither this process nor the network has a peak. What it returns is closed when all are read.
+// ask reads kubelets, a bounded number at the same time, and spread evenly over half of the interval: the readings have
+// different ages, but neither this process nor the network has a peak. The channel is closed when all kubelets are read.
 func (p *pass) ask(ctx context.Context, nodes []asked, atOnce int) <-chan struct{} {
 	starting, cancel := context.WithTimeout(ctx, p.source.Interval*9/10)
 	defer cancel()
@@ -58,7 +58,7 @@ func (p *pass) ask(ctx context.Context, nodes []asked, atOnce int) <-chan struct
 	return read
 }
 
-// mayStart waits for the pace and for a slot.
+// mayStart waits until the pace allows the next request and a slot is free. It is false when the context ends first.
 func mayStart(ctx context.Context, limit *rate.Limiter, slots chan<- struct{}) bool {
 	if limit.Wait(ctx) != nil {
 		return false
@@ -78,7 +78,7 @@ func (p *pass) read(ctx context.Context, n *asked) {
 		d, resumed, err = p.readSummary(ctx, n)
 	}
 	if ctx.Err() != nil {
-		return // the operator stops: that says nothing about the kubelet
+		return // the operator stops: the error says nothing about the kubelet
 	}
 	wantsConfig := p.source.keep(n, problemOf(err, resourceStats), err, resumed)
 	if d != nil {
@@ -107,7 +107,7 @@ func (p *pass) readSummary(ctx context.Context, n *asked) (d *summary.Decoder, r
 		return a.Check(n.Name, p.source.Now())
 	})
 	if err != nil {
-		return nil, resumed, err // a decoder that met something odd may hold something large
+		return nil, resumed, err // the decoder is not used again: it may have grown
 	}
 	return d, resumed, nil
 }
@@ -134,8 +134,8 @@ func (p *pass) give(node string, d *summary.Decoder) {
 	}
 }
 
-// isOwn reports whether a pod is the node's own: a kubelet is believed about no other. Of the containers, those that the
-// pod has stay. So an answer takes no more memory than the node's pods do, whatever the kubelet lists.
+// isOwn reports whether a pod is the node's own: a kubelet is believed about no other pod. It removes containers that the
+// pod does not have. So an answer takes no more memory than the node's pods do, whatever the kubelet lists.
 func (s *Source) isOwn(node string, read *usage.Pod) bool {
 	pod := s.Pod(read.Namespace, read.Name)
 	if pod == nil || pod.Node != node {
@@ -155,7 +155,7 @@ func (p *pass) takeLate() {
 	}
 }
 
-// wait ends the pass when everybody has been read, or patience.
+// wait ends the pass when all kubelets have been read, or when patience is over.
 func (p *pass) wait(ctx context.Context, read ...<-chan struct{}) {
 	out := time.After(p.source.patience)
 	for _, done := range read {

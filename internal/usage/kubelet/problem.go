@@ -24,11 +24,11 @@ type Problem struct {
 	Text  string
 }
 
-// errNoAddress is a Node that does not say where its kubelet is.
+// errNoAddress: the Node does not say where its kubelet is.
 var errNoAddress = errors.New("the Node has no address of a preferred type, or no kubelet port")
 
-// problemOf says what an error in reading one of a kubelet's answers means, nil if there is none; resource is what opens
-// it.
+// problemOf says what an error means that came up when a kubelet's answer was read; nil for no error. The right to get the
+// resource opens that answer.
 func problemOf(err error, resource string) *Problem {
 	if err == nil {
 		return nil
@@ -69,7 +69,7 @@ func statusProblem(code int, resource string) *Problem {
 
 func otherNode(name string) *Problem {
 	if len(validation.IsDNS1123Subdomain(name)) > 0 {
-		name = "a node without a valid name" // it may be any text
+		name = "a node without a valid name" // the kubelet may have sent any text
 	}
 	return &Problem{usage.FailedWrongNode, "At the kubelet's address answers " + name + "."}
 }

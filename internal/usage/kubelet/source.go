@@ -19,22 +19,22 @@ import (
 )
 
 const (
-	// trustedAtOnce bounds the kubelets asked at the same time. One takes up to some hundred milliseconds for its
-	// Summary, so the pace alone makes it some 30 of 5,000. The others are for those that begin to hang, as a zone's
-	// do together: a third of 5,000 may, and nobody waits.
+	// trustedAtOnce bounds the kubelets asked at the same time. A Summary takes up to some hundred milliseconds, so the
+	// pace alone keeps some 30 requests under way for 5,000 kubelets. The bound is larger for the day on which a zone's
+	// kubelets begin to hang together: a third of 5,000 may hang while the others are read.
 	trustedAtOnce = 1200
-	// suspectsAtOnce is for those that failed the last time: they hang, as a rule.
+	// suspectsAtOnce bounds the kubelets asked at the same time of those that failed the last time: most of them hang.
 	suspectsAtOnce = 256
 	// pace is the least time from one request to the next in a small cluster.
 	pace = 20 * time.Millisecond
 	// maxTimeout of one request.
 	maxTimeout = 10 * time.Second
-	// patience with those that have not answered when all have been asked. One whose node is short of memory takes
-	// seconds, and is the one that matters; the others' readings wait no longer for one that hangs.
+	// patience is how long a pass waits for answers after the last request. A kubelet whose node is short of memory takes
+	// seconds, and that node matters most; the readings of all others wait as long, so the wait is short.
 	patience = 5 * time.Second
 	// ofKubelets is the part of usage that fails with a kubelet.
 	ofKubelets = "kubelets"
-	// What opens a kubelet's answers.
+	// The resources whose right to get opens a kubelet's answers.
 	resourceStats, resourceConfigz = "nodes/stats", "nodes/configz"
 	// resultAnswered is the result of kubelets that were read; that of the others is the cause of the failure.
 	resultAnswered = "Answered"
@@ -46,7 +46,7 @@ type Node struct {
 	// Host is the address to dial, "" if there is none. Port is the kubelet's.
 	Host string
 	Port int32
-	// BootID and Version change when the kubelet may have another configuration.
+	// BootID and Version: if one of them changes, the kubelet may have another configuration.
 	BootID, Version string
 }
 
@@ -54,7 +54,7 @@ type Node struct {
 type Options struct {
 	// Nodes lists the kubelets there are.
 	Nodes func(context.Context) ([]Node, error)
-	// Pod returns a pod of the cluster, nil if there is none of that name. Nobody changes it.
+	// Pod returns a pod of the cluster, nil if there is none of that name. The pod is shared and never changed.
 	Pod func(namespace, name []byte) *facts.Pod
 	// ParseConfig reads an answer of /configz.
 	ParseConfig func([]byte) (*facts.KubeletConfig, error)
@@ -73,7 +73,7 @@ type Source struct {
 	client  *http.Client
 	tokens  *tokens // nil without an Account
 	timeout time.Duration
-	// See the constants.
+	// The constants of the same names, which tests change.
 	trustedAtOnce, suspectsAtOnce int
 	patience                      time.Duration
 
@@ -107,9 +107,9 @@ func New(config *rest.Config, o Options) (*Source, error) {
 	}, nil
 }
 
-// Read hands the sink the readings of every kubelet that answers: node by node, a node before its pods, and whole or not
-// at all. It has patience with slow ones, but not much, since the others' readings wait with it: what answers later is
-// part of the next pass. Kubelets that it did not come to are the first of that.
+// Read hands the sink the readings of every kubelet that answers: node by node, a node before its pods, and each answer as
+// a whole or not at all. Read waits a little for slow kubelets; a later answer is part of the next pass. Kubelets for which
+// the time of a pass was too short are asked first in the next pass.
 func (s *Source) Read(ctx context.Context, into usage.Sink) []usage.Failure {
 	nodes, err := s.Nodes(ctx)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/killorder/killorder/internal/usage"
 )
 
-// kubelet is what is known of one.
+// kubelet is what is known of a node's kubelet.
 type kubelet struct {
 	Node
 	// asking: a request is under way.
@@ -25,15 +25,16 @@ type asked struct {
 	isNew   bool
 }
 
-// tryAgain: a kubelet that was never read, after a start of the operator for instance, has no reading that could bridge
-// a single failure. One that hangs would take too long, and other answers are final.
+// tryAgain reports whether the request should be repeated at once. A kubelet that was never read, for instance after the
+// operator started, has no earlier reading that could bridge a single failure. A kubelet that hangs would take too long, and
+// other errors are final.
 func (n *asked) tryAgain(err error) bool {
 	p := problemOf(err, resourceStats)
 	return p != nil && n.isNew && (p.Cause == usage.FailedUnreachable || p.Cause == usage.FailedOther || p.Cause == usage.FailedGarbage)
 }
 
-// due brings the known kubelets up to date with the nodes and returns whom to ask now: those that were not asked for
-// the longest first. Suspects failed the last time.
+// due brings the known kubelets up to date with the nodes and returns the kubelets to ask now, first the one whose last
+// request is the longest ago. Suspects are those that failed the last time.
 func (s *Source) due(nodes []Node) (trusted, suspects []asked) {
 	now := s.Now()
 	s.mu.Lock()
@@ -97,8 +98,8 @@ func (s *Source) known(n *asked) *kubelet {
 	return nil
 }
 
-// keep takes over what came of asking a kubelet for its Summary, and reports whether its configuration should be read
-// too. Where no connection was made, there is none for the configuration either.
+// keep takes over the result of asking a kubelet for its Summary, and reports whether the configuration should be read too.
+// Where the connection failed, a request for the configuration would fail as well.
 func (s *Source) keep(n *asked, problem *Problem, err error, resumed bool) (wantsConfig bool) {
 	now := s.Now()
 	s.mu.Lock()
@@ -120,7 +121,7 @@ func (s *Source) keep(n *asked, problem *Problem, err error, resumed bool) (want
 	return k.config.isDue(now)
 }
 
-// keepConfig takes over what came of asking a kubelet for its configuration.
+// keepConfig takes over the result of asking a kubelet for its configuration.
 func (s *Source) keepConfig(n *asked, value *facts.KubeletConfig, err error) {
 	now := s.Now()
 	s.mu.Lock()
@@ -137,7 +138,7 @@ func (s *Source) keepConfig(n *asked, value *facts.KubeletConfig, err error) {
 	}
 }
 
-// logChange logs a problem that is not the one before, and not more than the log can bear.
+// logChange logs a problem that differs from the one before, unless too many problems were logged just now.
 func (s *Source) logChange(message, node string, before, problem *Problem, err error) {
 	if (before == nil || before.Text != problem.Text) && s.logged.Allow() {
 		s.Log.Info(message, "node", node, "cause", problem.Cause, "error", err.Error())
@@ -194,8 +195,8 @@ func (s *Source) Config(node string) *facts.KubeletConfig {
 	return nil
 }
 
-// Problem says why a node's kubelet could not be read, or else why its configuration could not; "" if both could, or
-// neither was tried.
+// Problem says why a node's kubelet could not be read, or else why its configuration could not be read; "" if both were
+// read, or neither was asked for.
 func (s *Source) Problem(node string) string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

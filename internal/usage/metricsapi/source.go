@@ -26,9 +26,8 @@ const (
 	ofNodes = "nodes"
 )
 
-// Source is the metrics.k8s.io API. It reads all pods with one request and all nodes with another: the API knows
-// no paging. Answers are decoded from the wire item by item, so that a pass over 150,000 pods takes no more
-// memory than one over ten.
+// Source is the metrics.k8s.io API. It reads all pods with one request and all nodes with another, since the API knows no
+// paging. Answers are decoded item by item, so that the memory of a pass does not grow with the number of pods.
 type Source struct {
 	client  rest.Interface
 	timeout time.Duration
