@@ -54,9 +54,9 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 	fs.BoolVar(&o.KubeletInsecureTLS, "kubelet-insecure-tls", false,
 		"Do not verify the kubelets' certificates: whoever answers at a node's address gets the operator's token. For test clusters.")
 	fs.StringVar(&o.KubeletAccount, "kubelet-service-account", "",
-		"Service account whose short-lived token kubelets get, NAMESPACE/NAME: it needs get on nodes/stats and nodes/configz, and the operator "+
-			"create on its serviceaccounts/token. Empty means the operator's own credentials, which then need those rights, and of which a "+
-			"compromised node could make use.")
+		"Service account whose short-lived token kubelets get, NAMESPACE/NAME. It needs get on nodes/stats and nodes/configz, and the "+
+			"operator needs create on its serviceaccounts/token. Empty means the operator's own credentials, which then need those "+
+			"rights, and which a compromised node could use.")
 	o.KubeletAddressTypes = AddressTypes{corev1.NodeInternalIP, corev1.NodeExternalIP, corev1.NodeHostName}
 	fs.Var(&o.KubeletAddressTypes, "kubelet-preferred-address-types",
 		"Types of a Node's addresses to dial its kubelet at, comma-separated; of the first type that the Node has, the first address.")

@@ -69,7 +69,10 @@ const (
 )
 
 // DropCauses are all causes.
-var DropCauses = [...]DropCause{DropNegative, DropFuture, DropNoTimestamp, DropExpired, DropNoMemory, DropMalformed, DropUnmatched, DropRepeated}
+var DropCauses = [...]DropCause{
+	DropNegative, DropFuture, DropNoTimestamp, DropExpired, DropNoMemory, DropMalformed, DropUnmatched,
+	DropRepeated,
+}
 
 // FailureCause says why a source could not be read, or only in part.
 type FailureCause string

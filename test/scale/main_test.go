@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/killorder/killorder/internal/extract"
+	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/usage"
 	"github.com/killorder/killorder/internal/usage/kubelet"
 	"github.com/killorder/killorder/test/scale/fleet"
@@ -29,8 +30,11 @@ const (
 	keep     = 10 * time.Minute
 )
 
-// kubelets of all tests.
-var kubelets *fleet.Fleet
+// kubelets of all tests, and what the API server knows of their pods.
+var (
+	kubelets *fleet.Fleet
+	podOf    func(namespace, name []byte) *facts.Pod
+)
 
 // TestMain runs a second time as the simulated kubelets. The tests' own process has one core.
 func TestMain(m *testing.M) {
@@ -48,6 +52,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = kubelets.Stop() }()
+	podOf = kubelets.PodCache()
 	return m.Run()
 }
 

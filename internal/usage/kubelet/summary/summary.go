@@ -35,7 +35,7 @@ type Answer struct {
 	Pods []usage.Pod
 }
 
-// decoder reads a Summary (k8s.io/kubelet/pkg/apis/stats/v1alpha1) from the wire, and of the Summary only what is used,
+// Decoder reads a Summary (k8s.io/kubelet/pkg/apis/stats/v1alpha1) from the wire, and of the Summary only what is used,
 // into buffers of its own: with the API's types, a node of 30 pods would take 120 kB and a thousand allocations each
 // time. Its readings are those that extract.SummaryNode and SummaryPod make of the same Summary.
 type Decoder struct {
@@ -73,7 +73,7 @@ type swapStats struct{ used, available int64 }
 var (
 	errTrailing = errors.New("there is more after the end of the Summary")
 	errNoNode   = errors.New("it names no node")
-	// ErrNoMemory: the answer lacks what its node is ranked by.
+	// ErrNoMemory is an answer that lacks what its node is ranked by.
 	ErrNoMemory = errors.New("it has no figures of the node's memory")
 
 	errManyPods error = BoundError(fmt.Sprintf("lists more than %d pods", maxPods))
