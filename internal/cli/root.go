@@ -81,6 +81,7 @@ kernel kills the container with the largest sum of memory and oom_score_adj thou
 		newRank(e),
 		newExplain(e),
 		newWhatIf(e),
+		newSimulate(e),
 		newDiagnose(e),
 		newReport(e),
 		newAudit(e),
