@@ -42,6 +42,9 @@ func ControlPlane() *envtest.Environment {
 	env := &envtest.Environment{
 		CRDDirectoryPaths:     []string{filepath.Join(Root(), "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,
+		// Suites start side by side: envtest's own 20 s are short for several API servers on two processors.
+		ControlPlaneStartTimeout: 2 * time.Minute,
+		ControlPlaneStopTimeout:  time.Minute,
 	}
 	_, err := env.Start()
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
