@@ -71,8 +71,8 @@ func (d *demo) culprits(ctx context.Context) error {
 		cells := []any{orders[i].Name, orders[i].Status.Summary.Culprit, wrong.Status}
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: cells})
 	}
-	d.show(`kubectl get nodekillorders -o custom-columns='NODE:.metadata.name,CULPRIT:.status.summary.culprit,'\
-  'WRONG-VICTIM:.status.conditions[?(@.type=="WrongVictim")].status'`)
+	d.show(`kubectl get nodekillorders -o custom-columns='NODE:.metadata.name,CULPRIT:.status.summary'\
+'.culprit,WRONG-VICTIM:.status.conditions[?(@.type=="WrongVictim")].status'`)
 	return layOut(d.Out, table, true)
 }
 

@@ -13,7 +13,7 @@ import (
 // lines wrap; a scene of more rows takes several pages.
 const (
 	Columns = 100
-	Rows    = 36
+	Rows    = 30
 )
 
 // titleMark begins the first line of a scene (see test/cluster/demo, title).
