@@ -2,6 +2,7 @@ package snapshot_test
 
 import (
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,9 @@ func FuzzRead(f *testing.F) {
 		f.Add(objects, []byte(goodSummary), []byte(`{"kubeletconfig":{"evictionHard":{"memory.available":"5%"}}}`))
 	}
 	f.Add([]byte(goodNode+"\n---\n"+goodPod+"\n---\n"+goodMetrics), []byte("{"), []byte("[]"))
+	for _, content := range fieldFiles(f) {
+		f.Add(content, []byte(goodSummary), []byte(`{"kind":"Status","apiVersion":"v1","reason":"Forbidden"}`))
+	}
 	f.Add([]byte("&a [*a]"), []byte(`{"pods":[{"containers":[{}]}]}`), []byte(`{"kind":"KubeletConfiguration"}`))
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, objects, summary, config []byte) {
@@ -57,5 +61,52 @@ func FuzzRead(f *testing.F) {
 				t.Errorf("%d evictable and %d exempt of %d pods", len(v.Eviction), v.Exempt, len(v.Node.Pods))
 			}
 		}
+	})
+}
+
+// fieldFiles are the contents of the field's folders.
+func fieldFiles(tb testing.TB) (contents [][]byte) {
+	tb.Helper()
+	err := filepath.WalkDir("testdata/field", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		contents = append(contents, content)
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return contents
+}
+
+// FuzzPacked: whatever standard input holds, archives and text in any encoding, Read returns an error of one line or a
+// snapshot whose notes are lines; it never panics, and writes nothing.
+func FuzzPacked(f *testing.F) {
+	for _, content := range fieldFiles(f) {
+		f.Add(content)
+	}
+	n, p := entry{name: "n.json", content: jsonNode}, entry{name: "kubelet/worker-1/stats-summary.json", content: goodSummary}
+	for _, seed := range []string{
+		tarred(f, n, p), gzipped(f, tarred(f, n, p)), zipped(f, n, p), gzipped(f, jsonNode), "\xff\xfe{\x00}\x00",
+		"---\n" + goodNode + "\n==== START logs for container a of pod b/c ====\nx", "Warning: x\n{}", "BZh9",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		s, err := readAll(t, string(content), "-")
+		if err != nil {
+			if strings.ContainsAny(err.Error(), "\n\x1b") {
+				t.Errorf("the error is not one line of text: %q", err)
+			}
+			return
+		}
+		for _, note := range s.Notes {
+			if strings.ContainsAny(note, "\n\x1b") {
+				t.Errorf("the note is not one line of text: %q", note)
+			}
+		}
+		evaluate(s)
 	})
 }

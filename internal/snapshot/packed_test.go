@@ -15,7 +15,7 @@ import (
 	utf "golang.org/x/text/encoding/unicode"
 )
 
-func gzipped(t *testing.T, content string) string {
+func gzipped(t testing.TB, content string) string {
 	t.Helper()
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -34,7 +34,7 @@ type entry struct {
 	kind          byte
 }
 
-func tarred(t *testing.T, entries ...entry) string {
+func tarred(t testing.TB, entries ...entry) string {
 	t.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -56,7 +56,7 @@ func tarred(t *testing.T, entries ...entry) string {
 	return b.String()
 }
 
-func zipped(t *testing.T, entries ...entry) string {
+func zipped(t testing.TB, entries ...entry) string {
 	t.Helper()
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
