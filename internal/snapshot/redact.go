@@ -1,0 +1,229 @@
+package snapshot
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+)
+
+// names renames consistently, and keeps the order of names: orders end on names, so an answer from what was redacted is
+// the original's up to renaming.
+type names struct {
+	prefix  string
+	renamed map[string]string
+}
+
+func newNames(prefix string) *names { return &names{prefix: prefix, renamed: map[string]string{}} }
+
+// learn a name. All names are learned before the first is asked for.
+func (n *names) learn(name string) {
+	if name != "" {
+		n.renamed[name] = name
+	}
+}
+
+// settle numbers the names in their order, with as many digits as the last needs.
+func (n *names) settle() {
+	sorted := make([]string, 0, len(n.renamed))
+	for name := range n.renamed {
+		sorted = append(sorted, name)
+	}
+	slices.Sort(sorted)
+	width := len(fmt.Sprint(len(sorted)))
+	for i, name := range sorted {
+		n.renamed[name] = fmt.Sprintf("%s-%0*d", n.prefix, width, i+1)
+	}
+}
+
+func (n *names) of(name string) string { return n.renamed[name] }
+
+// redaction renames what a snapshot names.
+type redaction struct {
+	nodes, namespaces, pods, containers, workloads, classes *names
+	// labels are the keys that the policy's selectors ask for; they stay, with their values.
+	labels map[string]bool
+}
+
+// keptNamespace is a namespace that a rule names: production is all but kube-system, unless the policy says otherwise.
+const keptNamespace = "kube-system"
+
+func newRedaction(c *Content) *redaction {
+	r := &redaction{
+		nodes: newNames("node"), namespaces: newNames("namespace"), pods: newNames("pod"),
+		containers: newNames("container"), workloads: newNames("workload"), classes: newNames("class"),
+		labels: map[string]bool{},
+	}
+	for i := range c.Nodes {
+		r.nodes.learn(c.Nodes[i].Name)
+	}
+	for i := range c.Namespaces {
+		r.namespaces.learn(c.Namespaces[i].Name)
+	}
+	for i := range c.PriorityClasses {
+		r.classes.learn(c.PriorityClasses[i].Name)
+	}
+	for i := range c.Pods {
+		r.learnPod(&c.Pods[i])
+	}
+	r.learnMetrics(c)
+	r.learnLabels(c.Policy)
+	for _, n := range []*names{r.nodes, r.namespaces, r.pods, r.containers, r.workloads, r.classes} {
+		n.settle()
+	}
+	for name := range r.classes.renamed {
+		if strings.HasPrefix(name, "system-") {
+			r.classes.renamed[name] = name
+		}
+	}
+	r.namespaces.renamed[keptNamespace] = keptNamespace
+	return r
+}
+
+func (r *redaction) learnPod(p *corev1.Pod) {
+	r.nodes.learn(p.Spec.NodeName)
+	r.namespaces.learn(p.Namespace)
+	r.pods.learn(p.Name)
+	r.classes.learn(p.Spec.PriorityClassName)
+	r.workloads.learn(workloadOf(p).Name)
+	eachContainerName(p, func(name *string) { r.containers.learn(*name) })
+}
+
+func (r *redaction) learnMetrics(c *Content) {
+	for i := range c.PodMetrics {
+		m := &c.PodMetrics[i]
+		r.namespaces.learn(m.Namespace)
+		r.pods.learn(m.Name)
+		for j := range m.Containers {
+			r.containers.learn(m.Containers[j].Name)
+		}
+	}
+	for i := range c.NodeMetrics {
+		r.nodes.learn(c.NodeMetrics[i].Name)
+	}
+}
+
+func (r *redaction) learnLabels(p *v1alpha1.KillOrderPolicy) {
+	r.labels["killorder.io/critical"] = true
+	if p == nil {
+		return
+	}
+	for _, s := range []*metav1.LabelSelector{
+		p.Spec.Critical.PodSelector, p.Spec.Critical.NamespaceSelector, p.Spec.Production.NamespaceSelector,
+	} {
+		if s == nil {
+			continue
+		}
+		for key := range s.MatchLabels {
+			r.labels[key] = true
+		}
+		for i := range s.MatchExpressions {
+			r.labels[s.MatchExpressions[i].Key] = true
+		}
+	}
+}
+
+// nodeLabels by which rules know what a node is.
+var nodeLabels = []string{
+	corev1.LabelOSStable, "type", "liqo.io/type", "eks.amazonaws.com/compute-type", "kubernetes.azure.com/cluster",
+}
+
+func (r *redaction) node(n *corev1.Node) corev1.Node {
+	name := r.nodes.of(n.Name)
+	out := corev1.Node{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Node"},
+		ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), ResourceVersion: n.ResourceVersion},
+		Status: corev1.NodeStatus{
+			Capacity: commonResources(n.Status.Capacity), Allocatable: commonResources(n.Status.Allocatable),
+			NodeInfo: corev1.NodeSystemInfo{
+				KubeletVersion: n.Status.NodeInfo.KubeletVersion, ContainerRuntimeVersion: n.Status.NodeInfo.ContainerRuntimeVersion,
+				OperatingSystem: n.Status.NodeInfo.OperatingSystem, OSImage: n.Status.NodeInfo.OSImage,
+				KernelVersion: n.Status.NodeInfo.KernelVersion, Swap: n.Status.NodeInfo.Swap,
+			},
+		},
+	}
+	for _, key := range nodeLabels {
+		if value, ok := n.Labels[key]; ok {
+			metav1.SetMetaDataLabel(&out.ObjectMeta, key, value)
+		}
+	}
+	if _, ok := n.Annotations["kwok.x-k8s.io/node"]; ok {
+		metav1.SetMetaDataAnnotation(&out.ObjectMeta, "kwok.x-k8s.io/node", "fake")
+	}
+	for _, c := range n.Status.Conditions {
+		switch c.Type {
+		case corev1.NodeReady, corev1.NodeMemoryPressure, corev1.NodeDiskPressure, corev1.NodePIDPressure:
+		default:
+			continue
+		}
+		c.Message = ""
+		out.Status.Conditions = append(out.Status.Conditions, c)
+	}
+	return out
+}
+
+// keep returns the labels that the policy asks for.
+func (r *redaction) keep(all map[string]string) (kept map[string]string) {
+	for key, value := range all {
+		if r.labels[key] {
+			if kept == nil {
+				kept = map[string]string{}
+			}
+			kept[key] = r.value(key, value)
+		}
+	}
+	return kept
+}
+
+// value of a label: that of a namespace's name is renamed with the namespace.
+func (r *redaction) value(key, value string) string {
+	if key == corev1.LabelMetadataName {
+		return r.namespaces.of(value)
+	}
+	return value
+}
+
+// policy returns the policy with the namespaces that its selectors name renamed.
+func (r *redaction) policy(p *v1alpha1.KillOrderPolicy) *v1alpha1.KillOrderPolicy {
+	if p == nil {
+		return nil
+	}
+	out := &v1alpha1.KillOrderPolicy{
+		TypeMeta: metav1.TypeMeta(kindPolicy), ObjectMeta: metav1.ObjectMeta{Name: p.Name}, Spec: *p.Spec.DeepCopy(),
+	}
+	for _, s := range []*metav1.LabelSelector{out.Spec.Critical.NamespaceSelector, out.Spec.Production.NamespaceSelector} {
+		if s == nil {
+			continue
+		}
+		for key, value := range s.MatchLabels {
+			s.MatchLabels[key] = r.value(key, value)
+		}
+		for i := range s.MatchExpressions {
+			e := &s.MatchExpressions[i]
+			for j := range e.Values {
+				e.Values[j] = r.value(e.Key, e.Values[j])
+			}
+		}
+	}
+	return out
+}
+
+func (r *redaction) namespace(n *corev1.Namespace) corev1.Namespace {
+	return corev1.Namespace{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
+		ObjectMeta: metav1.ObjectMeta{Name: r.namespaces.of(n.Name), Labels: r.keep(n.Labels)},
+	}
+}
+
+func (r *redaction) class(p *schedulingv1.PriorityClass) schedulingv1.PriorityClass {
+	return schedulingv1.PriorityClass{
+		TypeMeta:   metav1.TypeMeta{APIVersion: schedulingv1.SchemeGroupVersion.String(), Kind: "PriorityClass"},
+		ObjectMeta: metav1.ObjectMeta{Name: r.classes.of(p.Name)}, Value: p.Value, GlobalDefault: p.GlobalDefault,
+	}
+}

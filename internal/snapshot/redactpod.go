@@ -1,0 +1,165 @@
+package snapshot
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/killorder/killorder/internal/extract"
+	"github.com/killorder/killorder/internal/facts"
+)
+
+func workloadOf(p *corev1.Pod) facts.Workload { return extract.Pod(p).Workload }
+
+// eachContainerName calls f with every container's name in a pod, in spec and status.
+func eachContainerName(p *corev1.Pod, f func(name *string)) {
+	for _, all := range [][]corev1.Container{p.Spec.InitContainers, p.Spec.Containers} {
+		for i := range all {
+			f(&all[i].Name)
+		}
+	}
+	for i := range p.Spec.EphemeralContainers {
+		f(&p.Spec.EphemeralContainers[i].Name)
+	}
+	for _, all := range statuses(p) {
+		for i := range all {
+			f(&all[i].Name)
+		}
+	}
+}
+
+func statuses(p *corev1.Pod) [][]corev1.ContainerStatus {
+	return [][]corev1.ContainerStatus{
+		p.Status.InitContainerStatuses, p.Status.ContainerStatuses, p.Status.EphemeralContainerStatuses,
+	}
+}
+
+// pod returns the part of a pod that the orders and findings rest on, renamed. What a message says is lost, since
+// messages hold names.
+func (r *redaction) pod(p *corev1.Pod) corev1.Pod {
+	workload := workloadOf(p)
+	out := slimPod(p)
+	name := r.pods.of(p.Name)
+	out.ObjectMeta = metav1.ObjectMeta{
+		Name: name, Namespace: r.namespaces.of(p.Namespace), UID: types.UID(r.namespaces.of(p.Namespace) + "." + name),
+		ResourceVersion: p.ResourceVersion, CreationTimestamp: p.CreationTimestamp,
+		DeletionTimestamp: p.DeletionTimestamp, DeletionGracePeriodSeconds: p.DeletionGracePeriodSeconds,
+		Labels: r.keep(p.Labels), Annotations: redactAnnotations(out.Annotations),
+	}
+	if workload.Name != "" {
+		yes := true
+		out.OwnerReferences = []metav1.OwnerReference{{
+			APIVersion: "v1", Kind: commonKind(workload.Kind), Name: r.workloads.of(workload.Name), Controller: &yes,
+		}}
+	}
+	out.Spec.NodeName = r.nodes.of(p.Spec.NodeName)
+	out.Spec.PriorityClassName = r.classes.of(p.Spec.PriorityClassName)
+	out.Spec.Volumes = nil
+	out.Spec.Overhead = commonResources(out.Spec.Overhead)
+	redactResources(out.Spec.Resources)
+	for _, all := range [][]corev1.Container{out.Spec.InitContainers, out.Spec.Containers} {
+		for i := range all {
+			all[i].VolumeMounts = nil
+			redactResources(&all[i].Resources)
+		}
+	}
+	for i := range out.Spec.EphemeralContainers {
+		out.Spec.EphemeralContainers[i].TargetContainerName = ""
+		redactResources(&out.Spec.EphemeralContainers[i].Resources)
+	}
+	out.Status = redactStatus(&out.Status)
+	eachContainerName(out, func(name *string) { *name = r.containers.of(*name) })
+	return *out
+}
+
+// redactAnnotations leaves what a rule reads, and of a reason for ignoring a finding that there is one.
+func redactAnnotations(all map[string]string) (kept map[string]string) {
+	const until = "until 2027-01-31: "
+	for key, value := range all {
+		if kept == nil {
+			kept = map[string]string{}
+		}
+		kept[key] = "redacted"
+		if strings.HasPrefix(value, "until ") && len(value) >= len(until) {
+			kept[key] = value[:len(until)] + "redacted"
+		}
+	}
+	return kept
+}
+
+// commonKind returns the kind of a workload that Kubernetes has itself, "Workload" for others.
+func commonKind(kind string) string {
+	switch kind {
+	case "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob", "Node":
+		return kind
+	}
+	return "Workload"
+}
+
+// commonResources leaves out extended resources, whose names are their vendors'.
+func commonResources(all corev1.ResourceList) (kept corev1.ResourceList) {
+	for name, q := range all {
+		switch {
+		case name == corev1.ResourceCPU, name == corev1.ResourceMemory, name == corev1.ResourceEphemeralStorage,
+			name == corev1.ResourcePods, strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix):
+			if kept == nil {
+				kept = corev1.ResourceList{}
+			}
+			kept[name] = q
+		}
+	}
+	return kept
+}
+
+func redactResources(r *corev1.ResourceRequirements) {
+	if r == nil {
+		return
+	}
+	r.Claims, r.Requests, r.Limits = nil, commonResources(r.Requests), commonResources(r.Limits)
+}
+
+func redactStatus(s *corev1.PodStatus) corev1.PodStatus {
+	out := corev1.PodStatus{
+		Phase: s.Phase, Reason: s.Reason, QOSClass: s.QOSClass, StartTime: s.StartTime,
+		AllocatedResources: commonResources(s.AllocatedResources), Resources: s.Resources,
+		InitContainerStatuses:      redactStatuses(s.InitContainerStatuses),
+		ContainerStatuses:          redactStatuses(s.ContainerStatuses),
+		EphemeralContainerStatuses: redactStatuses(s.EphemeralContainerStatuses),
+	}
+	redactResources(out.Resources)
+	for _, c := range s.Conditions {
+		if strings.ContainsAny(string(c.Type), "./") {
+			continue // of a readiness gate
+		}
+		c.Message = ""
+		out.Conditions = append(out.Conditions, c)
+	}
+	return out
+}
+
+func redactStatuses(all []corev1.ContainerStatus) (out []corev1.ContainerStatus) {
+	for i := range all {
+		s := &all[i]
+		redactResources(s.Resources)
+		out = append(out, corev1.ContainerStatus{
+			Name: s.Name, State: redactState(s.State), LastTerminationState: redactState(s.LastTerminationState),
+			Ready: s.Ready, RestartCount: s.RestartCount, Started: s.Started,
+			AllocatedResources: commonResources(s.AllocatedResources), Resources: s.Resources,
+		})
+	}
+	return out
+}
+
+func redactState(s corev1.ContainerState) corev1.ContainerState {
+	if s.Waiting != nil {
+		s.Waiting = &corev1.ContainerStateWaiting{Reason: s.Waiting.Reason}
+	}
+	if t := s.Terminated; t != nil {
+		s.Terminated = &corev1.ContainerStateTerminated{
+			ExitCode: t.ExitCode, Signal: t.Signal, Reason: t.Reason, StartedAt: t.StartedAt, FinishedAt: t.FinishedAt,
+		}
+	}
+	return s
+}

@@ -1,0 +1,188 @@
+package snapshot
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	stats "k8s.io/kubelet/pkg/apis/stats/v1alpha1"
+	metrics "k8s.io/metrics/pkg/apis/metrics/v1beta1"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/extract"
+)
+
+// Content is what a snapshot holds, as it was read from a cluster.
+type Content struct {
+	Nodes           []corev1.Node
+	Pods            []corev1.Pod
+	Namespaces      []corev1.Namespace
+	PriorityClasses []schedulingv1.PriorityClass
+	PodMetrics      []metrics.PodMetrics
+	NodeMetrics     []metrics.NodeMetrics
+	// Policy is nil where the defaults apply.
+	Policy *v1alpha1.KillOrderPolicy
+	// Summaries and Configs are kubelets' answers to /stats/summary and /configz, by node.
+	Summaries, Configs map[string][]byte
+}
+
+// Write hands over the files of a snapshot folder, which Read reads: what the orders rest on, and no more. put is called
+// with each file's path, with slashes, and its content.
+func Write(c *Content, put func(path string, content []byte) error) error {
+	slim := *c
+	slim.Pods = make([]corev1.Pod, len(c.Pods))
+	for i := range c.Pods {
+		slim.Pods[i] = *slimPod(&c.Pods[i])
+	}
+	slim.Nodes = make([]corev1.Node, len(c.Nodes))
+	for i := range c.Nodes {
+		slim.Nodes[i] = c.Nodes[i]
+		slim.Nodes[i].TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Node"}
+		slim.Nodes[i].ObjectMeta = slimMeta(&c.Nodes[i].ObjectMeta)
+		slim.Nodes[i].Status.Images = nil
+	}
+	return slim.put(put)
+}
+
+// Redact returns the content without names, labels, images, environment and annotations, but for what the rules need: all
+// are renamed, each to the same name everywhere and in the same order. The answer from what is redacted is that of the
+// original up to renaming. The error names what cannot be read, and so not be redacted.
+func Redact(c *Content) (*Content, error) {
+	r := newRedaction(c)
+	out := &Content{Policy: r.policy(c.Policy), Summaries: map[string][]byte{}, Configs: map[string][]byte{}}
+	for i := range c.Nodes {
+		out.Nodes = append(out.Nodes, r.node(&c.Nodes[i]))
+	}
+	for i := range c.Pods {
+		out.Pods = append(out.Pods, r.pod(&c.Pods[i]))
+	}
+	for i := range c.Namespaces {
+		out.Namespaces = append(out.Namespaces, r.namespace(&c.Namespaces[i]))
+	}
+	for i := range c.PriorityClasses {
+		out.PriorityClasses = append(out.PriorityClasses, r.class(&c.PriorityClasses[i]))
+	}
+	r.metrics(c, out)
+	return out, r.answers(c, out)
+}
+
+func (r *redaction) metrics(c, out *Content) {
+	for i := range c.PodMetrics {
+		m := c.PodMetrics[i]
+		m.ObjectMeta = metav1.ObjectMeta{Name: r.pods.of(m.Name), Namespace: r.namespaces.of(m.Namespace)}
+		m.Containers = slices.Clone(m.Containers)
+		for j := range m.Containers {
+			m.Containers[j].Name = r.containers.of(m.Containers[j].Name)
+		}
+		out.PodMetrics = append(out.PodMetrics, m)
+	}
+	for i := range c.NodeMetrics {
+		m := c.NodeMetrics[i]
+		m.ObjectMeta = metav1.ObjectMeta{Name: r.nodes.of(m.Name)}
+		out.NodeMetrics = append(out.NodeMetrics, m)
+	}
+}
+
+func (r *redaction) answers(c, out *Content) error {
+	for node, answer := range c.Summaries {
+		var s stats.Summary
+		if err := decode(answer, &s); err != nil {
+			return fmt.Errorf("%s of node %s: %w", fileSummary, node, err)
+		}
+		raw, err := json.Marshal(r.summary(node, &s))
+		if err != nil {
+			return err
+		}
+		out.Summaries[r.nodes.of(node)] = raw
+	}
+	for node, answer := range c.Configs {
+		var z extract.Configz
+		if err := decode(answer, &z); err != nil {
+			return fmt.Errorf("%s of node %s: %w", fileConfigz, node, err)
+		}
+		raw, err := json.Marshal(&z)
+		if err != nil {
+			return err
+		}
+		out.Configs[r.nodes.of(node)] = raw
+	}
+	return nil
+}
+
+// summary keeps a Summary's memory and swap. Pods and containers that are in no object have no new name, and go.
+func (r *redaction) summary(node string, s *stats.Summary) *stats.Summary {
+	out := &stats.Summary{Node: stats.NodeStats{NodeName: r.nodes.of(node), Memory: s.Node.Memory, Swap: s.Node.Swap}}
+	for i := range s.Node.SystemContainers {
+		c := &s.Node.SystemContainers[i]
+		out.Node.SystemContainers = append(out.Node.SystemContainers, stats.ContainerStats{Name: c.Name, Memory: c.Memory, Swap: c.Swap})
+	}
+	for i := range s.Pods {
+		p := &s.Pods[i]
+		ref := stats.PodReference{Name: r.pods.of(p.PodRef.Name), Namespace: r.namespaces.of(p.PodRef.Namespace)}
+		if ref.Name == "" || ref.Namespace == "" {
+			continue
+		}
+		pod := stats.PodStats{PodRef: ref, Memory: p.Memory, Swap: p.Swap}
+		for j := range p.Containers {
+			if name := r.containers.of(p.Containers[j].Name); name != "" {
+				pod.Containers = append(pod.Containers, stats.ContainerStats{Name: name, Memory: p.Containers[j].Memory, Swap: p.Containers[j].Swap})
+			}
+		}
+		out.Pods = append(out.Pods, pod)
+	}
+	return out
+}
+
+// put hands over the files of the content.
+func (c *Content) put(put func(string, []byte) error) error {
+	for _, l := range []struct {
+		path string
+		kind metav1.TypeMeta
+		list any
+		n    int
+	}{
+		{"nodes.json", kindNode, c.Nodes, len(c.Nodes)},
+		{"pods.json", kindPod, c.Pods, len(c.Pods)},
+		{"namespaces.json", kindNamespace, c.Namespaces, len(c.Namespaces)},
+		{"priorityclasses.json", kindPriorityClass, c.PriorityClasses, len(c.PriorityClasses)},
+		{"pod-metrics.json", kindPodMetrics, c.PodMetrics, len(c.PodMetrics)},
+		{"node-metrics.json", kindNodeMetrics, c.NodeMetrics, len(c.NodeMetrics)},
+	} {
+		if l.n == 0 {
+			continue
+		}
+		raw, err := json.Marshal(map[string]any{"apiVersion": l.kind.APIVersion, "kind": l.kind.Kind + kindList, "items": l.list})
+		if err != nil {
+			return err
+		}
+		if err := put(l.path, raw); err != nil {
+			return err
+		}
+	}
+	if c.Policy != nil {
+		policy := *c.Policy
+		policy.TypeMeta, policy.ManagedFields = kindPolicy, nil
+		raw, err := json.Marshal(&policy)
+		if err != nil {
+			return err
+		}
+		if err := put("policy.json", raw); err != nil {
+			return err
+		}
+	}
+	for _, a := range []struct {
+		file    string
+		answers map[string][]byte
+	}{{fileSummary, c.Summaries}, {fileConfigz, c.Configs}} {
+		for _, node := range slices.Sorted(maps.Keys(a.answers)) {
+			if err := put(folderKubelet+"/"+node+"/"+a.file, a.answers[node]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
