@@ -39,7 +39,8 @@ func (c *inquest) survivedOOM() bool {
 		if n := c.oomDuringLife(); n != nil {
 			c.found(SourceNeighbours, "%s/%s was OOM-killed at %s", n.Victim.Name, n.Container, clock(n.Time))
 			c.found(SourceNode, "on cgroup v1 an OOM of all pods marks every container of the node")
-			return c.noKill(ReasonExit, Medium, "it ended by itself, exit code %s; OOMKilled is a mark of a neighbour's death (cgroup v1)", code)
+			return c.noKill(ReasonExit, Medium,
+				"it ended by itself, exit code %s; OOMKilled is a mark of a neighbour's death (cgroup v1)", code)
 		}
 		return c.kill(CauseProcessOOM, Low, "a process in it may have been OOM-killed earlier; it ended with exit code %s", code)
 	case facts.StateFalse:

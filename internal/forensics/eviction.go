@@ -111,12 +111,14 @@ func quantityAfter(text, phrase string) int64 {
 	if end < 0 {
 		end = len(rest)
 	}
-	return quantity(strings.TrimSuffix(rest[:end], "."))
+	return amount(strings.TrimSuffix(rest[:end], "."))
 }
 
-// quantity parses an amount of bytes of at most 32 characters; 0 for what is none.
-func quantity(text string) int64 {
-	if len(text) == 0 || len(text) > 32 {
+// amount parses an amount of bytes as a kubelet prints one: at most 32 characters, without an exponent, since
+// ParseQuantity counts 1e999999999 out. It is 0 for what is none.
+func amount(text string) int64 {
+	suffix := strings.TrimLeft(text, "0123456789.")
+	if len(text) == 0 || len(text) > 32 || len(suffix) > 2 || strings.ContainsAny(suffix, "0123456789") {
 		return 0
 	}
 	q, err := resource.ParseQuantity(text)
@@ -131,7 +133,7 @@ func usages(names, amounts string) map[string]int64 {
 	out := map[string]int64{}
 	for i, name := range strings.Split(names, ",") {
 		if i < len(list) && len(out) < 16 && name != "" {
-			out[oneLine(name, maxText)] = quantity(list[i])
+			out[oneLine(name, maxText)] = amount(list[i])
 		}
 	}
 	return out
@@ -144,27 +146,29 @@ func (c *inquest) whichThreshold(f *EvictionFigures) {
 	if n.Config == nil || f.Threshold == 0 {
 		return
 	}
-	hard, hardSet := n.Config.EvictionHard.Of(n.Capacity)
-	soft, softSet := n.Config.EvictionSoft.Of(n.Capacity)
 	podsLimit, _, _ := n.podsLimit()
-	podsHard, podsSet := n.Config.EvictionHard.Of(podsLimit)
-	isHard := hardSet && same(hard, f.Threshold)
-	isPods := podsSet && n.Config.PodsEnforced && same(podsHard, f.Threshold)
-	isSoft := softSet && same(soft, f.Threshold)
+	node := is(n.Config.EvictionHard, n.Capacity, f.Threshold)
+	pods := n.Config.PodsEnforced && is(n.Config.EvictionHard, podsLimit, f.Threshold)
+	soft := is(n.Config.EvictionSoft, n.Capacity, f.Threshold)
+	f.Hard = (node || pods) && !soft
+	f.Soft = soft && !node && !pods
 	switch {
-	case isSoft && !isHard && !isPods:
-		f.Soft, f.Signal = true, signalNode
-	case isHard && !isPods:
-		f.Hard, f.Signal = true, signalNode
-	case isPods && !isHard:
-		f.Hard, f.Signal = true, signalPods
-	case isHard && isPods:
-		f.Hard = !isSoft
+	case node && pods:
 		f.Signal = c.nearSignal(f, podsLimit)
+	case node, f.Soft:
+		f.Signal = signalNode
+	case pods:
+		f.Signal = signalPods
 	}
 	if f.Hard || f.Soft {
 		c.found(SourceConfig, "threshold %s is the %s one of %s", mib(f.Threshold), hardness(f), orUnknown(f.Signal))
 	}
+}
+
+// is reports whether a threshold comes to an amount, but for the rounding of a fraction of the capacity.
+func is(t facts.Threshold, capacity, amount int64) bool {
+	bytes, set := t.Of(capacity)
+	return set && max(bytes, amount)-min(bytes, amount) <= 1<<20
 }
 
 const (
@@ -202,9 +206,6 @@ func (c *inquest) nearSignal(f *EvictionFigures, podsLimit int64) string {
 	}
 	return ""
 }
-
-// same allows for the rounding of a fraction of the capacity.
-func same(a, b int64) bool { return (max(a, b) - min(a, b)) <= 1<<20 }
 
 func evictionMessage(f *EvictionFigures) string {
 	text := "the kubelet evicted the pod: the node was low on memory"

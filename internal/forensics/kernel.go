@@ -61,7 +61,7 @@ var (
 	taskOf      = regexp.MustCompile(`task=(.{0,64}?),pid=(\d+)`)
 	anonRSS     = regexp.MustCompile(`anon-rss:(\d+)kB`)
 	scoreAdj    = regexp.MustCompile(`oom_score_adj:(-?\d+)`)
-	podCgroup   = regexp.MustCompile(`pod([0-9a-fA-F]{8}[-_][0-9a-fA-F]{4}[-_][0-9a-fA-F]{4}[-_][0-9a-fA-F]{4}[-_][0-9a-fA-F]{12}|[0-9a-fA-F]{32})(?:\.slice)?(?:/(.*))?$`)
+	podCgroup   = regexp.MustCompile(`pod([0-9a-fA-F]{8}(?:[-_][0-9a-fA-F]{4}){3}[-_][0-9a-fA-F]{12}|[0-9a-f]{32})(?:\.slice)?(?:/(.*))?$`)
 	containerIn = regexp.MustCompile(`^(?:[a-z-]+-)?([0-9a-f]{64})(?:\.scope)?(/.*)?$`)
 )
 
@@ -109,7 +109,7 @@ func summary(line string) (k KernelKill, ok bool) {
 	}
 	if p := taskOf.FindStringSubmatch(line); p != nil {
 		k.Process = oneLine(p[1], maxText)
-		k.PID, _ = strconv.Atoi(p[2]) //nolint:errcheck // digits only; a PID beyond int is none
+		k.PID, _ = strconv.Atoi(p[2]) // digits only; a PID beyond int is none
 	}
 	return k, true
 }
@@ -119,7 +119,7 @@ func killed(line string) (k KernelKill, ok bool) {
 	if m == nil {
 		return k, false
 	}
-	k.PID, _ = strconv.Atoi(m[1]) //nolint:errcheck // digits only; a PID beyond int is none
+	k.PID, _ = strconv.Atoi(m[1]) // digits only; a PID beyond int is none
 	k.Process = oneLine(m[2], maxText)
 	k.Global = strings.Contains(line, "Out of memory") && !strings.Contains(line, "cgroup out of memory")
 	if p := anonRSS.FindStringSubmatch(m[3]); p != nil {

@@ -122,9 +122,9 @@ func n1() Node {
 
 func configured(hard, soft string, reserved int64) *facts.KubeletConfig {
 	c := &facts.KubeletConfig{SystemReserved: reserved, PodsEnforced: true}
-	c.EvictionHard = facts.Threshold{Set: true, Bytes: quantity(hard)}
+	c.EvictionHard = facts.Threshold{Set: true, Bytes: amount(hard)}
 	if soft != "" {
-		c.EvictionSoft = facts.Threshold{Set: true, Bytes: quantity(soft)}
+		c.EvictionSoft = facts.Threshold{Set: true, Bytes: amount(soft)}
 	}
 	return c
 }
@@ -565,4 +565,15 @@ const systemdCgroup = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstab
 func kernelLog(constraint, scope string) []KernelKill {
 	return ParseKernel("[ 1.0] oom-kill:constraint=CONSTRAINT_" + constraint + ",nodemask=(null),cpuset=x,mems_allowed=0," + scope +
 		"task_memcg=" + systemdCgroup + ",task=java,pid=4711,uid=0")
+}
+
+func TestAmount(t *testing.T) {
+	for text, want := range map[string]int64{
+		"100Mi": 100 << 20, "9852Ki": 9852 << 10, "1073741824": 1 << 30, "0": 0, "1.5Gi": 3 << 29, "1k": 1000, "900": 900,
+		"1e999999999": 0, "1E5": 0, "": 0, "Mi": 0, "-5": 0, "1Mi5": 0, "99999999999999999999Ei": facts.MaxBytes,
+	} {
+		if got := amount(text); got != want {
+			t.Errorf("%q: %d, want %d", text, got, want)
+		}
+	}
 }

@@ -197,7 +197,8 @@ func (c *inquest) podScope() scope {
 		c.measure(&s, r.Pod, v.Limit, "the pod")
 	}
 	if n := c.together(func(n *Death) bool { return n.UID == d.UID && n.Container != d.Container && n.Limit == 0 }); len(n) > 0 {
-		s.weigh(diedAlike, SourceNeighbours, n[0].Container+" of the same pod, without a limit of its own, was OOM-killed at "+clock(n[0].Time))
+		s.weigh(diedAlike, SourceNeighbours,
+			n[0].Container+" of the same pod, without a limit of its own, was OOM-killed at "+clock(n[0].Time))
 	}
 	return s
 }
@@ -291,7 +292,10 @@ func (c *inquest) collectNeighbours() []*Death {
 	out := make([]*Death, 0, len(c.s.Neighbours))
 	for i := range c.s.Neighbours {
 		n := &c.s.Neighbours[i]
-		if n.Victim == nil || n.Container == "" || !isOOM(n) || !killedBySignal(n) || n.Key == c.d.Key || (c.v.Node != "" && n.Victim.Node != c.v.Node) {
+		if n.Victim == nil || n.Container == "" || n.Key == c.d.Key || !isOOM(n) || !killedBySignal(n) {
+			continue
+		}
+		if c.v.Node != "" && n.Victim.Node != c.v.Node {
 			continue
 		}
 		out = append(out, n)
