@@ -155,7 +155,8 @@ func (w *world) expect(wantShown []string, wantCounted map[string]int, wantEvent
 	}
 }
 
-const settling = 30 * time.Second
+// settling is long enough for a kill to be counted, also by a process that has just begun to lead.
+const settling = 80 * time.Second
 
 func TestAKillIsShownAtOnceAndCountedOnce(t *testing.T) {
 	w := newWorld(t)

@@ -18,13 +18,16 @@ const (
 	toldUntil = 10 * time.Minute
 	// heldFor is how long an entry that is done is held: its cause may become better known.
 	heldFor = 20 * time.Minute
+	// firstCount is how long after this process began to lead nothing is counted: Prometheus must have seen the counters at
+	// 0, since a counter that appears with its first kill has no increase.
+	firstCount = 70 * time.Second
 	// unpublishedFor is how long a kill waits for its NodeKillOrder to be written before the kill is counted anyway: the
 	// node may have no Node object.
 	unpublishedFor = 10 * time.Minute
 )
 
 // Count counts the kills that are published and settled, and drops what is done. It does nothing until the counts of
-// earlier processes are known.
+// earlier processes are known, and for the first minute.
 func (b *Book) Count() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -32,6 +35,9 @@ func (b *Book) Count() {
 		return
 	}
 	now := b.Clock.Now()
+	if b.led.IsZero() || now.Sub(b.led) < firstCount {
+		return
+	}
 	for _, p := range b.pages {
 		for key, e := range p.entries {
 			age := now.Sub(e.seen)

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/controllers/kills"
 	_ "github.com/killorder/killorder/internal/app" // with all that registers itself in the process
 	"github.com/killorder/killorder/internal/engine/audit"
 	"github.com/killorder/killorder/internal/publish"
@@ -38,6 +39,7 @@ func own(t *testing.T) map[string][]string {
 	t.Helper()
 	registry := prometheus.NewRegistry()
 	poll.NewMetrics(registry)
+	kills.NewMetrics(registry)
 	publish.NewMetrics(registry, publish.NewGate(1, func(string) {}))
 	registry.MustRegister(&publish.Collector{Summaries: func() []*status.NodeSummary { return nil }})
 	collectors := []prometheus.Collector{registry}
@@ -56,7 +58,25 @@ func own(t *testing.T) map[string][]string {
 			names[m[1]] = strings.FieldsFunc(m[2], func(r rune) bool { return r == ',' || r == ' ' })
 		}
 	}
+	histograms(t, registry, names)
 	return names
+}
+
+// histograms replaces the names of histograms by those of the series that Prometheus keeps of them.
+func histograms(t *testing.T, registry *prometheus.Registry, names map[string][]string) {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetType().String() != "HISTOGRAM" {
+			continue
+		}
+		name := f.GetName()
+		names[name+"_bucket"], names[name+"_sum"], names[name+"_count"] = append(slices.Clone(names[name]), "le"), names[name], names[name]
+		delete(names, name)
+	}
 }
 
 // values that labels of the operator's own metrics can have.
