@@ -67,6 +67,7 @@ func newDiagnose(e *env) *cobra.Command {
 			return d.run(cmd.Context(), args)
 		},
 	}
+	cmd.ValidArgsFunction = d.completeSubjects(1)
 	d.subjects.addFlags(cmd.Flags())
 	d.output.addFlags(cmd.Flags())
 	cmd.Flags().IntVar(&d.top, "top", defaultDeaths, "How many deaths to show, the latest first; 0 is all")

@@ -58,6 +58,7 @@ func newExplain(e *env) *cobra.Command {
 			return x.run(cmd.Context(), args[0])
 		},
 	}
+	cmd.ValidArgsFunction = x.completeSubjects(1)
 	x.subjects.addFlags(cmd.Flags())
 	x.output.addFlags(cmd.Flags())
 	return cmd

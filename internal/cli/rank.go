@@ -92,6 +92,7 @@ func newRank(e *env) *cobra.Command {
 			return r.run(cmd.Context())
 		},
 	}
+	cmd.ValidArgsFunction = e.completeNodes(0)
 	r.input.addFlags(cmd.Flags())
 	r.output.addFlags(cmd.Flags())
 	r.addTop(cmd.Flags())

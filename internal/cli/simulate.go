@@ -32,7 +32,7 @@ const simulateExample = `  # Whom the kubelet evicts when worker-2 runs short
   kubectl killorder simulate worker-2
 
   # If one pod grew, and both killers had a say
-  kubectl killorder simulate worker-2 --grow data/data-pipeline-0=9Gi --killer both
+  kubectl killorder simulate worker-2 --grow data/data-pipeline-2=9Gi --killer both
 
   # From a snapshot
   kubectl killorder simulate worker-2 --pressure 2Gi -f snapshot/`
@@ -63,6 +63,7 @@ func newSimulate(e *env) *cobra.Command {
 			return s.run(cmd.Context(), args[0])
 		},
 	}
+	cmd.ValidArgsFunction = e.completeNodes(1)
 	s.subjects.addFlags(cmd.Flags())
 	s.output.addFlags(cmd.Flags())
 	cmd.Flags().StringVar(&s.killer, "killer", kinds.PlayKubelet, "Who kills: "+strings.Join(killers, "|"))

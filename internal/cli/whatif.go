@@ -35,7 +35,7 @@ const whatIfExample = `  # A request for a BestEffort workload
   kubectl killorder whatif payments-api -n shop --priority-class business-critical --limits memory=512Mi
 
   # If one pod grew to 8Gi, and daemons took 1Gi more
-  kubectl killorder whatif --usage data/data-pipeline-0=8Gi --pressure 1Gi
+  kubectl killorder whatif --usage data/data-pipeline-2=8Gi --pressure 1Gi
 
   # From a snapshot
   kubectl killorder whatif deployment/payments-api --requests memory=256Mi -f snapshot/`
@@ -68,6 +68,7 @@ func newWhatIf(e *env) *cobra.Command {
 			return w.run(cmd.Context(), args)
 		},
 	}
+	cmd.ValidArgsFunction = w.completeSubjects(0)
 	w.subjects.addFlags(cmd.Flags())
 	w.output.addFlags(cmd.Flags())
 	w.settings.addFlags(cmd.Flags())
