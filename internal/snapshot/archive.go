@@ -77,7 +77,7 @@ func readTar(c *collector, f *file, r *bufio.Reader, _ io.Reader, _ int) error {
 	t := tar.NewReader(checked{c.ctx, r})
 	for range mostEntries {
 		h, err := t.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {

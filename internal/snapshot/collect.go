@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
@@ -80,6 +81,11 @@ func momentOf(at location, o metav1.Object) moment {
 	return moment{version: o.GetResourceVersion(), from: at.file, document: at.document}
 }
 
+// readAt is the moment of a reading.
+func readAt(at location, observed time.Time) moment {
+	return moment{at: observed, from: at.file, document: at.document}
+}
+
 func (c *collector) node(at location, n *corev1.Node) error {
 	if c.options.Node != nil {
 		c.options.Node(n)
@@ -115,18 +121,18 @@ func (c *collector) podMetrics(at location, m *metrics.PodMetrics) error {
 	r, unusable := extract.PodMetrics(m)
 	if unusable != nil {
 		c.omitted.count(omittedReadings, "PodMetrics "+key.String()+": "+unusable.Error())
-		return nil
+		return nil //nolint:nilerr // a note says so
 	}
-	return keep(c, c.podUsage, "PodMetrics", key, kept[facts.PodReading]{moment{at: r.ObservedAt, from: at.file, document: at.document}, r})
+	return keep(c, c.podUsage, "PodMetrics", key, kept[facts.PodReading]{readAt(at, r.ObservedAt), r})
 }
 
 func (c *collector) nodeMetrics(at location, m *metrics.NodeMetrics) error {
 	r, unusable := extract.NodeMetrics(m)
 	if unusable != nil {
 		c.omitted.count(omittedReadings, "NodeMetrics "+m.Name+": "+unusable.Error())
-		return nil
+		return nil //nolint:nilerr // a note says so
 	}
-	return keep(c, c.nodeUsage, "NodeMetrics", m.Name, kept[facts.NodeReading]{moment{at: r.ObservedAt, from: at.file, document: at.document}, r})
+	return keep(c, c.nodeUsage, "NodeMetrics", m.Name, kept[facts.NodeReading]{readAt(at, r.ObservedAt), r})
 }
 
 // policy takes a policy that may not have been through the API server, which would have set the podSelector's

@@ -75,7 +75,7 @@ func (c *collector) json(f *file, r *bufio.Reader) error {
 	s := c.newStream(r, 1)
 	for {
 		if s.d.PeekKind() == 0 {
-			if _, err := s.d.ReadToken(); err == io.EOF {
+			if _, err := s.d.ReadToken(); errors.Is(err, io.EOF) {
 				return nil
 			} else if s.in.err != nil {
 				return s.broken(at, err)
@@ -101,7 +101,7 @@ func (c *collector) json(f *file, r *bufio.Reader) error {
 func (c *collector) between(at location, r *bufio.Reader, line int) (next int, err error) {
 	for {
 		head, err := r.Peek(peekSize)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return 0, at.unreadable(err)
 		}
 		blank := len(head) - len(bytes.TrimLeft(head, " \t\r\n"))
@@ -116,7 +116,7 @@ func (c *collector) between(at location, r *bufio.Reader, line int) (next int, e
 			return line, nil
 		case startOfLogs.Match(head):
 			lines, err := skipLogs(r)
-			if err != nil && err != io.EOF {
+			if err != nil && !errors.Is(err, io.EOF) {
 				return 0, at.unreadable(err)
 			}
 			line += lines

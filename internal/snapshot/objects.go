@@ -161,5 +161,6 @@ func readStatus(_ *collector, at location, _ string, raw []byte) error {
 	}
 	const most = 160
 	message := []rune(s.Message)
-	return at.fault(omittedAnswers, "is an error answer (%s: %s), not what was asked for", s.Reason, string(message[:min(len(message), most)]))
+	message = message[:min(len(message), most)]
+	return at.fault(omittedAnswers, "is an error answer (%s: %s), not what was asked for", s.Reason, string(message))
 }

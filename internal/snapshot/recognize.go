@@ -3,6 +3,7 @@ package snapshot
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -106,7 +107,7 @@ func (c *collector) afterMessages(f *file, r *bufio.Reader) error {
 			return c.text(f, r, rest)
 		}
 		c.omitted.count(omittedMessages, f.name+": "+firstLine(string(rest)))
-		if err := skipLine(r); err != nil && err != io.EOF {
+		if err := skipLine(r); err != nil && !errors.Is(err, io.EOF) {
 			return f.unreadable(err)
 		}
 	}
@@ -117,7 +118,7 @@ func (c *collector) afterMessages(f *file, r *bufio.Reader) error {
 func discardBlank(r *bufio.Reader) ([]byte, error) {
 	for {
 		head, err := r.Peek(peekSize)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
 		rest := bytes.TrimLeftFunc(head, unicode.IsSpace)
@@ -134,7 +135,7 @@ func discardBlank(r *bufio.Reader) ([]byte, error) {
 func skipLine(r *bufio.Reader) error {
 	for {
 		_, err := r.ReadSlice('\n')
-		if err != bufio.ErrBufferFull {
+		if !errors.Is(err, bufio.ErrBufferFull) {
 			return err
 		}
 	}
@@ -156,7 +157,7 @@ func skipLogs(r *bufio.Reader) (lines int, err error) {
 		if bytes.Contains(line, end) { // not at its beginning where the log's last line does not end
 			return lines, nil
 		}
-		if err == bufio.ErrBufferFull {
+		if errors.Is(err, bufio.ErrBufferFull) {
 			err = skipLine(r)
 		}
 		if err != nil {

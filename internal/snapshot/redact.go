@@ -195,7 +195,7 @@ func (r *redaction) policy(p *v1alpha1.KillOrderPolicy) *v1alpha1.KillOrderPolic
 		return nil
 	}
 	out := &v1alpha1.KillOrderPolicy{
-		TypeMeta: metav1.TypeMeta(kindPolicy), ObjectMeta: metav1.ObjectMeta{Name: p.Name}, Spec: *p.Spec.DeepCopy(),
+		TypeMeta: kindPolicy, ObjectMeta: metav1.ObjectMeta{Name: p.Name}, Spec: *p.Spec.DeepCopy(),
 	}
 	for _, s := range []*metav1.LabelSelector{out.Spec.Critical.NamespaceSelector, out.Spec.Production.NamespaceSelector} {
 		if s == nil {

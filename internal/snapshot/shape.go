@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"path"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -43,25 +44,41 @@ func shapeOf(at location, raw []byte) metav1.TypeMeta {
 	if json.Unmarshal(raw, &s) != nil {
 		return metav1.TypeMeta{}
 	}
-	named := s.Metadata.Name == '"'
-	namespaced := named && s.Metadata.Namespace == '"'
 	switch {
 	case s.KubeletConfig == '{':
 		return kindConfigz
 	case s.Node == '{' && (s.Pods == '[' || s.Pods == 'n'):
 		return kindSummary
-	case namespaced && s.Spec.Containers == '[':
+	case s.Metadata.Name != '"':
+		return metav1.TypeMeta{}
+	case s.Metadata.Namespace == '"':
+		return s.namespaced()
+	}
+	return s.ofCluster(at)
+}
+
+// namespaced returns the kind of an object that has a namespace.
+func (s *shape) namespaced() metav1.TypeMeta {
+	switch {
+	case s.Spec.Containers == '[':
 		return kindPod
-	case named && s.Status.NodeInfo == '{',
-		named && !namespaced && (s.Status.Capacity == '{' || s.Status.Allocatable == '{') && at.below("node", "nodes"):
-		return kindNode
-	case namespaced && s.Timestamp == '"' && s.Containers == '[':
+	case s.Timestamp == '"' && s.Containers == '[':
 		return kindPodMetrics
-	case named && s.Timestamp == '"' && s.Usage == '{':
+	}
+	return metav1.TypeMeta{}
+}
+
+// ofCluster returns the kind of an object that has no namespace.
+func (s *shape) ofCluster(at location) metav1.TypeMeta {
+	switch {
+	case s.Status.NodeInfo == '{',
+		(s.Status.Capacity == '{' || s.Status.Allocatable == '{') && at.below("node", "nodes"):
+		return kindNode
+	case s.Timestamp == '"' && s.Usage == '{':
 		return kindNodeMetrics
-	case named && !namespaced && s.Value != 0 && (s.GlobalDefault != 0 || s.PreemptionPolicy != 0):
+	case s.Value != 0 && (s.GlobalDefault != 0 || s.PreemptionPolicy != 0):
 		return kindPriorityClass
-	case named && !namespaced && s.Status.Phase == '"' && at.below("namespace", "namespaces"):
+	case s.Status.Phase == '"' && at.below("namespace", "namespaces"):
 		return kindNamespace
 	}
 	return metav1.TypeMeta{}
@@ -71,10 +88,8 @@ func shapeOf(at location, raw []byte) metav1.TypeMeta {
 func (f *file) below(names ...string) bool {
 	parts := []string{path.Base(path.Dir(f.path)), stem(f.path)}
 	for _, name := range names {
-		for _, part := range parts {
-			if part == name {
-				return true
-			}
+		if slices.Contains(parts, name) {
+			return true
 		}
 	}
 	return false

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"regexp"
 	"unicode"
@@ -18,7 +19,7 @@ func (c *collector) text(f *file, r *bufio.Reader, head []byte) error {
 	if decoder := decoderOf(head); decoder != nil {
 		r = bufio.NewReaderSize(decoder.Reader(r), chunkSize)
 		var err error
-		if head, err = r.Peek(peekSize); err != nil && err != io.EOF {
+		if head, err = r.Peek(peekSize); err != nil && !errors.Is(err, io.EOF) {
 			return f.unreadable(err)
 		}
 	}
@@ -36,6 +37,11 @@ func (c *collector) text(f *file, r *bufio.Reader, head []byte) error {
 	case bytes.IndexByte(head, 0) >= 0:
 		return f.fault(omittedForeign, "is not text")
 	}
+	return c.otherText(f, r, head)
+}
+
+// otherText reads a file that does not begin as JSON.
+func (c *collector) otherText(f *file, r *bufio.Reader, head []byte) error {
 	what := recognize(head)
 	switch {
 	case what != nil && what.skipped && f.found:
@@ -76,7 +82,7 @@ func skipBlank(r *bufio.Reader, head []byte) ([]byte, error) {
 			return nil, err
 		}
 		var err error
-		if head, err = r.Peek(peekSize); err != nil && err != io.EOF {
+		if head, err = r.Peek(peekSize); err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
 	}
@@ -92,7 +98,7 @@ func beginsJSON(head []byte) bool {
 	d := jsontext.NewDecoder(bytes.NewReader(head), jsonOptions...)
 	for {
 		if _, err := d.ReadToken(); err != nil {
-			return err == io.EOF || isTruncated(err) || d.StackDepth() == 0
+			return errors.Is(err, io.EOF) || isTruncated(err) || d.StackDepth() == 0
 		}
 	}
 }

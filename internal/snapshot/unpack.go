@@ -50,7 +50,7 @@ func (c *collector) file(f *file, r io.Reader) error { return c.unpack(f, r, 0) 
 func (c *collector) unpack(f *file, r io.Reader, layer int) error {
 	b := bufio.NewReaderSize(r, chunkSize)
 	head, err := b.Peek(peekSize)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return f.unreadable(err)
 	}
 	for i := range packings {

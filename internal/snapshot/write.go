@@ -128,8 +128,9 @@ func (r *redaction) summary(node string, s *stats.Summary) *stats.Summary {
 		}
 		pod := stats.PodStats{PodRef: ref, Memory: p.Memory, Swap: p.Swap}
 		for j := range p.Containers {
-			if name := r.containers.of(p.Containers[j].Name); name != "" {
-				pod.Containers = append(pod.Containers, stats.ContainerStats{Name: name, Memory: p.Containers[j].Memory, Swap: p.Containers[j].Swap})
+			c := &p.Containers[j]
+			if name := r.containers.of(c.Name); name != "" {
+				pod.Containers = append(pod.Containers, stats.ContainerStats{Name: name, Memory: c.Memory, Swap: c.Swap})
 			}
 		}
 		out.Pods = append(out.Pods, pod)

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -45,7 +46,7 @@ func (c *collector) yaml(f *file, r *bufio.Reader, documents, lines int) error {
 func (y *yamlStream) next() (more bool, err error) {
 	head, err := y.r.Peek(4)
 	switch {
-	case err != nil && err != io.EOF:
+	case err != nil && !errors.Is(err, io.EOF):
 		return false, y.at.unreadable(err)
 	case len(head) == 0:
 		if err := y.end(); err != nil || y.at.document > 0 {
@@ -68,7 +69,7 @@ func (y *yamlStream) next() (more bool, err error) {
 // logs skips a container's logs, as kubectl cluster-info dump prints them.
 func (y *yamlStream) logs() (found bool, err error) {
 	head, err := y.r.Peek(peekSize)
-	if err != nil && err != io.EOF || !startOfLogs.Match(head) {
+	if err != nil && !errors.Is(err, io.EOF) || !startOfLogs.Match(head) {
 		return false, nil
 	}
 	if err := y.end(); err != nil {
@@ -77,7 +78,7 @@ func (y *yamlStream) logs() (found bool, err error) {
 	lines, err := skipLogs(y.r)
 	y.line += lines
 	y.c.omitted.count(omittedLogs, y.at.name)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return true, y.at.unreadable(err)
 	}
 	return true, nil
@@ -90,9 +91,9 @@ func (y *yamlStream) readLine() error {
 		if y.part = append(y.part, piece...); len(y.part) > mostValue {
 			return y.at.unreadable(errLargeValue)
 		}
-		switch err {
-		case bufio.ErrBufferFull:
-		case nil, io.EOF:
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+		case err == nil, errors.Is(err, io.EOF):
 			return nil
 		default:
 			return y.at.unreadable(err)
