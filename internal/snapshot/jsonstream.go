@@ -200,14 +200,27 @@ func (s *stream) object(at location, listed metav1.TypeMeta, of *list) error {
 	if _, err := s.d.ReadToken(); err != nil {
 		return s.broken(at, err)
 	}
-	raw, own := append(s.raw[at.level][:0], '{'), &list{}
+	own := &list{}
 	if at.level == 0 && s.parts != nil {
 		own = s.parts
 	}
+	raw, err := s.fields(at, own)
+	if err != nil {
+		return err
+	}
+	if at.level == 0 && s.rest {
+		return nil
+	}
+	return s.c.settle(at.file, s.c.take(at, raw, listed, own, of))
+}
+
+// fields reads the fields of an object, and returns them without its items.
+func (s *stream) fields(at location, own *list) ([]byte, error) {
+	raw := append(s.raw[at.level][:0], '{')
 	for s.d.PeekKind() == '"' {
 		name, err := s.d.ReadValue()
 		if err != nil {
-			return s.broken(at, err)
+			return nil, s.broken(at, err)
 		}
 		if len(raw) > 1 {
 			raw = append(raw, ',')
@@ -217,28 +230,24 @@ func (s *stream) object(at location, listed metav1.TypeMeta, of *list) error {
 		if key == `"items"` && s.d.PeekKind() == '[' && own.open() {
 			raw = append(raw, "[]"...)
 			if err := s.items(at, own); err != nil {
-				return err
+				return nil, err
 			}
 			continue
 		}
 		value, err := s.d.ReadValue()
 		if err != nil {
-			return s.broken(at, err)
+			return nil, s.broken(at, err)
 		}
 		own.learn(key, value)
 		if raw = append(raw, value...); len(raw) > mostValue {
-			return at.unreadable(errLargeValue)
+			return nil, at.unreadable(errLargeValue)
 		}
 	}
 	if _, err := s.d.ReadToken(); err != nil {
-		return s.broken(at, err)
+		return nil, s.broken(at, err)
 	}
-	raw = append(raw, '}')
-	s.raw[at.level] = raw
-	if at.level == 0 && s.rest {
-		return nil
-	}
-	return s.c.settle(at.file, s.c.take(at, raw, listed, own, of))
+	s.raw[at.level] = append(raw, '}')
+	return s.raw[at.level], nil
 }
 
 // items reads the items of the object at a location.
