@@ -85,6 +85,7 @@ kernel kills the container with the largest sum of memory and oom_score_adj thou
 		newDiagnose(e),
 		newReport(e),
 		newAudit(e),
+		newSnapshot(e),
 		newCompletion(e),
 		newVersion(e),
 	)
