@@ -92,11 +92,11 @@ func (m *Metrics) killed(k *v1alpha1.Kill, qos string) {
 	}
 	killer, rank := string(k.Predicted.Killer), k.Predicted.Rank
 	m.scored.WithLabelValues(killer).Inc()
-	switch {
-	case rank == 0:
+	switch rank {
+	case 0:
 		m.rank.WithLabelValues(killer).Observe(v1alpha1.MaxTopN + 1)
 		return
-	case rank == 1:
+	case 1:
 		m.first.WithLabelValues(killer).Inc()
 	}
 	m.listed.WithLabelValues(killer).Inc()

@@ -167,7 +167,8 @@ func (t *Tracker) adj(pod *facts.Pod, container string) *int {
 
 // mayShowDeath is false for most changes of most pods: nothing in them has ended.
 func mayShowDeath(p *corev1.Pod, deleted bool) bool {
-	if deleted || p.DeletionTimestamp != nil || p.Status.Reason != "" || p.Status.Phase == corev1.PodFailed || p.Status.Phase == corev1.PodSucceeded {
+	finished := p.Status.Phase == corev1.PodFailed || p.Status.Phase == corev1.PodSucceeded
+	if deleted || finished || p.DeletionTimestamp != nil || p.Status.Reason != "" {
 		return true
 	}
 	for i := range p.Status.Conditions {

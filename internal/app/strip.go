@@ -81,7 +81,8 @@ func taints(all []corev1.Taint) []corev1.Taint {
 func memoryOnly(all corev1.ResourceList) corev1.ResourceList {
 	kept := corev1.ResourceList{}
 	for name, q := range all {
-		if name == corev1.ResourceMemory || (strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix) && len(kept) < maxNodeResources) {
+		hugepages := strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix)
+		if name == corev1.ResourceMemory || (hugepages && len(kept) < maxNodeResources) {
 			kept[name] = q
 		}
 	}

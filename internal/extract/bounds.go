@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -99,7 +100,7 @@ func indexed(statuses []corev1.ContainerStatus) statusIndex {
 		return x
 	}
 	x.byName = make(map[string]int, len(statuses))
-	for i := len(statuses) - 1; i >= 0; i-- {
+	for i := range slices.Backward(statuses) {
 		x.byName[statuses[i].Name] = i // the first of a name, as without the index
 	}
 	return x
