@@ -214,6 +214,10 @@ type MemoryStatus struct {
 	// softEvictionGracePeriodSeconds is how long the soft threshold must be crossed before the kubelet evicts.
 	// +optional
 	SoftEvictionGracePeriodSeconds *int64 `json:"softEvictionGracePeriodSeconds,omitempty"`
+	// softCrossedAt is since when less than the soft threshold has been available: the kubelet reports MemoryPressure, and
+	// evicts once the grace period is over. Absent while the threshold is not crossed.
+	// +optional
+	SoftCrossedAt *metav1.Time `json:"softCrossedAt,omitempty"`
 	// evictionMinimumReclaim is what eviction frees beyond the hard threshold once that was crossed, if it is set.
 	// +optional
 	EvictionMinimumReclaim *resource.Quantity `json:"evictionMinimumReclaim,omitempty"`
@@ -222,10 +226,16 @@ type MemoryStatus struct {
 	// evictionSignal is the signal whose threshold is nearer.
 	// +optional
 	EvictionSignal EvictionSignal `json:"evictionSignal,omitempty"`
-	// headroom is the evictionSignal's available less its hard threshold, or the soft one where there is no hard one; it
-	// may be negative. Absent if unknown.
+	// headroom is what is left until the first threshold that evicts or raises MemoryPressure: hard or soft, of either
+	// signal. It may be negative. Absent if unknown.
 	// +optional
 	Headroom *resource.Quantity `json:"headroom,omitempty"`
+	// hardHeadroom is what is left until the nearest hard threshold, where headroom is that of the soft one.
+	// +optional
+	HardHeadroom *resource.Quantity `json:"hardHeadroom,omitempty"`
+	// nonPod is the node's working set less that of all pods: daemons, the kernel, page cache. Absent if unknown.
+	// +optional
+	NonPod *resource.Quantity `json:"nonPod,omitempty"`
 	// oomScope is the limit that is hit first.
 	// +optional
 	OOMScope OOMScope `json:"oomScope,omitempty"`
@@ -253,8 +263,11 @@ type SummaryStatus struct {
 	ExemptPods int32 `json:"exemptPods,omitempty"`
 	// criticalAtRisk counts the critical pods within riskRank of an order.
 	CriticalAtRisk int32 `json:"criticalAtRisk"`
-	// findings counts the misconfigurations found.
+	// findings counts the misconfigurations found; one that many workloads share counts once.
 	Findings int32 `json:"findings"`
+	// ignored counts findings that an annotation ignore.killorder.io/RULE keeps from the list.
+	// +optional
+	Ignored int32 `json:"ignored,omitempty"`
 	// firstEvicted is the workload of the pod that the kubelet would evict first, as namespace/name; the pod itself
 	// where it has no workload. The exact pod stands in next and in evictionOrder.
 	// +optional

@@ -49,6 +49,10 @@ type Finding struct {
 	Container string `json:"container,omitempty"`
 	// +optional
 	Workload *WorkloadReference `json:"workload,omitempty"`
+	// workloads counts the workloads on the node that the finding is about, where one line stands for several. The object
+	// named is then the first of them.
+	// +optional
+	Workloads int32 `json:"workloads,omitempty"`
 	// +kubebuilder:validation:MaxLength=160
 	Message string `json:"message"`
 	// fix is what to set, with numbers.

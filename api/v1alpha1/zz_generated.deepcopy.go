@@ -455,6 +455,10 @@ func (in *MemoryStatus) DeepCopyInto(out *MemoryStatus) {
 		*out = new(int64)
 		**out = **in
 	}
+	if in.SoftCrossedAt != nil {
+		in, out := &in.SoftCrossedAt, &out.SoftCrossedAt
+		*out = (*in).DeepCopy()
+	}
 	if in.EvictionMinimumReclaim != nil {
 		in, out := &in.EvictionMinimumReclaim, &out.EvictionMinimumReclaim
 		x := (*in).DeepCopy()
@@ -462,6 +466,16 @@ func (in *MemoryStatus) DeepCopyInto(out *MemoryStatus) {
 	}
 	if in.Headroom != nil {
 		in, out := &in.Headroom, &out.Headroom
+		x := (*in).DeepCopy()
+		*out = &x
+	}
+	if in.HardHeadroom != nil {
+		in, out := &in.HardHeadroom, &out.HardHeadroom
+		x := (*in).DeepCopy()
+		*out = &x
+	}
+	if in.NonPod != nil {
+		in, out := &in.NonPod, &out.NonPod
 		x := (*in).DeepCopy()
 		*out = &x
 	}

@@ -40,11 +40,18 @@ func nearer(v *Verdict) Threat {
 // next is the killer with the least headroom of all; a limit counts once it is near, since a small container
 // is always closer to its limit, in bytes, than a node is.
 func next(v *Verdict, t Threat, nearPercent int) Threat {
-	if len(v.Limits) == 0 || v.Limits[0].Percent() < nearPercent {
-		return t
-	}
-	if l := &v.Limits[0]; t.Killer == None || l.Headroom() < t.Headroom {
-		return Threat{Limit, l.PodState, l.Headroom()}
+	for i := range v.Limits {
+		l := &v.Limits[i]
+		if l.Percent() < nearPercent {
+			break // the others are further away
+		}
+		if !l.Near(nearPercent) {
+			continue
+		}
+		if t.Killer == None || l.Headroom() < t.Headroom {
+			return Threat{Limit, l.PodState, l.Headroom()}
+		}
+		break
 	}
 	return t
 }
@@ -72,7 +79,7 @@ func risks(v *Verdict, p *facts.Policy) []Risk {
 		rs = atRisk(rs, Risk{v.OOM[i].PodState, OOM, i + 1, v.low(OOM, p)})
 	}
 	for i := 0; i < min(p.RiskRank, len(v.Limits)); i++ {
-		if l := &v.Limits[i]; l.Percent() >= p.NearLimitPercent {
+		if l := &v.Limits[i]; l.Near(p.NearLimitPercent) {
 			rs = atRisk(rs, Risk{l.PodState, Limit, i + 1, under(l.Headroom(), l.Limit, p.RiskHeadroomPercent)})
 		}
 	}

@@ -10,17 +10,23 @@ import (
 
 // Evaluate judges a node at a time. The orders are exact, given the readings.
 func Evaluate(n *facts.Node, p *facts.Policy, now time.Time) Verdict {
-	v := Verdict{Node: n, Freshness: freshness(n.Usage, p.MaxAge, now)}
+	v := Verdict{Node: n, At: now, Freshness: freshness(n.Usage, p.MaxAge, now)}
 	if v.Freshness == Unavailable {
 		n = withoutUsage(n)
 		v.Node = n
 	}
 	v.Memory = memoryOf(n, p.AssumedEvictionHard)
-	v.Eviction, v.Exempt = evict.Order(n)
 	v.Missing = missing(n)
+	v.Eviction, v.Exempt = evict.Order(n)
+	if n.Virtual {
+		v.Eviction = nil // there is no kubelet that evicts
+	}
 	v.Rescale()
-	v.Limits = limitOrder(n)
-	v.Culprit = culpritOf(n)
+	if n.Linux {
+		v.Limits = LimitOrder(n)
+	}
+	v.GrowthKnown = growthKnown(n)
+	v.Culprit = culpritOf(&v)
 	v.Outlook = Conclude(&v, p)
 	return v
 }
@@ -43,7 +49,8 @@ func withoutUsage(n *facts.Node) *facts.Node {
 	c.Pods = make([]facts.PodState, len(n.Pods))
 	for i := range n.Pods {
 		c.Pods[i] = n.Pods[i]
-		c.Pods[i].WorkingSet, c.Pods[i].Growth, c.Pods[i].Usage = facts.Unknown, 0, nil
+		p := &c.Pods[i]
+		p.WorkingSet, p.Growth, p.GrowthKnown, p.Peak, p.Usage = facts.Unknown, 0, false, 0, nil
 	}
 	return &c
 }

@@ -93,7 +93,7 @@ func TestEvaluateOfStaleReadingsRanksAllTheSame(t *testing.T) {
 	if stale.Freshness != engine.Stale {
 		t.Fatalf("freshness %d; want stale", stale.Freshness)
 	}
-	stale.Freshness = engine.Fresh
+	stale.Freshness, stale.At = engine.Fresh, fresh.At
 	if diff := cmp.Diff(fresh, stale); diff != "" {
 		t.Errorf("stale readings change more than the freshness (-fresh +stale):\n%s", diff)
 	}
@@ -172,7 +172,7 @@ func TestCulprit(t *testing.T) {
 			16 * GiB, []*PodBuilder{Pod("a").Running(0, GiB), Pod("b").Running(0, MiB).Growth(percent16 + 1)}, "b", true, percent16 + 1,
 		},
 		"growth of 64Mi is noise on a small node": {
-			GiB, []*PodBuilder{Pod("a").Running(0, 2*MiB), Pod("b").Running(0, MiB).Growth(64 * MiB)}, "a", false, 2 * MiB,
+			GiB, []*PodBuilder{Pod("a").Running(0, 2*MiB), Pod("b").Running(0, MiB).Growth(64 * MiB)}, "", false, 0,
 		},
 		"growth of more than 64Mi is not": {
 			GiB, []*PodBuilder{Pod("a").Running(0, 2*MiB), Pod("b").Running(0, MiB).Growth(64*MiB + 1)}, "b", true, 64*MiB + 1,
@@ -183,6 +183,16 @@ func TestCulprit(t *testing.T) {
 		"nobody, if all keep to their requests": {
 			16 * GiB, []*PodBuilder{Pod("a").Running(GiB, GiB), Pod("b").Running(2*GiB, GiB)}, "", false, 0,
 		},
+		"nobody, if the one over its request holds next to nothing": {
+			16 * GiB, []*PodBuilder{Pod("a").Running(0, GiB), Pod("b").Running(12*GiB, 11*GiB)}, "", false, 0,
+		},
+		"a tenth of what pods use, over its request": {
+			16 * GiB, []*PodBuilder{Pod("a").Running(0, GiB), Pod("b").Running(12*GiB, 9*GiB)}, "a", false, GiB,
+		},
+		"nobody, if what is over requests is noise": {
+			16 * GiB, []*PodBuilder{Pod("a").Running(2*GiB, 2*GiB+percent16)}, "", false, 0,
+		},
+		"nobody, if no growth is known": {16 * GiB, []*PodBuilder{Pod("a").Running(0, 8*GiB).ReadOnce()}, "", false, 0},
 		"nobody without a reading": {
 			16 * GiB, []*PodBuilder{Pod("a").Unread(0).Growth(GiB), Pod("b").Waiting(0)}, "", false, 0,
 		},

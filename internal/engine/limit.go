@@ -37,9 +37,28 @@ func (a *AtLimit) Percent() int { return int(a.Usage * 100 / a.Limit) }
 // Headroom until the limit, in bytes; negative readings of more than the limit count as 0.
 func (a *AtLimit) Headroom() int64 { return max(a.Limit-a.Usage, 0) }
 
-// limitOrder returns what is nearest to its limit, first to last: every running container with a limit and a
+// Resident is what of the usage the kernel cannot reclaim when the limit is reached, in bytes: all of it, unless the
+// anonymous memory is known and the container has no memory-backed volume, whose files stay too. The rest is page cache.
+func (a *AtLimit) Resident() int64 {
+	if a.Container == PodLevel || a.PodState.Usage == nil || a.Containers[a.Container].Tmpfs > 0 {
+		return a.Usage
+	}
+	u := a.PodState.Usage[a.Container]
+	if u.RSS == facts.Unknown {
+		return a.Usage
+	}
+	return min(u.RSS, a.Usage)
+}
+
+// Near reports whether so much of the limit is in use, in percent, that its own kill is a near one. Page cache does not
+// count: the kernel reclaims page cache before it kills.
+func (a *AtLimit) Near(percent int) bool {
+	return a.Percent() >= percent && a.Resident()*100/a.Limit >= int64(percent)
+}
+
+// LimitOrder returns what is nearest to its limit, first to last: every running container with a limit and a
 // reading, and every pod with a pod-level limit.
-func limitOrder(n *facts.Node) []AtLimit {
+func LimitOrder(n *facts.Node) []AtLimit {
 	order := make([]AtLimit, 0, 2*len(n.Pods))
 	for i := range n.Pods {
 		p := &n.Pods[i]

@@ -45,7 +45,7 @@ func TestFact8Available(t *testing.T) {
 		},
 		"huge pages count as available to kubelet 1.36, not to the kernel": {hugepages(36), 6 * GiB, 6*GiB - 100*MiB, 4 * GiB},
 		"huge pages are not available to kubelet 1.37":                     {hugepages(37), 4 * GiB, 4*GiB - 100*MiB, 4 * GiB},
-		"an unknown kubelet is an old one":                                 {hugepages(0), 6 * GiB, 6*GiB - 100*MiB, 4 * GiB},
+		"an unknown kubelet is a new one":                                  {hugepages(0), 4 * GiB, 4*GiB - 100*MiB, 4 * GiB},
 		"huge pages hold all that is left": {
 			func(n *facts.Node) { hugepages(37)(n); n.Usage.WorkingSet = 15 * GiB }, 0, -100 * MiB, 0,
 		},
@@ -101,7 +101,7 @@ func TestFact8Threshold(t *testing.T) {
 			change: config(facts.KubeletConfig{}), wantSource: engine.NoThreshold,
 		},
 		"read, and there is a soft one only": {
-			change: config(facts.KubeletConfig{EvictionSoft: bytesOf(GiB)}), want: GiB, wantSource: engine.KubeletThreshold, wantSoft: GiB,
+			change: config(facts.KubeletConfig{EvictionSoft: bytesOf(GiB)}), wantSource: engine.KubeletThreshold, wantSoft: GiB,
 		},
 		"assumed":               {change: func(n *facts.Node) { n.Allocatable = 0 }, want: 100 * MiB},
 		"assumed, a percentage": {change: func(n *facts.Node) { n.Allocatable = 0 }, assumed: percent(50), want: 8 * GiB},
@@ -225,7 +225,7 @@ func TestSoftThresholdOnly(t *testing.T) {
 		n.Config = &facts.KubeletConfig{EvictionSoft: bytesOf(GiB), PodsEnforced: true, SystemReserved: 8 * GiB}
 	})
 	m := memoryOf(n, Policy())
-	if !m.SoftOnly || !m.HeadroomKnown || m.EvictionOfPods || m.Headroom != m.Available-GiB || m.EvictionLimit != 16*GiB {
+	if !m.SoftOnly() || !m.HeadroomKnown || m.EvictionOfPods || m.Headroom != m.Available-GiB || m.EvictionLimit != 16*GiB {
 		t.Errorf("memory %+v; want headroom by the soft threshold of the node's own signal", m)
 	}
 	if !m.OOMOfPods || m.OOMHeadroom != GiB {
@@ -235,7 +235,7 @@ func TestSoftThresholdOnly(t *testing.T) {
 		t.Errorf("signals %+v, %+v", node, pods)
 	}
 	n.Config.EvictionHard = bytesOf(500 * MiB)
-	if m := memoryOf(n, Policy()); m.SoftOnly || m.Threshold != 500*MiB || !m.EvictionOfPods {
+	if m := memoryOf(n, Policy()); m.SoftOnly() || m.Threshold != 500*MiB || !m.EvictionOfPods || m.EvictionSoft {
 		t.Errorf("memory %+v; want the hard threshold where there is one", m)
 	}
 }

@@ -3,6 +3,8 @@
 package engine
 
 import (
+	"time"
+
 	"github.com/killorder/killorder/internal/engine/evict"
 	"github.com/killorder/killorder/internal/engine/oom"
 	"github.com/killorder/killorder/internal/facts"
@@ -33,7 +35,9 @@ const (
 
 // Verdict is the judgement on one node.
 type Verdict struct {
-	Node      *facts.Node
+	Node *facts.Node
+	// At is the time of the judgement.
+	At        time.Time
 	Freshness Freshness
 	// Missing counts running candidates without a reading.
 	Missing int
@@ -48,10 +52,14 @@ type Verdict struct {
 	NoOOM string
 	// Limits is what is nearest to its own limit, first to last.
 	Limits []AtLimit
-	// Culprit is the pod that brings the node down; its PodState is nil if there is none.
-	Culprit Culprit
+	// Culprit is the pod that brings the node down; its PodState is nil if there is none. With GrowthKnown unset nobody is
+	// accused: no pod has a second reading that would tell whether it grows.
+	Culprit     Culprit
+	GrowthKnown bool
 	// Findings are what package audit finds, worst first; nil before.
 	Findings []Finding
+	// Ignored are findings that the owners of pods or node do not want to see.
+	Ignored []Finding
 	// Outlook is concluded from all of the above.
 	Outlook Outlook
 }
@@ -76,8 +84,14 @@ type Finding struct {
 	Container string
 	// Count of the workload's pods that have it.
 	Count int
+	// Workloads is how many workloads have it for the same cause, if this finding is the line for all of them: 0 for one
+	// alone. Grouped: the finding is told in the line of another one.
+	Workloads int
+	Grouped   bool
 	// Message and Fix are empty for findings that are only counted.
 	Message, Fix string
+	// Ignored is the reason why the finding is not to be seen, "" for others.
+	Ignored string
 }
 
 // Culprit is the pod whose growth brings the node down.

@@ -57,6 +57,7 @@ func (a *attachment) nodeReading(r *facts.NodeReading) {
 	}
 	u := &a.node.Usage
 	u.WorkingSet, u.PodsWorkingSet = a.ram(r.WorkingSet), a.ram(r.PodsWorkingSet)
+	u.RSS = max(a.ram(r.RSS), 0)
 	if a.node.Linux {
 		u.Available = a.ram(r.Available)
 	} else {
@@ -102,7 +103,8 @@ func (a *attachment) podReading(p *facts.PodState, r *facts.PodReading) {
 	if u.ObservedAt.IsZero() || r.ObservedAt.Before(u.ObservedAt) {
 		u.ObservedAt = r.ObservedAt
 	}
-	p.Growth = growth(r, started)
+	p.Growth, p.GrowthKnown = growth(r, started)
+	p.Peak = a.peak(r, p.WorkingSet, started)
 	p.Usage = make([]facts.ContainerUsage, len(p.Containers))
 	for i := range p.Containers {
 		p.Usage[i] = a.containerUsage(r, &p.Containers[i])
@@ -117,12 +119,24 @@ func (a *attachment) containerUsage(r *facts.PodReading, c *facts.Container) fac
 	return facts.ContainerUsage{WorkingSet: a.ram(u.WorkingSet), RSS: a.ram(u.RSS), Swap: a.swap(u.Swap)}
 }
 
-// growth is what the working set grew by since the first reading kept that is not older than the container.
-func growth(r *facts.PodReading, started time.Time) int64 {
+// growth is what the working set grew by since the first reading kept that is not older than the container. It is known
+// where that is an earlier reading than the last one.
+func growth(r *facts.PodReading, started time.Time) (bytes int64, known bool) {
 	for _, s := range r.History {
 		if s.At >= started.Unix() {
-			return r.WorkingSet - s.WorkingSet
+			return r.WorkingSet - s.WorkingSet, s.At < r.ObservedAt.Unix()
 		}
 	}
-	return 0
+	return 0, false
+}
+
+// peak is the largest working set of the readings kept that are not older than the container, in bytes.
+func (a *attachment) peak(r *facts.PodReading, now int64, started time.Time) int64 {
+	peak := now
+	for _, s := range r.History {
+		if s.At >= started.Unix() && (a.node.Capacity <= 0 || s.WorkingSet <= a.node.Capacity) {
+			peak = max(peak, s.WorkingSet)
+		}
+	}
+	return peak
 }

@@ -138,7 +138,7 @@ func TestAttachPodReadings(t *testing.T) {
 					tc.reading(r)
 				}
 			}))
-			tc.want.Pod, tc.want.Production = p, true
+			tc.want.Pod, tc.want.Production, tc.want.Peak = p, true, max(tc.want.WorkingSet, 0)
 			if diff := cmp.Diff([]facts.PodState{tc.want}, n.Pods); diff != "" || absurd != tc.wantAbsurd {
 				t.Errorf("%d absurd; want %d. Pods (-want +got):\n%s", absurd, tc.wantAbsurd, diff)
 			}
@@ -256,22 +256,26 @@ func TestAttachGrowth(t *testing.T) {
 		startedAgo int
 		reading    func(*facts.PodReading)
 		want       int64
+		wantKnown  bool
+		wantPeak   int64
 	}{
-		"no history":                        {1800, samples(), 0},
-		"one reading":                       {1800, samples(at(10, GiB)), 0},
-		"since the first kept":              {1800, samples(at(600, 100*MiB), at(300, 4*GiB), at(10, GiB)), 924 * MiB},
-		"shrunk":                            {1800, samples(at(600, 3*GiB), at(10, GiB)), -2 * GiB},
-		"a restart begins anew":             {120, samples(at(600, 8*GiB), at(60, 512*MiB), at(10, GiB)), 512 * MiB},
-		"the moment of the start counts":    {60, samples(at(600, 8*GiB), at(60, 512*MiB), at(10, GiB)), 512 * MiB},
-		"all of it from before the restart": {20, samples(at(600, 8*GiB), at(60, 8*GiB)), 0},
+		"no history":                        {1800, samples(), 0, false, GiB},
+		"one reading":                       {1800, samples(at(10, GiB)), 0, false, GiB},
+		"since the first kept":              {1800, samples(at(600, 100*MiB), at(300, 4*GiB), at(10, GiB)), 924 * MiB, true, 4 * GiB},
+		"shrunk":                            {1800, samples(at(600, 3*GiB), at(10, GiB)), -2 * GiB, true, 3 * GiB},
+		"as before":                         {1800, samples(at(600, GiB), at(10, GiB)), 0, true, GiB},
+		"a restart begins anew":             {120, samples(at(600, 8*GiB), at(60, 512*MiB), at(10, GiB)), 512 * MiB, true, GiB},
+		"the moment of the start counts":    {60, samples(at(600, 8*GiB), at(60, 512*MiB), at(10, GiB)), 512 * MiB, true, GiB},
+		"all of it from before the restart": {20, samples(at(600, 8*GiB), at(60, 8*GiB)), 0, false, GiB},
+		"more than the node has is no peak": {1800, samples(at(600, 17*GiB), at(10, GiB)), -16 * GiB, true, GiB},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			p, n := web(), emptyNode()
 			p.Containers[0].Started = ago(tc.startedAgo).UnixNano()
 			attach(p, n, facts.NodeReading{}, read(tc.reading))
-			if got := n.Pods[0].Growth; got != tc.want {
-				t.Errorf("growth %d; want %d", got, tc.want)
+			if p := n.Pods[0]; p.Growth != tc.want || p.GrowthKnown != tc.wantKnown || p.Peak != tc.wantPeak {
+				t.Errorf("growth %d, known %t, peak %d; want %d, %t, %d", p.Growth, p.GrowthKnown, p.Peak, tc.want, tc.wantKnown, tc.wantPeak)
 			}
 		})
 	}

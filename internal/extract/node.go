@@ -1,7 +1,6 @@
 package extract
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -19,18 +18,18 @@ func Node(n *corev1.Node) facts.Node {
 		Allocatable:    memory(n.Status.Allocatable),
 		Hugepages:      hugepages(n.Status.Capacity),
 		Minor:          minor(n.Status.NodeInfo.KubeletVersion),
-		NotLinux:       notLinux(n),
 		SandboxStats:   strings.HasPrefix(n.Status.NodeInfo.ContainerRuntimeVersion, "cri-o://"),
 		MemoryPressure: facts.StateUnknown,
 		Usage:          noNodeUsage,
 	}
-	f.Linux = f.NotLinux == ""
+	f.Ignores = ignores(n.Annotations)
+	platform(&f, n)
 	if s := n.Status.NodeInfo.Swap; s != nil && s.Capacity != nil {
 		f.Usage.SwapCapacity = min(max(*s.Capacity, 0), facts.MaxBytes)
 	}
 	for i := range n.Status.Conditions {
 		if c := &n.Status.Conditions[i]; c.Type == corev1.NodeMemoryPressure {
-			f.MemoryPressure = tristate(c.Status)
+			f.MemoryPressure, f.PressureSince = tristate(c.Status), c.LastTransitionTime.Time
 		}
 	}
 	return f
@@ -68,19 +67,4 @@ func minor(version string) int {
 		return 0
 	}
 	return m
-}
-
-// notLinux says why the Linux kernel's rules do not govern a node, "" if they do.
-func notLinux(n *corev1.Node) string {
-	os := n.Status.NodeInfo.OperatingSystem
-	if os == "" {
-		os = n.Labels[corev1.LabelOSStable]
-	}
-	switch {
-	case n.Labels["type"] == "virtual-kubelet" || strings.Contains(n.Status.NodeInfo.KubeletVersion, "virtual-kubelet"):
-		return "a virtual kubelet runs its pods elsewhere"
-	case os != "" && os != "linux":
-		return fmt.Sprintf("the operating system is %s", os)
-	}
-	return ""
 }

@@ -53,6 +53,7 @@ func Pod(p *corev1.Pod) *facts.Pod {
 	f.Exempt = mirror || f.Priority >= facts.SystemCriticalPriority
 	f.NodeCritical = f.Exempt && p.Spec.PriorityClassName == systemNodeCritical
 	f.Containers = bounded(containers(p, alloc))
+	f.Rare = rare(p)
 	return f
 }
 
@@ -68,11 +69,13 @@ func containers(p, alloc *corev1.Pod) []facts.Container {
 			kind = facts.Sidecar
 		}
 		cs = append(cs, container(c.Name, kind, c.Resources, statuses.of(c.Name)))
+		cs[len(cs)-1].Tmpfs = tmpfs(p.Spec.Volumes, c.VolumeMounts)
 	}
 	statuses = indexed(p.Status.ContainerStatuses)
 	for i := range alloc.Spec.Containers {
 		c := &alloc.Spec.Containers[i]
 		cs = append(cs, container(c.Name, facts.Regular, c.Resources, statuses.of(c.Name)))
+		cs[len(cs)-1].Tmpfs = tmpfs(p.Spec.Volumes, c.VolumeMounts)
 	}
 	statuses = indexed(p.Status.EphemeralContainerStatuses)
 	for i := range alloc.Spec.EphemeralContainers {

@@ -13,6 +13,7 @@ func SummaryNode(n *stats.NodeStats) facts.NodeReading {
 	r := facts.NodeReading{Source: facts.SourceKubelet, WorkingSet: facts.Unknown, PodsWorkingSet: facts.Unknown, Available: facts.Unknown}
 	if m := n.Memory; m != nil {
 		r.ObservedAt, r.WorkingSet, r.Available = m.Time.Time, amount(m.WorkingSetBytes), amount(m.AvailableBytes)
+		r.RSS = max(amount(m.RSSBytes), 0)
 	}
 	for i := range n.SystemContainers {
 		c := &n.SystemContainers[i]

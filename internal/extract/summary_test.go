@@ -74,13 +74,13 @@ func TestSummaryNode(t *testing.T) {
 					{Name: stats.SystemContainerPods, Memory: memoryStats(six, 500, 400)},
 				},
 			},
-			want: facts.NodeReading{Source: facts.SourceKubelet, ObservedAt: six, WorkingSet: 700, PodsWorkingSet: 500, Available: 300, SwapCapacity: 42},
+			want: facts.NodeReading{Source: facts.SourceKubelet, ObservedAt: six, WorkingSet: 700, RSS: 600, PodsWorkingSet: 500, Available: 300, SwapCapacity: 42},
 		},
 		"of Windows, which may commit more than it has": {
 			node: stats.NodeStats{Memory: memory, SystemContainers: []stats.ContainerStats{
 				{Name: stats.SystemContainerWindowsGlobalCommitMemory, Memory: &stats.MemoryStats{AvailableBytes: new(uint64(900))}},
 			}},
-			want: facts.NodeReading{Source: facts.SourceKubelet, ObservedAt: six, WorkingSet: 700, PodsWorkingSet: facts.Unknown, Available: 900},
+			want: facts.NodeReading{Source: facts.SourceKubelet, ObservedAt: six, WorkingSet: 700, RSS: 600, PodsWorkingSet: facts.Unknown, Available: 900},
 		},
 		"nothing": {
 			want: facts.NodeReading{Source: facts.SourceKubelet, WorkingSet: facts.Unknown, PodsWorkingSet: facts.Unknown, Available: facts.Unknown},

@@ -11,4 +11,8 @@ const (
 	// SystemCriticalPriority is the lowest priority that exempts a pod from eviction
 	// (pkg/apis/scheduling/types.go of Kubernetes v1.37.2).
 	SystemCriticalPriority = 2000000000
+	// LinuxEvictionHard and WindowsEvictionHard are the kubelet's default hard memory.available thresholds, in bytes
+	// (pkg/kubelet/eviction/defaults_linux.go and defaults_windows.go, v1.37.2).
+	LinuxEvictionHard   = 100 << 20
+	WindowsEvictionHard = 500 << 20
 )

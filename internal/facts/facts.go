@@ -63,6 +63,47 @@ type Pod struct {
 	AdjShare int64
 	// Containers are init containers and sidecars, containers, ephemeral containers, each in spec order.
 	Containers []Container
+	// Rare is what few pods have, nil if this one has none of it.
+	Rare *Rare
+}
+
+// Rare is what few pods have.
+type Rare struct {
+	// Resize is a change of the pod's resources that is asked for and not in force.
+	Resize Resize
+	// Odd are amounts of memory that were written wrong.
+	Odd []OddQuantity
+	// Ignores are the findings about the pod that its owner does not want to see.
+	Ignores []Ignore
+}
+
+// ResizeState is how far an in-place resize is.
+type ResizeState uint8
+
+// The states of a resize (conditions PodResizePending and PodResizeInProgress).
+const (
+	NoResize ResizeState = iota
+	// ResizeDeferred: the node has no room at present. ResizeInfeasible: it never will.
+	ResizeDeferred
+	ResizeInfeasible
+	ResizeInProgress
+)
+
+// Resize is an in-place resize that is under way.
+type Resize struct {
+	State ResizeState
+	// Request is the effective memory request that the spec asks for, in bytes.
+	Request int64
+}
+
+// OddQuantity is an amount of memory that says less than a kibibyte, by a wrong unit.
+type OddQuantity struct {
+	// Container's name, "" for the pod's own resources.
+	Container string
+	// Field is "requests.memory" or "limits.memory".
+	Field string
+	// Value as written, Meant what was meant.
+	Value, Meant string
 }
 
 // ContainerKind tells the kinds of containers apart.
@@ -87,6 +128,9 @@ type Container struct {
 	CPURequest, CPULimit int64
 	// Started is when the running container started, in Unix nanoseconds; 0 if it does not run.
 	Started int64
+	// Tmpfs is how much, in bytes, the container can write into memory-backed emptyDir volumes: 0 if it mounts none,
+	// MaxBytes if one of them has no sizeLimit.
+	Tmpfs int64
 	// AtStart is the pod as it was when the container started, nil if its requests have not changed since:
 	// an in-place resize changes requests, but not the oom_score_adj already written.
 	AtStart *Pod
@@ -128,22 +172,56 @@ type Node struct {
 	Hugepages int64
 	// Minor is the kubelet's minor version of Kubernetes 1, 0 if unknown.
 	Minor int
-	// Linux is false on nodes that the Linux kernel's rules do not govern: Windows, virtual kubelets.
-	// NotLinux then says why.
+	// Linux is false on nodes that the Linux kernel's rules do not govern: Windows, and nodes without a kubelet of their
+	// own. NotLinux then says why.
 	Linux    bool
 	NotLinux string
+	// Virtual nodes have no kubelet that evicts (KWOK, virtual-kubelet, Liqo): their pods run elsewhere, or nowhere.
+	// NotLinux says which kind it is.
+	Virtual bool
+	// DefaultEvictionHard is the hard memory.available threshold, in bytes, of a kubelet that is not told otherwise: 100Mi
+	// on Linux, 500Mi on Windows, 0 where the distribution takes the default away (DroppedBy).
+	DefaultEvictionHard int64
+	// DroppedBy names the distribution that sets evictionHard without memory.available (k3s, RKE2); "" for others.
+	DroppedBy string
+	// Provider that sets reservations for the node's owner.
+	Provider Provider
 	// SandboxStats: the runtime (cri-o) has stats for pods without a running container.
 	SandboxStats bool
-	// MemoryPressure is the node's condition as the kubelet reports it.
+	// MemoryPressure is the node's condition as the kubelet reports it, PressureSince when that last changed.
 	MemoryPressure Tristate
+	PressureSince  time.Time
 	// Config is the kubelet's configuration, nil where it cannot be read.
 	Config *KubeletConfig
 	// KubeletUnread says in a sentence why the kubelet could not be read; "" if it could, or was not asked.
 	KubeletUnread string
 	// Usage of the node as a whole.
 	Usage NodeUsage
+	// Ignores are the findings about the node that its owner does not want to see.
+	Ignores []Ignore
 	// Pods bound to the node that are not finished.
 	Pods []PodState
+}
+
+// Provider is who runs the node, as far as that decides how its reservations are set.
+type Provider uint8
+
+// The providers. SelfManaged is any other.
+const (
+	SelfManaged Provider = iota
+	// OneReservation providers set only one of kubeReserved and systemReserved (OpenShift, AKS, EKS, GKE).
+	OneReservation
+	// NoReservations: nobody can set any (Fargate).
+	NoReservations
+)
+
+// Ignore is the wish not to see a rule's findings about an object.
+type Ignore struct {
+	Rule string
+	// Until, in Unix seconds, ends it; 0 for never.
+	Until int64
+	// Reason as given, bounded and printable.
+	Reason string
 }
 
 // Tristate is a condition that may be unknown.
@@ -169,8 +247,9 @@ const (
 // NodeUsage is the node's own readings.
 type NodeUsage struct {
 	Source Source
-	// WorkingSet of the root cgroup, Unknown if there is no reading.
-	WorkingSet int64
+	// WorkingSet of the root cgroup, Unknown if there is no reading. RSS is the anonymous memory in it (the rest
+	// is page cache and the kernel's), 0 where the source does not tell.
+	WorkingSet, RSS int64
 	// Available is the kubelet's own memory.available, Unknown where only WorkingSet is known.
 	Available int64
 	// PodsWorkingSet of the kubepods cgroup, Unknown if there is no reading.
@@ -189,8 +268,12 @@ type PodState struct {
 	Critical, Production bool
 	// WorkingSet of the pod, Unknown if there is no reading.
 	WorkingSet int64
-	// Growth of the working set over the readings kept, in bytes; 0 with fewer than two readings.
-	Growth int64
+	// Growth of the working set over the readings kept, in bytes; 0 with fewer than two readings. GrowthKnown: there are
+	// two.
+	Growth      int64
+	GrowthKnown bool
+	// Peak is the largest working set of the readings kept, in bytes; 0 if there is none.
+	Peak int64
 	// Usage of the containers, parallel to Containers; nil if there is no reading for the pod.
 	Usage []ContainerUsage
 }
@@ -232,6 +315,8 @@ type NodeReading struct {
 	ObservedAt time.Time
 	// WorkingSet of the root cgroup, PodsWorkingSet of the kubepods cgroup.
 	WorkingSet, PodsWorkingSet int64
+	// RSS of the root cgroup, 0 where the source does not tell.
+	RSS int64
 	// Available is the kubelet's memory.available.
 	Available int64
 	// SwapCapacity is 0 if the node has no swap or it is not known.

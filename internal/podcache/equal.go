@@ -16,7 +16,14 @@ func Equal(a, b *facts.Pod) bool {
 	}
 	return sameIdentity(a, b) && sameStanding(a, b) &&
 		a.Request == b.Request && a.Limit == b.Limit && a.AdjShare == b.AdjShare &&
-		slices.EqualFunc(a.Containers, b.Containers, equalContainer)
+		slices.EqualFunc(a.Containers, b.Containers, equalContainer) && equalRare(a.Rare, b.Rare)
+}
+
+func equalRare(a, b *facts.Rare) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Resize == b.Resize && slices.Equal(a.Odd, b.Odd) && slices.Equal(a.Ignores, b.Ignores)
 }
 
 func sameIdentity(a, b *facts.Pod) bool {
@@ -33,5 +40,5 @@ func sameStanding(a, b *facts.Pod) bool {
 func equalContainer(a, b facts.Container) bool {
 	return a.Name == b.Name && a.Kind == b.Kind && a.Running == b.Running && a.Request == b.Request &&
 		a.Limit == b.Limit && a.CPURequest == b.CPURequest && a.CPULimit == b.CPULimit &&
-		a.Started == b.Started && Equal(a.AtStart, b.AtStart)
+		a.Started == b.Started && a.Tmpfs == b.Tmpfs && Equal(a.AtStart, b.AtStart)
 }

@@ -38,7 +38,7 @@ func TestEvidence(t *testing.T) {
 		t.Errorf("freshness %d with %d missing, want fresh and complete", v.Freshness, v.Missing)
 	}
 	wantUsage := facts.NodeUsage{
-		Source: facts.SourceKubelet, WorkingSet: 1921437696, PodsWorkingSet: 897466368, Available: 23355064320,
+		Source: facts.SourceKubelet, WorkingSet: 1921437696, RSS: 1268723712, PodsWorkingSet: 897466368, Available: 23355064320,
 		ObservedAt: time.Date(2026, 11, 24, 6, 35, 22, 0, time.UTC), MeasuredAt: time.Date(2026, 11, 24, 6, 35, 32, 0, time.UTC),
 	}
 	if diff := cmp.Diff(wantUsage, v.Node.Usage); diff != "" {

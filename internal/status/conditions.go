@@ -39,10 +39,16 @@ func ready(v *engine.Verdict, p *facts.Policy) metav1.Condition {
 		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonUsageUnavailable
 		c.Message = fmt.Sprintf("No readings, or none younger than %s: usage counts as unknown.", facts.UnavailableAfter)
 	}
+	if m := v.Node.Minor; m > 0 && m < facts.OldestJudged && !v.Node.Virtual {
+		c.Message += fmt.Sprintf(" Kubelet 1.%d is older than any that the orders were compared with (1.%d).", m, facts.OldestJudged)
+	}
 	if v.Node.KubeletUnread != "" {
 		c.Message += " " + v.Node.KubeletUnread
 	}
-	if v.NoOOM != "" {
+	switch {
+	case v.Node.Virtual:
+		c.Message += " No orders: " + v.Node.NotLinux + "."
+	case v.NoOOM != "":
 		c.Message += " No oomOrder: " + v.NoOOM + "."
 	}
 	return c
@@ -67,7 +73,7 @@ func wrongVictim(v *engine.Verdict) metav1.Condition {
 		"The first victim is the culprit.")
 	switch {
 	case v.Culprit.PodState == nil:
-		c.Reason, c.Message = v1alpha1.ReasonNoCulprit, "No pod grows, and none is over its request."
+		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, v1alpha1.ReasonNoCulprit, noCulprit(v)
 	case o.Nearer.Killer == engine.None:
 		c.Reason, c.Message = v1alpha1.ReasonNoVictim, "Headroom is not known, or there is nobody to kill."
 	case o.WrongVictim:
@@ -78,6 +84,14 @@ func wrongVictim(v *engine.Verdict) metav1.Condition {
 		c.Reason, c.Message = v1alpha1.ReasonHeadroomAmple, "Headroom is ample."
 	}
 	return c
+}
+
+// noCulprit says why nobody is accused.
+func noCulprit(v *engine.Verdict) string {
+	if !v.GrowthKnown {
+		return "Growth is not known yet: that takes two readings of a pod."
+	}
+	return "No pod grows by more than noise, and none that is over its request explains what the node uses."
 }
 
 func memoryPressure(n *facts.Node) metav1.Condition {

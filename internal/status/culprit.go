@@ -20,6 +20,9 @@ type Challenger struct {
 // the culprit is gone or harmless.
 func settleCulprit(v *engine.Verdict, prev *v1alpha1.CulpritReference, c Challenger) (engine.Culprit, Challenger) {
 	now := v.Culprit
+	if prev != nil && !v.GrowthKnown && v.Freshness != engine.Unavailable {
+		return stillOn(v.Node, prev), Challenger{}
+	}
 	if prev == nil || now.PodState == nil || now.UID == string(prev.UID) {
 		return now, Challenger{}
 	}
@@ -38,4 +41,15 @@ func settleCulprit(v *engine.Verdict, prev *v1alpha1.CulpritReference, c Challen
 		return now, c // the pod stays the challenger until the status that names it is written, which may take a while
 	}
 	return incumbent, c
+}
+
+// stillOn returns the published culprit, if the pod is still on the node: after a restart of the operator a second reading
+// is needed before another pod can be accused.
+func stillOn(n *facts.Node, prev *v1alpha1.CulpritReference) engine.Culprit {
+	for i := range n.Pods {
+		if n.Pods[i].UID == string(prev.UID) {
+			return engine.Culprit{PodState: &n.Pods[i], Grew: prev.Reason == v1alpha1.CulpritGrowth, Amount: prev.Amount.Value()}
+		}
+	}
+	return engine.Culprit{}
 }

@@ -72,6 +72,11 @@ func timeless(s *v1alpha1.NodeKillOrderStatus) *v1alpha1.NodeKillOrderStatus {
 		sum.LastKill = withoutAge(sum.LastKill)
 		t.Summary = &sum
 	}
+	if t.Memory != nil && t.Memory.SoftCrossedAt != nil {
+		m := *t.Memory
+		m.SoftCrossedAt = &metav1.Time{} // whether the threshold is crossed counts, since when does not
+		t.Memory = &m
+	}
 	t.Conditions = slices.Clone(t.Conditions)
 	for i := range t.Conditions {
 		t.Conditions[i].LastTransitionTime = metav1.Time{}

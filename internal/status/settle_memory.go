@@ -17,17 +17,18 @@ func settleMemory(v *engine.Verdict, prev *v1alpha1.MemoryStatus) engine.Memory 
 	if before, ok := podsLeft(v, prev); ok {
 		left.Pods = keep(before, left.Pods)
 	}
-	if judgedByConfig(prev) { // else kubepods was not judged
+	if judgedAlike(v.Node, prev) { // else the published memory says nothing about kubepods
 		left.EvictionBias = bias(prev.EvictionSignal == v1alpha1.SignalAllocatableMemoryAvailable, left.Pods)
 		left.OOMBias = bias(prev.OOMScope == v1alpha1.OOMScopePods, left.Pods)
 	}
 	return v.Memory.With(v.Node, left)
 }
 
-// judgedByConfig reports whether the published memory was judged with the kubelet's configuration, and so the limit of
-// kubepods too. A threshold of None may have been inferred, but then nothing is reserved and kubepods is never nearer.
-func judgedByConfig(prev *v1alpha1.MemoryStatus) bool {
-	return prev.ThresholdSource == v1alpha1.ThresholdKubelet || prev.ThresholdSource == v1alpha1.ThresholdNone
+// judgedAlike reports whether the limit of kubepods was known in the same way when the published memory was judged: read
+// from the kubelet's configuration, as now, or inferred, as now. A threshold of None may have been inferred, but then
+// nothing is reserved and kubepods is never nearer.
+func judgedAlike(n *facts.Node, prev *v1alpha1.MemoryStatus) bool {
+	return n.Config == nil || prev.ThresholdSource == v1alpha1.ThresholdKubelet || prev.ThresholdSource == v1alpha1.ThresholdNone
 }
 
 // podsLeft returns what was published as left of kubepods, in bytes, if that was published.

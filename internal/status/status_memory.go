@@ -1,6 +1,9 @@
 package status
 
 import (
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/facts"
@@ -20,7 +23,7 @@ func memoryStatus(v *engine.Verdict, prev *v1alpha1.MemoryStatus) *v1alpha1.Memo
 		s.Available = new(figure(m.Available))
 	}
 	if m.ThresholdSource != engine.NoThreshold {
-		if !m.SoftOnly {
+		if m.Threshold > 0 {
 			s.EvictionThreshold = new(quantity(m.Threshold))
 		}
 		s.EvictionSignal = v1alpha1.SignalMemoryAvailable
@@ -35,15 +38,48 @@ func memoryStatus(v *engine.Verdict, prev *v1alpha1.MemoryStatus) *v1alpha1.Memo
 		s.SoftEvictionThreshold = new(quantity(m.SoftThreshold))
 		s.SoftEvictionGracePeriodSeconds = new(int64(v.Node.Config.SoftGrace.Seconds()))
 	}
+	if prev == nil {
+		prev = &v1alpha1.MemoryStatus{}
+	}
 	if m.HeadroomKnown {
 		s.Headroom = new(figure(m.Headroom))
 	}
-	if prev == nil {
-		prev = &v1alpha1.MemoryStatus{}
+	if m.EvictionSoft && m.HardHeadroomKnown {
+		s.HardHeadroom = new(figure(m.HardHeadroom))
+	}
+	if m.SoftCrossed() {
+		s.SoftCrossedAt = new(softCrossedAt(v.Node, prev.SoftCrossedAt))
+	}
+	if m.NonPod != facts.Unknown {
+		s.NonPod = new(nonPod(prev.NonPod, m))
 	}
 	s.TimeToThreshold = timeBound(prev.TimeToThreshold, m.TimeToThreshold)
 	oomStatus(s, v)
 	return s
+}
+
+// nonPod returns what no pod uses, as published while the exact amount is within a twentieth of the node's memory of
+// that: the amount is the difference of two readings, and varies with both.
+func nonPod(published *resource.Quantity, m *engine.Memory) resource.Quantity {
+	band := m.Total / 20
+	if published != nil && m.NonPod-published.Value() <= band && published.Value()-m.NonPod <= band {
+		return figure(published.Value())
+	}
+	return figure(m.NonPod)
+}
+
+// softCrossedAt returns since when the soft threshold has been crossed, as far as that is known: as published; else since
+// the kubelet has reported MemoryPressure, which it does at once; else since the reading that shows it.
+func softCrossedAt(n *facts.Node, published *metav1.Time) metav1.Time {
+	switch {
+	case published != nil:
+		return *published
+	case n.MemoryPressure == facts.StateTrue && !n.PressureSince.IsZero():
+		return stamp(n.PressureSince)
+	case !n.Usage.MeasuredAt.IsZero():
+		return stamp(n.Usage.MeasuredAt)
+	}
+	return stamp(n.Usage.ObservedAt)
 }
 
 func oomStatus(s *v1alpha1.MemoryStatus, v *engine.Verdict) {

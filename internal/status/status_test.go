@@ -115,6 +115,7 @@ memory:
   evictionSignal: memory.available
   evictionThreshold: 100Mi
   headroom: 924Mi
+  nonPod: 6868Mi
   oomHeadroom: 1Gi
   oomScope: Node
   requested: 8Gi
@@ -241,7 +242,9 @@ capacity: 16Gi
 evictionMinimumReclaim: 256Mi
 evictionSignal: memory.available
 evictionThreshold: 750Mi
-headroom: 274Mi
+hardHeadroom: 274Mi
+headroom: "0"
+nonPod: 6Gi
 oomHeadroom: 1Gi
 oomKills: Container
 oomScope: Node

@@ -23,6 +23,7 @@ const (
 func node(pods ...*factstest.PodBuilder) *facts.Node {
 	n := factstest.Node(16*giB, pods...)
 	n.Allocatable = 15 * giB
+	n.Usage.WorkingSet += giB // of daemons: else the limit of kubepods would be hit before the node runs out
 	for i := range n.Pods {
 		n.Pods[i].Production = true
 	}

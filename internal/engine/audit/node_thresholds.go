@@ -13,7 +13,7 @@ import (
 func noMemoryEvictionThreshold(c *audit) {
 	leftOut, inferable := c.inferable()
 	known := c.v.Node.Config != nil || (inferable && c.v.Node.Linux && leftOut == 0)
-	if none := c.v.Memory.ThresholdSource == engine.NoThreshold; known && (none || c.v.Memory.SoftOnly) {
+	if none := c.v.Memory.ThresholdSource == engine.NoThreshold; known && (none || c.v.Memory.SoftOnly()) {
 		c.foundInNode()
 	}
 }
@@ -24,7 +24,7 @@ func noMemoryEvictionThresholdText(c *audit, _ *hit) text {
 		how = ""
 	}
 	then := ": only the kernel acts, at the very end."
-	if c.v.Memory.SoftOnly {
+	if c.v.Memory.SoftOnly() {
 		then = fmt.Sprintf(", only a soft one of %s: until its grace period of %s is over, only the kernel acts.",
 			facts.Amount(c.v.Memory.Threshold), c.v.Node.Config.SoftGrace)
 	}
@@ -53,7 +53,7 @@ func evictionDefaultsDroppedText(c *audit, _ *hit) text {
 func tinyEvictionThreshold(c *audit) {
 	m := &c.v.Memory
 	known := m.ThresholdSource == engine.KubeletThreshold || m.ThresholdSource == engine.InferredThreshold
-	if known && !m.SoftOnly && m.Threshold < c.v.Node.Capacity/200 {
+	if known && !m.SoftOnly() && m.Threshold < c.v.Node.Capacity/200 {
 		c.foundInNode(int64(m.ThresholdSource))
 	}
 }

@@ -26,7 +26,7 @@ func FromBytes(data []byte) *facts.Node {
 	n := &facts.Node{
 		Name: "node", UID: "node-uid", Linux: d.number(8) != 1, Minor: 34 + d.number(5),
 		Capacity: d.amount(), Allocatable: d.amount(), Hugepages: d.amount() / 8,
-		SandboxStats: d.yes(), MemoryPressure: facts.Tristate(d.number(3)), Config: d.config(), Usage: d.nodeUsage(),
+		DefaultEvictionHard: facts.LinuxEvictionHard, SandboxStats: d.yes(), MemoryPressure: facts.Tristate(d.number(3)), Config: d.config(), Usage: d.nodeUsage(),
 	}
 	if !n.Linux {
 		n.NotLinux = "the operating system is windows"
@@ -149,7 +149,7 @@ func (d *dice) state(p *facts.Pod) facts.PodState {
 		return s
 	}
 	s.WorkingSet = d.amount()
-	s.Growth = s.WorkingSet - d.amount()
+	s.Growth, s.GrowthKnown = s.WorkingSet-d.amount(), true
 	for range p.Containers {
 		s.Usage = append(s.Usage, facts.ContainerUsage{WorkingSet: d.reading(), RSS: d.reading(), Swap: d.reading()})
 	}

@@ -93,7 +93,13 @@ func (b *PodBuilder) Critical() *PodBuilder {
 
 // WorkingSet sets the pod's working set in bytes, or facts.Unknown.
 func (b *PodBuilder) WorkingSet(bytes int64) *PodBuilder {
-	b.state.WorkingSet = bytes
+	b.state.WorkingSet, b.state.GrowthKnown = bytes, bytes != facts.Unknown
+	return b
+}
+
+// ReadOnce makes the pod one of a single reading, so that its growth is not known.
+func (b *PodBuilder) ReadOnce() *PodBuilder {
+	b.state.GrowthKnown = false
 	return b
 }
 
@@ -120,7 +126,7 @@ func (b *PodBuilder) State() facts.PodState {
 // the given pods and a working set that is theirs.
 func Node(capacity int64, pods ...*PodBuilder) *facts.Node {
 	n := &facts.Node{
-		Name: "worker-1", UID: "worker-1", Linux: true, Minor: 37,
+		Name: "worker-1", UID: "worker-1", Linux: true, Minor: 37, DefaultEvictionHard: facts.LinuxEvictionHard,
 		Capacity: capacity, Allocatable: capacity,
 		Usage: facts.NodeUsage{
 			Source: facts.SourceMetricsAPI, ObservedAt: Now,

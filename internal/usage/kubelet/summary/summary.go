@@ -175,6 +175,7 @@ func (d *Decoder) nodeMember(name []byte) (err error) {
 	case `"memory"`:
 		err = d.readMemory()
 		d.Node.ObservedAt, d.Node.WorkingSet, d.Node.Available = d.memory.time, d.memory.workingSet, d.memory.available
+		d.Node.RSS = max(d.memory.rss, 0)
 	case `"swap"`:
 		err = d.readSwap()
 		d.Node.SwapCapacity = min(max(d.swap.available, 0)+max(d.swap.used, 0), facts.MaxBytes)

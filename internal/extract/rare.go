@@ -1,0 +1,117 @@
+package extract
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// maxOdd bounds the amounts written wrong that are kept of one pod, maxWritten each of them in bytes.
+const maxOdd, maxWritten = 8, 32
+
+// rare returns what few pods have, nil if this one has none of it.
+func rare(p *corev1.Pod) *facts.Rare {
+	r := facts.Rare{Resize: resize(p), Odd: oddQuantities(p), Ignores: ignores(p.Annotations)}
+	if r.Resize == (facts.Resize{}) && len(r.Odd) == 0 && len(r.Ignores) == 0 {
+		return nil
+	}
+	return &r
+}
+
+// resize is the in-place resize of memory that the spec asks for and that is not in force.
+func resize(p *corev1.Pod) facts.Resize {
+	state := facts.NoResize
+	for i := range p.Status.Conditions {
+		c := &p.Status.Conditions[i]
+		switch {
+		case c.Status != corev1.ConditionTrue:
+		case c.Type == corev1.PodResizePending && c.Reason == corev1.PodReasonInfeasible:
+			state = facts.ResizeInfeasible
+		case c.Type == corev1.PodResizePending:
+			state = facts.ResizeDeferred
+		case c.Type == corev1.PodResizeInProgress && state == facts.NoResize:
+			state = facts.ResizeInProgress
+		}
+	}
+	if state == facts.NoResize {
+		return facts.Resize{}
+	}
+	return facts.Resize{State: state, Request: askedFor(p)}
+}
+
+// askedFor is the effective request of the spec, in bytes, whatever the kubelet has allocated.
+func askedFor(p *corev1.Pod) int64 {
+	asked := *p
+	asked.Status.AllocatedResources = nil
+	return effectiveRequest(&asked)
+}
+
+// oddQuantities are the amounts of memory that were written with a wrong unit, containers in spec order.
+func oddQuantities(p *corev1.Pod) (odd []facts.OddQuantity) {
+	add := func(container string, r *corev1.ResourceRequirements) {
+		for _, of := range []struct {
+			field string
+			list  corev1.ResourceList
+		}{{"requests.memory", r.Requests}, {"limits.memory", r.Limits}} {
+			q, set := of.list[corev1.ResourceMemory]
+			if meant := intended(q); set && meant != "" && len(odd) < maxOdd {
+				odd = append(odd, facts.OddQuantity{
+					Container: container, Field: of.field, Value: intern(printable(q.String(), maxWritten)), Meant: intern(meant),
+				})
+			}
+		}
+	}
+	if p.Spec.Resources != nil {
+		add("", p.Spec.Resources)
+	}
+	for i := range p.Spec.InitContainers {
+		add(intern(p.Spec.InitContainers[i].Name), &p.Spec.InitContainers[i].Resources)
+	}
+	for i := range p.Spec.Containers {
+		add(intern(p.Spec.Containers[i].Name), &p.Spec.Containers[i].Resources)
+	}
+	return odd
+}
+
+// leastMemory is less than any process has ever used, in bytes: an amount of memory below it has a wrong unit.
+const leastMemory = 1 << 10
+
+// intended is the amount that was meant by one of less than leastMemory, "" for other amounts: "512m" is half a byte, and
+// "512" is 512 bytes, where 512Mi was meant.
+func intended(q resource.Quantity) string {
+	if q.Sign() <= 0 || q.CmpInt64(leastMemory) >= 0 {
+		return ""
+	}
+	if number, milli := strings.CutSuffix(q.String(), "m"); milli {
+		return number + "Mi"
+	}
+	return q.String() + "Mi"
+}
+
+// tmpfs is how much the container can write into memory-backed emptyDir volumes, in bytes; facts.MaxBytes where one of
+// them has no sizeLimit.
+func tmpfs(volumes []corev1.Volume, mounts []corev1.VolumeMount) (bytes int64) {
+	for i := range volumes {
+		e := volumes[i].EmptyDir
+		if e == nil || e.Medium != corev1.StorageMediumMemory || !writes(mounts, volumes[i].Name) {
+			continue
+		}
+		if e.SizeLimit == nil || e.SizeLimit.Sign() <= 0 {
+			return facts.MaxBytes
+		}
+		bytes = min(bytes+Bytes(*e.SizeLimit), facts.MaxBytes)
+	}
+	return bytes
+}
+
+func writes(mounts []corev1.VolumeMount, volume string) bool {
+	for i := range mounts {
+		if mounts[i].Name == volume && !mounts[i].ReadOnly {
+			return true
+		}
+	}
+	return false
+}
