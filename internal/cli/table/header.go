@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -79,18 +80,34 @@ func (t *nodeTables) memory() string {
 		of = " of the pods' limit"
 	}
 	threshold := fmt.Sprintf("the eviction threshold of %s (%s)", amount(m.EvictionThreshold), known[m.ThresholdSource])
-	if soft := m.SoftEvictionThreshold; soft != nil && m.EvictionThreshold == nil {
-		threshold = fmt.Sprintf("the soft eviction threshold of %s, the only one", text.Human(soft.Value()))
+	if soft := m.SoftEvictionThreshold; soft != nil && (m.EvictionThreshold == nil || m.HardHeadroom != nil) {
+		threshold = softThreshold(m)
 	}
 	if m.Headroom != nil && m.Headroom.Sign() < 0 {
 		s += fmt.Sprintf("%s%s below %s", text.Human(-m.Headroom.Value()), of, threshold)
 	} else {
 		s += fmt.Sprintf("%s%s to %s", amount(m.Headroom), of, threshold)
 	}
-	if soft := m.SoftEvictionThreshold; soft != nil && t.wide {
+	if soft := m.SoftEvictionThreshold; soft != nil && m.HardHeadroom == nil && t.wide {
 		s += fmt.Sprintf(", soft %s for %ds", text.Human(soft.Value()), *m.SoftEvictionGracePeriodSeconds)
 	}
 	return s
+}
+
+// softThreshold names the soft threshold where headroom is that of the soft one, and what is left until the hard one.
+func softThreshold(m *v1alpha1.MemoryStatus) string {
+	s := fmt.Sprintf("the soft eviction threshold of %s", text.Human(m.SoftEvictionThreshold.Value()))
+	if grace := m.SoftEvictionGracePeriodSeconds; grace != nil {
+		s += fmt.Sprintf(" (grace period %ds", *grace)
+		if m.SoftCrossedAt != nil {
+			s += ", crossed since " + m.SoftCrossedAt.UTC().Format(time.RFC3339)
+		}
+		s += ")"
+	}
+	if m.HardHeadroom == nil {
+		return s + ", the only one"
+	}
+	return s + fmt.Sprintf(", %s to the hard one of %s", text.Human(m.HardHeadroom.Value()), amount(m.EvictionThreshold))
 }
 
 var ways = map[v1alpha1.Killer]string{
@@ -105,6 +122,8 @@ func (t *nodeTables) next(p *Printer) {
 	switch {
 	case n == nil && t.Status.Summary.Pods == 0:
 		t.field(p, title, "", "nobody", Plain)
+	case n == nil && t.NoOOM != "" && t.Status.Memory.ThresholdSource == v1alpha1.ThresholdNone:
+		t.field(p, title, "", "nobody: "+t.NoOOM, Plain)
 	case n == nil:
 		t.field(p, title, "", "unknown, since the headroom is", Warning)
 	default:
@@ -124,10 +143,10 @@ func (t *nodeTables) culprit(p *Printer) {
 		return
 	}
 	if c == nil {
-		t.field(p, title, "", "none: no pod is over its request (one reading shows no growth)", Plain)
+		t.field(p, title, "", t.nobodyAccused(), Plain)
 		return
 	}
-	how := text.Human(c.Amount.Value()) + " over its request (one reading shows no growth)"
+	how := text.Human(c.Amount.Value()) + " over its request"
 	if c.Reason == v1alpha1.CulpritGrowth {
 		how = "grew by " + text.Human(c.Amount.Value())
 		if t.CulpritFrom != "" {
@@ -135,6 +154,18 @@ func (t *nodeTables) culprit(p *Printer) {
 		}
 	}
 	t.field(p, title, c.Namespace+"/"+c.Pod, ", "+how, Plain)
+}
+
+// nobodyAccused says why there is no culprit, and who uses most.
+func (t *nodeTables) nobodyAccused() string {
+	if len(t.Largest) == 0 {
+		return "none: no pod grows, and none is far over its request"
+	}
+	users := make([]string, len(t.Largest))
+	for i, u := range t.Largest {
+		users[i] = u.Pod + " " + text.Human(u.Bytes)
+	}
+	return "no growth known from one reading; most is used by " + strings.Join(users, ", ")
 }
 
 var sources = map[v1alpha1.UsageSource]string{

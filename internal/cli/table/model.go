@@ -28,6 +28,9 @@ type Node struct {
 	CulpritFrom string
 }
 
+// mostShown is how many of the largest users are shown.
+const mostShown = 3
+
 // Usage is what a pod uses, in bytes.
 type Usage struct {
 	Pod   string
@@ -111,6 +114,11 @@ func (n *Node) Detail(v *engine.Verdict) {
 	n.EvictionTotal, n.OOMTotal, n.LimitsTotal, n.NoOOM = len(v.Eviction), len(v.OOM), len(v.Limits), v.NoOOM
 	if next := v.Outlook.Next.Victim; next != nil {
 		n.NextIsCritical = next.Critical
+	}
+	if v.Culprit.PodState == nil && !v.GrowthKnown {
+		for _, p := range engine.Largest(v.Node, mostShown) {
+			n.Largest = append(n.Largest, Usage{Pod: p.Namespace + "/" + p.Name, Bytes: p.WorkingSet})
+		}
 	}
 	victims := make(map[containerKey]*oom.Victim, len(v.OOM))
 	for i := range v.OOM {
