@@ -2,7 +2,6 @@ package table
 
 import (
 	"fmt"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -143,7 +142,7 @@ func (t *nodeTables) culprit(p *Printer) {
 		return
 	}
 	if c == nil {
-		t.field(p, title, "", t.nobodyAccused(), Plain)
+		t.nobodyAccused(p, title)
 		return
 	}
 	how := text.Human(c.Amount.Value()) + " over its request"
@@ -157,15 +156,15 @@ func (t *nodeTables) culprit(p *Printer) {
 }
 
 // nobodyAccused says why there is no culprit, and who uses most.
-func (t *nodeTables) nobodyAccused() string {
+func (t *nodeTables) nobodyAccused(p *Printer, title string) {
 	if len(t.Largest) == 0 {
-		return "none: no pod grows, and none is far over its request"
+		t.field(p, title, "", "none: no pod grows, and none is far over its request", Plain)
+		return
 	}
-	users := make([]string, len(t.Largest))
-	for i, u := range t.Largest {
-		users[i] = u.Pod + " " + text.Human(u.Bytes)
+	t.field(p, title, "", "no growth known from one reading; the largest users:", Plain)
+	for _, u := range t.Largest {
+		t.field(p, "", u.Pod, ", "+text.Human(u.Bytes), Plain)
 	}
-	return "no growth known from one reading; most is used by " + strings.Join(users, ", ")
 }
 
 var sources = map[v1alpha1.UsageSource]string{
