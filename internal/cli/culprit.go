@@ -17,6 +17,7 @@ func takeGrowth(n *facts.Node, o *v1alpha1.NodeKillOrder) bool {
 	c := o.Status.CulpritRef
 	for i := range n.Pods {
 		p := &n.Pods[i]
+		p.GrowthKnown = p.WorkingSet != facts.Unknown
 		if c != nil && c.Reason == v1alpha1.CulpritGrowth && string(c.UID) == p.UID {
 			p.Growth = max(p.Growth, c.Amount.Value())
 		}
@@ -47,7 +48,7 @@ func (h history) grow(n *facts.Node, now time.Time) (known bool) {
 		}
 		h[p.UID] = samples
 		if len(samples) > 1 {
-			p.Growth, known = p.WorkingSet-samples[0].WorkingSet, true
+			p.Growth, p.GrowthKnown, known = p.WorkingSet-samples[0].WorkingSet, true, true
 		}
 	}
 	return known
