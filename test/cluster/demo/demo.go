@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"k8s.io/client-go/rest"
-
 	"github.com/killorder/killorder/test/cluster/binaries"
 	"github.com/killorder/killorder/test/cluster/cluster"
 	"github.com/killorder/killorder/test/cluster/scenario"
@@ -43,15 +41,14 @@ type Options struct {
 type demo struct {
 	Options
 	cluster *cluster.Cluster
-	orders  rest.Interface // killorder.io/v1alpha1
-	kubectl string         // empty: the machine has none
+	kubectl string // empty: the machine has none
 	began   time.Time
 }
 
 // scene is a part of the story.
 type scene struct {
 	title string
-	play  func(*demo, context.Context) error
+	play  func(context.Context, *demo) error
 }
 
 // Run tells the story, and keeps the cluster up after it if asked to.
@@ -64,7 +61,7 @@ func Run(ctx context.Context, options Options) error {
 	defer d.cluster.Stop()
 	for _, s := range scenes {
 		d.title(s.title)
-		if err := s.play(d, ctx); err != nil {
+		if err := s.play(ctx, d); err != nil {
 			return unlessAsked(ctx, fmt.Errorf("%s: %w", s.title, err))
 		}
 	}

@@ -24,7 +24,7 @@ var scenes = []scene{
 }
 
 // whoDiesFirst shows the orders before memory runs short, and after.
-func whoDiesFirst(d *demo, ctx context.Context) error {
+func whoDiesFirst(ctx context.Context, d *demo) error {
 	d.say("data-pipeline requests 4 GiB on worker-1, 8 GiB on worker-2, 12 GiB on worker-3.")
 	if err := d.get(ctx, "nodekillorders"); err != nil {
 		return err
@@ -77,7 +77,7 @@ func (d *demo) culprits(ctx context.Context) error {
 }
 
 // explain asks about the innocent victim.
-func explain(d *demo, ctx context.Context) error {
+func explain(ctx context.Context, d *demo) error {
 	victim, err := d.podOn("worker-2", "shop", "payments-api")
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func explain(d *demo, ctx context.Context) error {
 }
 
 // fix gives payments-api what explain says.
-func fix(d *demo, ctx context.Context) error {
+func fix(ctx context.Context, d *demo) error {
 	const namespace, workload = "shop", "payments-api"
 	d.show("kubectl set resources deployment payments-api -n shop -c app --requests=memory=256Mi")
 	d.say("(No Deployment controller runs here: the demo replaces the pods as that controller would.)")
@@ -120,7 +120,7 @@ func fix(d *demo, ctx context.Context) error {
 
 // death leaves on worker-1 what a kubelet leaves that evicts data-pipeline, the
 // first of its order.
-func death(d *demo, ctx context.Context) error {
+func death(ctx context.Context, d *demo) error {
 	const node, left = "worker-1", 92 << 20
 	victim, err := d.podOn(node, "data", "data-pipeline")
 	if err != nil {

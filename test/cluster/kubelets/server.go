@@ -89,12 +89,12 @@ func (s *Server) Elapsed() time.Duration { return time.Since(s.began) }
 
 // Replace makes a node's kubelet know one pod instead of another from now on.
 // Either may be nil: a pod that ends, or one more.
-func (s *Server) Replace(node *scenario.Node, old, new *scenario.Pod) {
+func (s *Server) Replace(node *scenario.Node, old, successor *scenario.Pod) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	pods := slices.DeleteFunc(slices.Clone(node.Pods), func(p *scenario.Pod) bool { return p == old })
-	if new != nil {
-		pods = append(pods, new)
+	if successor != nil {
+		pods = append(pods, successor)
 	}
 	node.Pods = pods
 }

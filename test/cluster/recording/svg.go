@@ -27,9 +27,11 @@ func draw(pages []page) string {
 	}
 	const width, height = Columns*charWidth + 2*margin, Rows*lineHeight + 2*margin
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %d" width="%g" height="%d">`+"\n", width, height, width, height)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %d" width="%g" height="%d">`+"\n",
+		width, height, width, height)
 	b.WriteString("<title>make demo</title>\n<style>\n")
-	fmt.Fprintf(&b, "text { font: %dpx ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace; fill: #e6edf3; white-space: pre }\n", fontSize)
+	fmt.Fprintf(&b, "text { font: %dpx ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace; fill: #e6edf3; white-space: pre }\n",
+		fontSize)
 	b.WriteString("g { visibility: hidden }\n#p0 { visibility: visible }\n")
 	styles(&b, pages, total)
 	fmt.Fprintf(&b, "</style>\n<rect width=\"100%%\" height=\"100%%\" rx=\"8\" fill=\"#0d1117\"/>\n")
@@ -65,7 +67,8 @@ func text(b *strings.Builder, l line, y int) {
 	for _, s := range l {
 		n := utf8.RuneCountInString(s.text)
 		if strings.TrimSpace(s.text) != "" {
-			fmt.Fprintf(b, `<text x="%g" y="%d" textLength="%g"%s>`, margin+float64(column)*charWidth, y, float64(n)*charWidth, attributes(s.style))
+			fmt.Fprintf(b, `<text x="%g" y="%d" textLength="%g"%s>`,
+				margin+float64(column)*charWidth, y, float64(n)*charWidth, attributes(s.style))
 			_ = xml.EscapeText(b, []byte(s.text)) // writing to memory does not fail
 			b.WriteString("</text>\n")
 		}

@@ -15,7 +15,8 @@ import (
 // bytes. Words and annotations are those of k8s.io/kubernetes v1.37.2
 // pkg/kubelet/eviction/helpers.go, evictionMessage.
 func EvictionEvent(p *Pod, object *corev1.Pod, elapsed time.Duration, available int64, at metav1.Time) *corev1.Event {
-	message := fmt.Sprintf("The node was low on resource: memory. Threshold quantity: %s, available: %s. ",
+	var message strings.Builder
+	fmt.Fprintf(&message, "The node was low on resource: memory. Threshold quantity: %s, available: %s. ",
 		p.Node.Class.Kubelet.EvictionHard[memoryAvailable], kibi(available))
 	var names, usages []string
 	for i := range p.Class.Containers {
@@ -24,7 +25,7 @@ func EvictionEvent(p *Pod, object *corev1.Pod, elapsed time.Duration, available 
 		if usage.Cmp(request) <= 0 {
 			continue
 		}
-		message += fmt.Sprintf("Container %s was using %s, request is %s, has larger consumption of memory. ",
+		fmt.Fprintf(&message, "Container %s was using %s, request is %s, has larger consumption of memory. ",
 			container.Name, usage.String(), request.String())
 		names, usages = append(names, container.Name), append(usages, usage.String())
 	}
@@ -40,7 +41,7 @@ func EvictionEvent(p *Pod, object *corev1.Pod, elapsed time.Duration, available 
 			APIVersion: "v1", Kind: "Pod", Namespace: object.Namespace, Name: object.Name, UID: object.UID,
 			ResourceVersion: object.ResourceVersion,
 		},
-		Reason: "Evicted", Message: message, Type: corev1.EventTypeWarning,
+		Reason: "Evicted", Message: message.String(), Type: corev1.EventTypeWarning,
 		FirstTimestamp: at, LastTimestamp: at, Count: 1,
 		Source:              corev1.EventSource{Component: "kubelet", Host: p.Node.Name},
 		ReportingController: "kubelet", ReportingInstance: p.Node.Name,

@@ -1,6 +1,8 @@
 package snapshot
 
 import (
+	"maps"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 
@@ -37,12 +39,8 @@ func admit(pod *corev1.Pod, classes []scenario.PriorityClass) {
 // (k8s.io/kubernetes pkg/apis/core/v1/defaults.go, SetDefaults_Pod).
 func defaultRequests(r *corev1.ResourceRequirements) {
 	requests := corev1.ResourceList{}
-	for name, amount := range r.Limits {
-		requests[name] = amount
-	}
-	for name, amount := range r.Requests {
-		requests[name] = amount
-	}
+	maps.Copy(requests, r.Limits)
+	maps.Copy(requests, r.Requests)
 	if len(requests) > 0 {
 		r.Requests = requests
 	}

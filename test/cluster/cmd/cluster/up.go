@@ -32,7 +32,7 @@ func runUp(ctx context.Context, args []string) error {
 	dir := flags.String("dir", "", "new `folder` for everything the cluster writes, removed in the end (default: a temporary one)")
 	resolution := flags.Duration("metric-resolution", 10*time.Second, "how often metrics-server reads the kubelets, at least 10s")
 	metrics := flags.Bool("metrics-server", true, "run metrics-server, too")
-	proxied := flags.Bool("proxied", false, "give nodes an address of this machine that the API server forwards requests to, not addresses of 127/8")
+	proxied := flags.Bool("proxied", false, "give nodes an address that the API server forwards to, not addresses of 127/8")
 	withParent := flags.Bool("stop-with-parent", false, "stop when the process that started this one ends, however it ends")
 	noWait := flags.Bool("no-wait", false, "be ready before metrics-server, if it runs, has figures for all nodes")
 	flags.Var(&extra, "apiserver-flag", "a `flag` for kube-apiserver, like --feature-gates=A=true; may be repeated")
