@@ -82,7 +82,7 @@ type Left struct {
 // Left returns what the readings leave.
 func (m *Memory) Left(n *facts.Node) Left {
 	l := Left{Available: m.Available}
-	if pods, ok := m.podsSignal(n); ok {
+	if pods, ok := m.PodsSignal(n); ok {
 		l.Pods = pods.Limit - pods.Used
 	}
 	return l
@@ -98,7 +98,7 @@ func (m Memory) With(n *facts.Node, l Left) Memory {
 	m.HardHeadroom, m.NearThreshold = l.Available-m.Threshold, m.Threshold
 	m.OOMHeadroomKnown, m.OOMHeadroom = known, usable(n, l.Available)
 	bias := int64(0)
-	if pods, ok := m.podsSignal(n); ok {
+	if pods, ok := m.PodsSignal(n); ok {
 		if headroom := l.Pods - pods.Threshold; m.HardHeadroomKnown && headroom-l.EvictionBias < m.HardHeadroom {
 			m.EvictionOfPods, m.EvictionLimit, m.NearThreshold = true, pods.Limit, pods.Threshold
 			m.HardHeadroom, bias = headroom, l.EvictionBias
@@ -128,7 +128,7 @@ func (m *Memory) Signals(n *facts.Node) (node, pods Signal) {
 	node.Limit, node.Threshold = signalCapacity(n), max(m.Threshold, m.SoftThreshold)
 	node.Used = max(node.Limit-m.Available, 0)
 	if m.HardHeadroomKnown {
-		pods, _ = m.podsSignal(n)
+		pods, _ = m.PodsSignal(n)
 	}
 	return node, pods
 }

@@ -47,10 +47,10 @@ func sourced(t facts.Threshold, capacity int64, source ThresholdSource) (int64, 
 	return 0, NoThreshold
 }
 
-// podsSignal is allocatableMemory.available: of the kubepods cgroup's limit, which is capacity less reservations
+// PodsSignal is allocatableMemory.available: of the kubepods cgroup's limit, which is capacity less reservations
 // (getNodeAllocatableAbsoluteImpl in pkg/kubelet/cm of Kubernetes v1.37.2), and a percentage is one of that limit. It is
 // not there where the limit is not enforced or there is no reading.
-func (m *Memory) podsSignal(n *facts.Node) (s Signal, ok bool) {
+func (m *Memory) PodsSignal(n *facts.Node) (s Signal, ok bool) {
 	c := n.Config
 	if c == nil {
 		return m.inferredPodsSignal(n)

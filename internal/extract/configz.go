@@ -23,6 +23,7 @@ type KubeletConfiguration struct {
 	EvictionHard                 map[string]string `json:"evictionHard,omitempty"`
 	EvictionSoft                 map[string]string `json:"evictionSoft,omitempty"`
 	EvictionSoftGracePeriod      map[string]string `json:"evictionSoftGracePeriod,omitempty"`
+	EvictionMaxPodGracePeriod    int32             `json:"evictionMaxPodGracePeriod,omitempty"`
 	EvictionMinimumReclaim       map[string]string `json:"evictionMinimumReclaim,omitempty"`
 	MergeDefaultEvictionSettings bool              `json:"mergeDefaultEvictionSettings,omitempty"`
 	KubeReserved                 map[string]string `json:"kubeReserved,omitempty"`
@@ -74,6 +75,7 @@ func KubeletConfig(c *KubeletConfiguration) (f *facts.KubeletConfig, err error) 
 		DefaultsDropped: defaultsDropped(c),
 		LimitedSwap:     c.MemorySwap.SwapBehavior == limitedSwap,
 		OOMKills:        oomKills(c),
+		MaxPodGrace:     time.Duration(max(c.EvictionMaxPodGracePeriod, 0)) * time.Second,
 	}
 	if f.EvictionHard, err = evictionHard(c); err != nil {
 		return nil, err

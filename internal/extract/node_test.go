@@ -124,8 +124,8 @@ func TestNode(t *testing.T) {
 			want := facts.Node{
 				Name: "worker-1", UID: "uid-worker-1", Capacity: 16 * GiB, Allocatable: 16*GiB - 100*MiB, Minor: 37, Linux: true,
 				DefaultEvictionHard: 100 * MiB,
-				MemoryPressure: facts.StateFalse,
-				Usage:          facts.NodeUsage{WorkingSet: facts.Unknown, Available: facts.Unknown, PodsWorkingSet: facts.Unknown},
+				MemoryPressure:      facts.StateFalse,
+				Usage:               facts.NodeUsage{WorkingSet: facts.Unknown, Available: facts.Unknown, PodsWorkingSet: facts.Unknown},
 			}
 			tc.want(&want)
 			n := kubeNode(tc.change)

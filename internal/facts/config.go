@@ -9,6 +9,8 @@ type KubeletConfig struct {
 	// EvictionSoft is the soft memory.available threshold and SoftGrace its grace period.
 	EvictionSoft Threshold
 	SoftGrace    time.Duration
+	// MaxPodGrace is the longest grace period of a pod that is evicted for a soft threshold.
+	MaxPodGrace time.Duration
 	// KubeReserved and SystemReserved memory.
 	KubeReserved, SystemReserved int64
 	// PodsEnforced: the kubepods cgroup is limited to the node's allocatable before eviction.
