@@ -83,7 +83,8 @@ func (x *explain) run(ctx context.Context, arg string) error {
 	}
 	e := &l.Items[0]
 	if e.Workload != nil && e.Change != nil {
-		e.Why += fmt.Sprintf("; ranked on this node only: explain %s/%s ranks all replicas", strings.ToLower(e.Workload.Kind), e.Workload.Name)
+		e.Why += fmt.Sprintf("; ranked on this node only: explain %s/%s ranks all replicas",
+			strings.ToLower(e.Workload.Kind), e.Workload.Name)
 	}
 	return x.print(e, func(p *table.Printer) { printExplanation(p, e, nil) })
 }
@@ -197,18 +198,17 @@ func rankOf(rank, of int) string {
 
 // printChange prints what makes the pod safe; the command is the last line, whole.
 func printChange(p *table.Printer, c *kinds.Change, why string) {
-	switch {
-	case c == nil:
+	if c == nil {
 		p.Text(0, 2, "CHANGE  "+why, table.Plain)
-	default:
-		title := "SAFER WITH  "
-		if c.Safe {
-			title = "SAFE WITH  "
-		}
-		p.Text(0, 2, title+c.What, table.Title)
-		p.Text(2, 2, why, table.Plain)
-		if c.Command != "" {
-			p.Whole(2, c.Command, table.Plain)
-		}
+		return
+	}
+	title := "SAFER WITH  "
+	if c.Safe {
+		title = "SAFE WITH  "
+	}
+	p.Text(0, 2, title+c.What, table.Title)
+	p.Text(2, 2, why, table.Plain)
+	if c.Command != "" {
+		p.Whole(2, c.Command, table.Plain)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/killorder/killorder/internal/cli/table"
 	"github.com/killorder/killorder/internal/cli/text"
@@ -100,9 +99,4 @@ func (o *output) notes(notes ...[]string) {
 		}
 		seen[note] = true
 	}
-}
-
-// kind is the type of an object of the plugin's own.
-func kind(name string) metav1.TypeMeta {
-	return metav1.TypeMeta{APIVersion: "cli.killorder.io/v1alpha1", Kind: name}
 }

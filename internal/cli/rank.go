@@ -140,10 +140,7 @@ func (r *rank) frame(ctx context.Context, seen history) error {
 		shown.output.terminal = r.output.Out
 	}
 	err := shown.once(ctx, seen)
-	if ctx.Err() != nil {
-		return nil
-	}
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		fmt.Fprintln(&notes, "error:", text.OneLine(err.Error()))
 	}
 	frame := fmt.Sprintf("%s%s%s\n", out.String(), notes.String(), time.Now().UTC().Format(time.RFC3339))

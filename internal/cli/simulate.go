@@ -158,8 +158,12 @@ var ends = map[string]string{
 
 func steps(s *kinds.Simulation) *table.Grid {
 	g := &table.Grid{Columns: []table.Column{
-		table.Figure("STEP"), {}, {Title: "POD", Least: 20}, {Title: "CONTAINER", Least: 9}, {Title: "HOW"}, table.Figure("FREES"), table.Figure("AVAILABLE"),
-		table.Figure("WITHIN"),
+		table.Figure("STEP"),
+		{},
+		{Title: "POD", Least: 20},
+		{Title: "CONTAINER", Least: 9},
+		{Title: "HOW"},
+		table.Figure("FREES"), table.Figure("AVAILABLE"), table.Figure("WITHIN"),
 	}}
 	for i := range s.Steps {
 		t := &s.Steps[i]

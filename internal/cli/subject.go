@@ -21,7 +21,8 @@ type subjects struct {
 
 func (s *subjects) addFlags(flags *pflag.FlagSet) {
 	s.input.addFlags(flags)
-	flags.StringVarP(&s.namespace, "namespace", "n", "", "Namespace of the pods and workloads named (a snapshot is searched whole without it)")
+	flags.StringVarP(&s.namespace, "namespace", "n", "",
+		"Namespace of the pods and workloads named (a snapshot is searched whole without it)")
 }
 
 // refs reads names from the command line. Live, a name without a namespace is of the kubeconfig's.

@@ -72,7 +72,8 @@ func newWhatIf(e *env) *cobra.Command {
 	w.subjects.addFlags(cmd.Flags())
 	w.output.addFlags(cmd.Flags())
 	w.settings.addFlags(cmd.Flags())
-	cmd.Flags().StringArrayVar(&w.usage, "usage", nil, "NAME=QUANTITY: as if that pod, or each pod of that workload, used so much; may be repeated")
+	cmd.Flags().StringArrayVar(&w.usage, "usage", nil,
+		"NAME=QUANTITY: as if that pod, or each pod of that workload, used so much; may be repeated")
 	cmd.Flags().StringVar(&w.pressure, "pressure", "", "As if processes outside of pods used so much more on each node")
 	return cmd
 }
@@ -247,7 +248,12 @@ func printMoves(p *table.Printer, title string, moves []kinds.PodMove) {
 	p.Blank()
 	p.Text(0, 0, title, table.Title)
 	g := &table.Grid{Columns: []table.Column{
-		{}, {Title: "POD", Least: 20}, {Title: "NODE", Least: 12}, {Title: "QOS"}, table.Figure("EVICTED"), table.Figure("OOM-KILLED"), {Title: "FITS"},
+		{},
+		{Title: "POD", Least: 20},
+		{Title: "NODE", Least: 12},
+		{Title: "QOS"},
+		table.Figure("EVICTED"), table.Figure("OOM-KILLED"),
+		{Title: "FITS"},
 	}}
 	for _, m := range moves {
 		mark := ""

@@ -74,8 +74,8 @@ func TestWhatIfRefuses(t *testing.T) {
 				"container app requests 1Gi, more than its limit of 512Mi\n"},
 		},
 		"an unknown PriorityClass": {
-			args: []string{"cart", "--priority-class", "busines-critical"},
-			want: result{exitUnreadable, "", "error: no pod of the snapshot is of PriorityClass \"busines-critical\", so its value is unknown: " +
+			args: []string{"cart", "--priority-class", "business-criticl"},
+			want: result{exitUnreadable, "", "error: no pod of the snapshot is of PriorityClass \"business-criticl\", so its value is unknown: " +
 				"give --priority; did you mean business-critical?\n"},
 		},
 	} {

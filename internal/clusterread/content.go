@@ -160,6 +160,7 @@ func (r *contentReader) kubelets(ctx context.Context) {
 	close(next)
 	wg.Wait()
 	if failed.n > 0 {
-		r.note("the answers of %d of %d kubelets are not in the snapshot: they could not be read (%s)", failed.n, len(r.out.Nodes), failed.first)
+		r.note("the answers of %d of %d kubelets are not in the snapshot: they could not be read (%s)",
+			failed.n, len(r.out.Nodes), failed.first)
 	}
 }

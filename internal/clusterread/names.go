@@ -61,5 +61,6 @@ func listNames(ctx context.Context, config *rest.Config, resource, namespace str
 	if err != nil {
 		return nil, err
 	}
-	return client.Resource(corev1.SchemeGroupVersion.WithResource(resource)).Namespace(namespace).List(ctx, metav1.ListOptions{Limit: mostNames})
+	return client.Resource(corev1.SchemeGroupVersion.WithResource(resource)).Namespace(namespace).
+		List(ctx, metav1.ListOptions{Limit: mostNames})
 }

@@ -25,7 +25,8 @@ func (c *cluster) readOrders(ctx context.Context) {
 		return
 	}
 	if age := time.Since(c.lastPass); age > operatorIsLate {
-		c.note("the killorder operator is installed, but has not looked at the nodes for %s: its culprits are not taken", age.Round(time.Minute))
+		c.note("the killorder operator is installed, but has not looked at the nodes for %s: its culprits are not taken",
+			age.Round(time.Minute))
 		return
 	}
 	c.snapshot.Published = map[string]*v1alpha1.NodeKillOrder{}

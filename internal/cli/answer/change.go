@@ -257,7 +257,8 @@ func misfit(p *facts.PodState, nodes []*Node, c *candidate) string {
 		if after.Fits() || after.Requested <= before.Requested {
 			continue
 		}
-		return fmt.Sprintf("%s does not fit: node %s has %s free beside what is requested; less usage, a higher priority, or another node would help",
+		return fmt.Sprintf("%s does not fit: node %s has %s free beside what is requested; "+
+			"less usage, a higher priority, or another node would help",
 			c.what(), n.Verdict.Node.Name, human(max(before.Free(), 0)))
 	}
 	return ""

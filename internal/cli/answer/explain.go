@@ -93,7 +93,8 @@ func (n *Node) left() int64 {
 func (n *Node) sentence(p *facts.PodState, r whatif.Ranks) (string, v1alpha1.Killer) {
 	node, v := n.Verdict.Node.Name, n.Verdict
 	if n.Partial {
-		return fmt.Sprintf("%s on %s uses %s and requests %s; its ranks are unknown", p.Name, node, human(p.WorkingSet), human(p.Request)), ""
+		return fmt.Sprintf("%s on %s uses %s and requests %s; its ranks are unknown",
+			p.Name, node, human(p.WorkingSet), human(p.Request)), ""
 	}
 	if l := n.nearLimit(p); l != nil && l.Headroom() <= n.leftIfFirst(r) {
 		return fmt.Sprintf("%s is next to be killed at its own limit on %s: %s to go", named(p, l), node, human(l.Headroom())), n.order(r)
@@ -105,9 +106,11 @@ func (n *Node) sentence(p *facts.PodState, r whatif.Ranks) (string, v1alpha1.Kil
 		return fmt.Sprintf("%s is number %d of %d to be evicted on %s: %s to the first eviction", p.Name, r.Eviction, len(v.Eviction), node,
 			headroom(v.Memory.Headroom, v.Memory.HeadroomKnown)), order
 	case order == v1alpha1.KillerOOM && r.OOM == 1:
-		return fmt.Sprintf("%s is the next that the kernel kills on %s: %s", p.Name, node, toGo(v.Memory.OOMHeadroom, v.Memory.OOMHeadroomKnown)), order
+		return fmt.Sprintf("%s is the next that the kernel kills on %s: %s",
+			p.Name, node, toGo(v.Memory.OOMHeadroom, v.Memory.OOMHeadroomKnown)), order
 	case order == v1alpha1.KillerOOM:
-		return fmt.Sprintf("%s is never evicted; for the kernel it is number %d of %d on %s: %s to the first kill", p.Name, r.OOM, len(v.OOM), node,
+		return fmt.Sprintf("%s is never evicted; for the kernel it is number %d of %d on %s: %s to the first kill",
+			p.Name, r.OOM, len(v.OOM), node,
 			headroom(v.Memory.OOMHeadroom, v.Memory.OOMHeadroomKnown)), order
 	}
 	return fmt.Sprintf("%s is in no order of %s: the kubelet never evicts it, and %s", p.Name, node, n.noOOM()), ""

@@ -249,7 +249,8 @@ func (s *simulation) kill(killer v1alpha1.Killer, i int, container string, frees
 		step.Frees = kinds.Amount(frees)
 	}
 	s.out.Steps = append(s.out.Steps, step)
-	if p.Critical && !slices.ContainsFunc(s.out.Steps[:step.Step-1], func(t kinds.Step) bool { return t.Pod == p.Name && t.Namespace == p.Namespace }) {
+	earlier := slices.ContainsFunc(s.out.Steps[:step.Step-1], func(t kinds.Step) bool { return t.Pod == p.Name && t.Namespace == p.Namespace })
+	if p.Critical && !earlier {
 		s.out.CriticalLost++
 	}
 	if fullName(p.Pod) == s.out.Culprit && s.out.CulpritStep == 0 {

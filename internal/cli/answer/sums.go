@@ -51,7 +51,10 @@ func (n *Node) evictionSum(p *facts.PodState, r whatif.Ranks) kinds.Eviction {
 		e.Evidence = []kinds.Evidence{evidence(kubeletRule, "never evicted: %s", exemption(p))}
 		return e
 	}
-	e.Evidence = []kinds.Evidence{overOrWithin(&victim), evidence(fromSpec, "priority %d: among the pods over their request, and among the others, lower goes first", p.Priority)}
+	e.Evidence = []kinds.Evidence{
+		overOrWithin(&victim),
+		evidence(fromSpec, "priority %d: among the pods over their request, and among the others, lower goes first", p.Priority),
+	}
 	if victim.Reason == evict.NoKubeletStats || n.Partial {
 		return e
 	}
@@ -138,7 +141,8 @@ func (n *Node) oomSum(p *facts.PodState, r whatif.Ranks) *kinds.OOM {
 	}
 	o.Evidence = []kinds.Evidence{
 		evidence(kubeletRule, "oom_score_adj %d: %s", k.Adj, adjText(p, k, v.Node.Capacity)),
-		evidence(kernelRule, "%s %s of %s = %s%s", used(k), thousandths(k.Adj), human(v.Memory.OOMLimit), human(k.Badness), n.nextKilled(r.OOM)),
+		evidence(kernelRule, "%s %s of %s = %s%s",
+			used(k), thousandths(k.Adj), human(v.Memory.OOMLimit), human(k.Badness), n.nextKilled(r.OOM)),
 	}
 	return o
 }

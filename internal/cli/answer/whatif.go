@@ -225,7 +225,8 @@ func sentence(w *kinds.WhatIf) string {
 	}
 	for i, m := range w.FirstOOMKilled {
 		if e := w.FirstEvicted[i]; m.Before != m.After && (e.Before != m.Before || e.After != m.After) {
-			moves = append(moves, fmt.Sprintf("the kernel kills %s first on %s, no longer %s", orNobody(m.After), m.Node, orNobody(m.Before)))
+			moves = append(moves, fmt.Sprintf("the kernel kills %s first on %s, no longer %s",
+				orNobody(m.After), m.Node, orNobody(m.Before)))
 		}
 	}
 	if len(moves) > 0 {

@@ -130,7 +130,8 @@ func (t *nodeTables) next(p *Printer) {
 		if t.NextIsCritical {
 			l, critical = Critical, " (critical)"
 		}
-		t.field(p, title, n.Namespace+"/"+n.Pod, fmt.Sprintf("%s, %s, %s to go", critical, ways[n.Killer], text.Human(n.Headroom.Value())), l)
+		t.field(p, title, n.Namespace+"/"+n.Pod,
+			fmt.Sprintf("%s, %s, %s to go", critical, ways[n.Killer], text.Human(n.Headroom.Value())), l)
 	}
 }
 

@@ -139,7 +139,8 @@ func (t *nodeTables) limits() *Grid {
 		}
 		row := []Cell{
 			t.rank(l.Rank, false), mark, pod, plain(container), plain(l.QOS), plain(text.Human(l.Usage.Value())),
-			plain(text.Human(l.Limit.Value())), plain(fmt.Sprintf("%d%%", l.Percent)), plain(text.Human(max(l.Limit.Value()-l.Usage.Value(), 0))),
+			plain(text.Human(l.Limit.Value())), plain(fmt.Sprintf("%d%%", l.Percent)),
+			plain(text.Human(max(l.Limit.Value()-l.Usage.Value(), 0))),
 		}
 		if t.wide {
 			row = append(row, plain(l.Workload))

@@ -42,7 +42,8 @@ func (s *Server) proxy(w http.ResponseWriter, r *http.Request) {
 // SummaryOf is the stats of a node of 16Gi with one pod of one container.
 func SummaryOf(node, pod string) string {
 	now := time.Now().UTC().Format(time.RFC3339)
-	return fmt.Sprintf(`{"node": {"nodeName": %[1]q, "memory": {"time": %[3]q, "availableBytes": 1073741824, "workingSetBytes": 16106127360},
+	return fmt.Sprintf(`{"node": {"nodeName": %[1]q, "memory": {"time": %[3]q,
+		"availableBytes": 1073741824, "workingSetBytes": 16106127360},
 		"systemContainers": [{"name": "pods", "memory": {"time": %[3]q, "workingSetBytes": 12884901888}}]},
 		"pods": [{"podRef": {"name": %[2]q, "namespace": "shop"}, "memory": {"time": %[3]q, "workingSetBytes": 209715200},
 		"containers": [{"name": "app", "memory": {"time": %[3]q, "workingSetBytes": 209715200, "rssBytes": 104857600}}]}]}`, node, pod, now)

@@ -55,8 +55,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			list.Items = append(list.Items, *Node(name))
 		}
 		s.answer(w, "v1", "NodeList", list)
-	case path == "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews":
-		s.review(w, r)
 	case strings.Contains(path, "/proxy/"):
 		s.proxy(w, r)
 	case strings.HasPrefix(path, "/api/v1/nodes/"):
@@ -69,14 +67,25 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusNotFound, metav1.StatusReasonNotFound, "")
 	case strings.HasPrefix(path, "/api/v1/namespaces/"):
 		s.namespaced(w, strings.Split(strings.TrimPrefix(path, "/api/v1/namespaces/"), "/"), query.Get("fieldSelector"))
-	case strings.HasPrefix(path, "/apis/metrics.k8s.io/v1beta1/namespaces/") && s.Metrics:
-		s.podUsage(w, path)
-	case strings.HasPrefix(path, "/apis/metrics.k8s.io/v1beta1/nodes/") && s.Metrics:
-		s.usage(w, "NodeMetrics", s.nodeUsage(path))
 	case path == "/api/v1/pods":
 		s.page(w, query.Get("fieldSelector"), query.Get("continue"))
 	case path == "/api/v1/namespaces":
 		s.answer(w, "meta.k8s.io/v1", "PartialObjectMetadataList", &metav1.PartialObjectMetadataList{})
+	default:
+		s.groups(w, r)
+	}
+}
+
+// groups answers for all but the core group.
+func (s *Server) groups(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	switch {
+	case path == "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews":
+		s.review(w, r)
+	case strings.HasPrefix(path, "/apis/metrics.k8s.io/v1beta1/namespaces/") && s.Metrics:
+		s.podUsage(w, path)
+	case strings.HasPrefix(path, "/apis/metrics.k8s.io/v1beta1/nodes/") && s.Metrics:
+		s.usage(w, "NodeMetrics", s.nodeUsage(path))
 	case path == "/apis/metrics.k8s.io/v1beta1/pods" && s.Metrics:
 		s.usage(w, "PodMetricsList", s.podMetrics())
 	case path == "/apis/metrics.k8s.io/v1beta1/nodes" && s.Metrics:

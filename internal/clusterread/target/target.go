@@ -165,7 +165,8 @@ func namesOf(p *facts.Pod, kind string) []string {
 	return nil
 }
 
-// Near returns the names that are like the one wanted, the likest first, each once: those that differ in a third of their letters or in two,
+// Near returns the names that are like the one wanted, the likest first, each once: those that differ in two letters, or in
+// a third of them,
 // and those that begin with the name wanted or contain it.
 func Near(wanted string, names []string) []string {
 	type candidate struct {
