@@ -155,6 +155,12 @@ func printDiagnoses(p *table.Printer, l *kinds.DiagnosisList, wide bool) {
 		}
 		printDiagnosis(p, &l.Items[i], wide)
 	}
+	if len(l.Patterns) > 0 {
+		p.Blank()
+	}
+	for _, sentence := range l.Patterns {
+		p.Text(0, 2, sentence, table.Title)
+	}
 	switch {
 	case len(l.Items) == 0:
 		p.Text(0, 2, l.Answer, table.Plain)

@@ -18,6 +18,7 @@ const deaths = "testdata/kills"
 func TestDiagnoseGolden(t *testing.T) {
 	for name, args := range map[string][]string{
 		"diagnose-limit":    {"-f", deaths + "/01-own-limit", "own-limit-never"},
+		"diagnose-repeated": {"-f", deaths + "/01-own-limit", "own-limit", "--top", "1"},
 		"diagnose-child":    {"-f", deaths + "/02-child-process", "--top", "3"},
 		"diagnose-evicted":  {"-f", deaths + "/05-evicted-hard"},
 		"diagnose-rejected": {"-f", deaths + "/08-rejected-under-pressure", "pod/late-be", "-o", "wide"},

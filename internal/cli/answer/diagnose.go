@@ -16,14 +16,15 @@ import (
 // Diagnose says what the matching deaths were, the latest first, at most that many (0: all).
 func (t *Trail) Diagnose(matches func(*forensics.Record) bool, most int) kinds.DiagnosisList {
 	l := kinds.DiagnosisList{TypeMeta: kinds.Type("DiagnosisList"), Items: []kinds.Diagnosis{}}
-	kills, total := 0, 0
+	var kills []forensics.Record
+	total := 0
 	for _, r := range t.Records() {
 		if !matches(&r) {
 			continue
 		}
 		total++
 		if r.Killed() {
-			kills++
+			kills = append(kills, r)
 		}
 		if most > 0 && len(l.Items) == most {
 			l.LeftOut++
@@ -31,8 +32,34 @@ func (t *Trail) Diagnose(matches func(*forensics.Record) bool, most int) kinds.D
 		}
 		l.Items = append(l.Items, t.diagnosis(&r))
 	}
-	l.Answer = fmt.Sprintf("%s, %d of them kills for memory", counted(total, "death is shown", "deaths are shown"), kills)
+	l.Answer = fmt.Sprintf("%s, %d of them kills for memory", counted(total, "death is shown", "deaths are shown"), len(kills))
+	l.Patterns = patterns(kills)
 	return l
+}
+
+// mostPatterns bounds the sentences about several kills.
+const mostPatterns = 5
+
+// patterns says what several kills say together: a limit that kills again and again, and a workload that the same killer
+// takes on several nodes.
+func patterns(kills []forensics.Record) (sentences []string) {
+	for _, k := range forensics.Repeated(kills) {
+		whose := k.Namespace + "/" + k.Pod
+		if k.Workload != "" {
+			whose = k.Namespace + "/" + k.Workload
+		}
+		s := fmt.Sprintf("container %s of %s has reached its memory limit of %s %d times", k.Container, whose, human(k.Limit), k.Times)
+		if len(k.Tmpfs) > 0 {
+			s += fmt.Sprintf("; the files of its memory-backed volumes (%s) survive each restart and count against the limit, so restarts do not help",
+				strings.Join(k.Tmpfs, ", "))
+		}
+		sentences = append(sentences, s)
+	}
+	for _, k := range forensics.TakenEverywhere(kills) {
+		sentences = append(sentences, fmt.Sprintf("%s/%s was taken by the same killer (%s) on %d nodes: look at the workload, not at one node",
+			k.Namespace, k.Workload, k.Cause, len(k.Nodes)))
+	}
+	return sentences[:min(len(sentences), mostPatterns)]
 }
 
 func counted(n int, one, many string) string {

@@ -13,6 +13,8 @@ type DiagnosisList struct {
 	// Answer is one sentence about all of them.
 	Answer string      `json:"answer"`
 	Items  []Diagnosis `json:"items"`
+	// Patterns are what several of the deaths say together, one sentence each.
+	Patterns []string `json:"patterns,omitempty"`
 	// LeftOut counts the deaths that match and are not among Items.
 	LeftOut int `json:"leftOut,omitempty"`
 }
