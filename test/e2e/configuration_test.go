@@ -46,7 +46,7 @@ var _ = ginkgo.Describe("configuration", ginkgo.Ordered, func() {
 				k = readKubeletMemory(ctx, g)
 				k.equals(g, byPlugin(ctx).Status.Memory, exactReading)
 			}).WithTimeout(time.Minute).WithPolling(2*time.Second).Should(gomega.Succeed(), "the plugin says the same")
-		}, ginkgo.SpecTimeout(6*time.Minute))
+		}, ginkgo.SpecTimeout(patience(6*time.Minute)))
 	}
 })
 

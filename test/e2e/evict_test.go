@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -15,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/killorder/killorder/api/v1alpha1"
-	"github.com/killorder/killorder/test/e2e/isolate"
 )
 
 // evictionThreshold in MiB, as evicting has it; deepest is how little is left available at most, far from where the
@@ -35,8 +33,8 @@ var _ = ginkgo.Describe("eviction by allocatableMemory.available", ginkgo.Ordere
 			results[source] = &tally{}
 		}
 		configure(ctx, evicting)
-	}, ginkgo.NodeTimeout(3*time.Minute))
-	ginkgo.AfterEach(remove, ginkgo.NodeTimeout(3*time.Minute))
+	}, ginkgo.NodeTimeout(patience(3*time.Minute)))
+	ginkgo.AfterEach(remove, ginkgo.NodeTimeout(patience(3*time.Minute)))
 	ginkgo.AfterAll(func() {
 		for _, source := range sources {
 			results[source].say("eviction, source " + string(source))
@@ -64,7 +62,7 @@ var _ = ginkgo.Describe("eviction by allocatableMemory.available", ginkgo.Ordere
 				gomega.Expect(e.judge(e.predicted[source], grower)).NotTo(gomega.Equal(wrong),
 					"another order than by source %s; pods: %+v", source, hogs)
 			}
-		}, ginkgo.SpecTimeout(8*time.Minute))
+		}, ginkgo.SpecTimeout(patience(8*time.Minute)))
 	}
 
 	ginkgo.It("takes a pod first whose image cannot be pulled", func(ctx ginkgo.SpecContext) {
@@ -82,7 +80,7 @@ var _ = ginkgo.Describe("eviction by allocatableMemory.available", ginkgo.Ordere
 			gomega.Expect(predicted[0]).To(gomega.Equal("unpullable"))
 			gomega.Expect(e.judge(predicted, "")).To(gomega.Equal(whole))
 		}
-	}, ginkgo.SpecTimeout(8*time.Minute))
+	}, ginkgo.SpecTimeout(patience(8*time.Minute)))
 })
 
 func growing(pod string) string {
@@ -135,7 +133,7 @@ func evict(ctx ginkgo.SpecContext, hogs []hog, grower string, victims int) (e ev
 	victims = min(victims, beforeOperator(o))
 	want := max(evictionThreshold-max(deficit(hogs, evictionOrder(o)[:victims]), step), deepest)
 	e.predict(ctx)
-	push(ctx, grower, func() bool { return available() <= want })
+	push(ctx, grower, func() bool { return available(ctx) <= want })
 	for idle := time.Now(); len(e.evicted) < victims && time.Since(idle) < 40*time.Second; time.Sleep(300 * time.Millisecond) {
 		before := eviction{}
 		if len(e.evicted) == 0 {
@@ -149,7 +147,7 @@ func evict(ctx ginkgo.SpecContext, hogs []hog, grower string, victims int) (e ev
 			idle, e.evicted = time.Now(), now
 		}
 	}
-	gomega.Expect(e.evicted).NotTo(gomega.BeEmpty(), "the kubelet evicted nobody; available: %d MiB", available())
+	gomega.Expect(e.evicted).NotTo(gomega.BeEmpty(), "the kubelet evicted nobody; available: %d MiB", available(ctx))
 	e.ranked = log.firstRanking(less)
 	return e
 }
@@ -210,18 +208,18 @@ func version(e *corev1.Event) int {
 
 // available is allocatableMemory.available, in MiB, as the kubelet computes it: the limit of kubepods less its
 // working set.
-func available() int {
+func available(ctx ginkgo.SpecContext) int {
 	ginkgo.GinkgoHelper()
 	usage, inactive := "memory.usage_in_bytes", "total_inactive_file "
-	if isolate.Unified() {
+	if machine.Host.Unified() {
 		usage, inactive = "memory.current", "inactive_file "
 	}
-	dir := isolate.MemoryCgroup("kubepods")
-	text, err := os.ReadFile(filepath.Join(dir, usage))
+	dir := machine.Host.CgroupFolder("kubepods")
+	text, err := machine.Host.ReadFile(ctx, filepath.Join(dir, usage))
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	used, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	text, err = os.ReadFile(filepath.Join(dir, "memory.stat"))
+	text, err = machine.Host.ReadFile(ctx, filepath.Join(dir, "memory.stat"))
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	for line := range strings.Lines(string(text)) {
 		if n, found := strings.CutPrefix(line, inactive); found {

@@ -45,7 +45,8 @@ func (h *hog) pod() *corev1.Pod {
 		Spec: corev1.PodSpec{
 			RestartPolicy: corev1.RestartPolicyNever, TerminationGracePeriodSeconds: &grace,
 			AutomountServiceAccountToken: &never, PriorityClassName: h.priorityClass,
-			Containers: []corev1.Container{memhog("main", h.holds, h.request, h.limit)},
+			HostNetwork: *onVM, // the virtual machine has no network for pods, and no pod of the scenes needs one
+			Containers:  []corev1.Container{memhog("main", h.holds, h.request, h.limit)},
 		},
 	}
 	if h.image != "" {
@@ -100,7 +101,7 @@ func create(ctx ginkgo.SpecContext, hogs ...hog) {
 				g.Expect(p.Status.ContainerStatuses[0].State.Waiting.Reason).To(gomega.Equal("ImagePullBackOff"), h.name)
 			}
 		}
-	}).WithTimeout(2 * time.Minute).WithPolling(time.Second).Should(gomega.Succeed())
+	}).WithTimeout(patience(2 * time.Minute)).WithPolling(time.Second).Should(gomega.Succeed())
 }
 
 // remove deletes all pods of the scenes, and waits until the node is as before.
@@ -118,7 +119,7 @@ func remove(ctx ginkgo.SpecContext) {
 		for _, c := range n.Status.Conditions {
 			g.Expect(c.Type == corev1.NodeMemoryPressure && c.Status != corev1.ConditionFalse).To(gomega.BeFalse(), "memory pressure")
 		}
-	}).WithTimeout(2 * time.Minute).WithPolling(time.Second).Should(gomega.Succeed())
+	}).WithTimeout(patience(2 * time.Minute)).WithPolling(time.Second).Should(gomega.Succeed())
 }
 
 // container of a pod of the scenes, as the runtime knows it.
@@ -136,7 +137,7 @@ func push(ctx ginkgo.SpecContext, pod string, done func() bool) {
 	ginkgo.GinkgoHelper()
 	pid := container(ctx, pod).PID
 	for !done() {
-		if syscall.Kill(pid, syscall.SIGUSR1) != nil {
+		if machine.Host.Signal(ctx, pid, syscall.SIGUSR1) != nil {
 			done() // it has just died: the caller wants to see that
 			return
 		}
@@ -155,7 +156,7 @@ func awaitOrder(ctx ginkgo.SpecContext, hogs ...hog) (o *v1alpha1.NodeKillOrder)
 		o = order(ctx)
 		g.Expect(o.Status.Usage.Source).To(gomega.Equal(v1alpha1.UsageSourceKubelet))
 		shows(g, o, hogs)
-	}).WithTimeout(3 * time.Minute).WithPolling(time.Second).Should(gomega.Succeed())
+	}).WithTimeout(patience(3 * time.Minute)).WithPolling(time.Second).Should(gomega.Succeed())
 	return o
 }
 
@@ -166,7 +167,7 @@ func awaitOrders(ctx ginkgo.SpecContext, hogs ...hog) (published, byMetrics *v1a
 		byMetrics = metricsOnly(ctx)
 		g.Expect(byMetrics.Status.Usage.Source).To(gomega.Equal(v1alpha1.UsageSourceMetricsAPI))
 		shows(g, byMetrics, hogs)
-	}).WithTimeout(3 * time.Minute).WithPolling(time.Second).Should(gomega.Succeed())
+	}).WithTimeout(patience(3 * time.Minute)).WithPolling(time.Second).Should(gomega.Succeed())
 	return awaitOrder(ctx, hogs...), byMetrics
 }
 

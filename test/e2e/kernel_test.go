@@ -23,8 +23,8 @@ const margin = 40 * mebibyte
 // engine, which has to be right.
 var _ = ginkgo.Describe("the kernel in an overcommitted kubepods", ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
 	var published, byMetrics, scaled tally
-	ginkgo.BeforeAll(func(ctx ginkgo.SpecContext) { configure(ctx, killing) }, ginkgo.NodeTimeout(3*time.Minute))
-	ginkgo.AfterEach(remove, ginkgo.NodeTimeout(3*time.Minute))
+	ginkgo.BeforeAll(func(ctx ginkgo.SpecContext) { configure(ctx, killing) }, ginkgo.NodeTimeout(patience(3*time.Minute)))
+	ginkgo.AfterEach(remove, ginkgo.NodeTimeout(patience(3*time.Minute)))
 	ginkgo.AfterAll(func() {
 		published.say("kernel kill, source Kubelet (scope Pods)")
 		byMetrics.say("kernel kill, source MetricsAPI (scope Node)")
@@ -52,7 +52,7 @@ var _ = ginkgo.Describe("the kernel in an overcommitted kubepods", ginkgo.Ordere
 			gomega.Expect(m.Status.Memory.OOMScope).To(gomega.Equal(v1alpha1.OOMScopeNode))
 			gomega.Expect(victim).To(gomega.Equal(predicted), "%+v", o.Status.OOMOrder)
 			gomega.Expect(victim).To(gomega.Equal(first), "%+v", m.Status.OOMOrder)
-		}, ginkgo.SpecTimeout(8*time.Minute))
+		}, ginkgo.SpecTimeout(patience(8*time.Minute)))
 	}
 })
 

@@ -12,7 +12,6 @@ import (
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/gomega"
 
-	"github.com/killorder/killorder/test/e2e/isolate"
 	"github.com/killorder/killorder/test/e2e/node"
 )
 
@@ -23,42 +22,77 @@ type oomKill struct {
 	scope string
 }
 
-var oomLine = regexp.MustCompile(`^oom-kill:.*,oom_memcg=/` + isolate.Name + `(/[^,]*),task_memcg=/` + isolate.Name + `(/[^,]*),`)
+// oomLine is what the kernel logs of each kill. Below the suite's control group the limit that was hit has a name; an OOM
+// of the whole node has none.
+var oomLine = regexp.MustCompile(`oom-kill:constraint=.*,(?:oom_memcg=([^,]*)|(global_oom)),task_memcg=([^,]*),`)
+
+// wholeNode is the scope of a kill for want of memory on the whole node.
+const wholeNode = "node"
 
 // kernelLog reads what the kernel logs from now on. It tells which limit was hit. It cannot tell who died first: the
 // kernel drops messages when many come at once, and they may be of others on the machine. Not every root may read it.
-type kernelLog int
+type kernelLog struct {
+	// fd is a descriptor without a wrapper: Go's own would wait for records that have not come. -1 is none.
+	fd   int
+	rest string
+}
 
-func openKernelLog() kernelLog {
+func openKernelLog() *kernelLog {
 	ginkgo.GinkgoHelper()
-	fd, err := syscall.Open("/dev/kmsg", syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	path, flags := "/dev/kmsg", os.O_RDONLY|syscall.O_NONBLOCK
+	if virtual != nil {
+		path, flags = virtual.KernelLog(), os.O_RDONLY
+	}
+	fd, err := syscall.Open(path, flags|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		say("the kernel's log cannot be read, so it does not tell which limit was hit: %v", err)
-		return -1
+		return &kernelLog{fd: -1}
 	}
 	_, err = syscall.Seek(fd, 0, 2) // to the end
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	return kernelLog(fd)
+	return &kernelLog{fd: fd}
 }
 
-func (l kernelLog) close() { _ = syscall.Close(int(l)) }
+func (l *kernelLog) close() { _ = syscall.Close(l.fd) }
 
-// scopes are the limits hit since the last call, by the control group of the victim.
-func (l kernelLog) scopes() map[string]string {
-	found, record := map[string]string{}, make([]byte, 8192)
+// scopes are the limits hit since the last call, by the control group of the victim, both below the suite's group.
+func (l *kernelLog) scopes() map[string]string {
+	found := map[string]string{}
+	for line := range strings.Lines(l.read()) {
+		m := oomLine.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		root := strings.TrimSuffix(machine.Host.CgroupRoot(), "/")
+		victim, ours := strings.CutPrefix(m[3], root)
+		scope, below := strings.CutPrefix(m[1], root)
+		if m[2] != "" {
+			scope, below = wholeNode, true
+		}
+		if ours && below {
+			found[victim] = scope
+		}
+	}
+	return found
+}
+
+// read returns the whole lines that have come since the last call.
+func (l *kernelLog) read() string {
+	record := make([]byte, 8192)
 	for {
-		n, err := syscall.Read(int(l), record)
+		n, err := syscall.Read(l.fd, record)
 		if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EINTR) {
 			continue // older messages were overwritten before they were read
 		}
 		if err != nil || n <= 0 {
-			return found
+			break
 		}
-		_, text, _ := strings.Cut(string(record[:n]), ";")
-		if m := oomLine.FindStringSubmatch(text); m != nil {
-			found[m[2]] = m[1]
-		}
+		l.rest += string(record[:n])
 	}
+	end := strings.LastIndexByte(l.rest, '\n') + 1
+	lines := l.rest[:end]
+	l.rest = l.rest[end:]
+	return lines
 }
 
 // firstKill makes a pod grow until the first process of the scenes dies.
@@ -71,26 +105,31 @@ func firstKill(ctx ginkgo.SpecContext, grower string) oomKill {
 	var dead []node.Container
 	push(ctx, grower, func() bool {
 		for _, c := range all {
-			if ended(c.PID) {
+			if ended(ctx, c.PID) {
 				dead = append(dead, c)
 			}
 		}
 		return len(dead) > 0
 	})
 	gomega.Expect(dead).To(gomega.HaveLen(1), "processes that died at the same step, so that nobody can tell which was first")
-	time.Sleep(100 * time.Millisecond) // for the log
-	kill := oomKill{pod: dead[0].Pod}
-	for group, scope := range log.scopes() {
-		if strings.Contains(group, dead[0].PodUID) {
-			kill.scope = scope
+	return oomKill{pod: dead[0].Pod, scope: log.scopeOf(dead[0].PodUID)}
+}
+
+// scopeOf is the limit at which a pod's process died; empty if the log does not tell within a second.
+func (l *kernelLog) scopeOf(podUID string) string {
+	for deadline := time.Now().Add(patience(time.Second)); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		for group, scope := range l.scopes() {
+			if strings.Contains(group, podUID) {
+				return scope
+			}
 		}
 	}
-	return kill
+	return ""
 }
 
 // ended reports whether a process was killed, be it waited for or not.
-func ended(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+func ended(ctx ginkgo.SpecContext, pid int) bool {
+	stat, err := machine.Host.ReadFile(ctx, fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return true
 	}

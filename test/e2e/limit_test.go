@@ -16,8 +16,8 @@ var _ = ginkgo.Describe("a container that exceeds its own limit", ginkgo.Ordered
 		{name: "halfway", holds: 100, request: 64, limit: 200},
 		{name: "no-limit", holds: 250},
 	}
-	ginkgo.BeforeAll(func(ctx ginkgo.SpecContext) { configure(ctx, evicting) }, ginkgo.NodeTimeout(3*time.Minute))
-	ginkgo.AfterAll(remove, ginkgo.NodeTimeout(3*time.Minute))
+	ginkgo.BeforeAll(func(ctx ginkgo.SpecContext) { configure(ctx, evicting) }, ginkgo.NodeTimeout(patience(3*time.Minute)))
+	ginkgo.AfterAll(remove, ginkgo.NodeTimeout(patience(3*time.Minute)))
 
 	ginkgo.It("was the first of limitOrder", func(ctx ginkgo.SpecContext) {
 		create(ctx, hogs...)
@@ -43,5 +43,5 @@ var _ = ginkgo.Describe("a container that exceeds its own limit", ginkgo.Ordered
 			g.Expect(end.Reason).To(gomega.Equal("OOMKilled"))
 			g.Expect(end.ExitCode).To(gomega.Equal(int32(137)))
 		}).WithTimeout(time.Minute).WithPolling(time.Second).Should(gomega.Succeed())
-	}, ginkgo.SpecTimeout(6*time.Minute))
+	}, ginkgo.SpecTimeout(patience(6*time.Minute)))
 })

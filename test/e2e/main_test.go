@@ -13,12 +13,14 @@ import (
 
 	"github.com/killorder/killorder/test/cluster/binaries"
 	"github.com/killorder/killorder/test/e2e/isolate"
+	"github.com/killorder/killorder/test/e2e/vm"
 	"github.com/killorder/killorder/test/integration/harness"
 )
 
 var (
 	rounds = flag.Int("rounds", 10, "how often the kubelet and the kernel each choose among random pods")
 	seed   = flag.Uint64("seed", 0, "of the random pods (default: another one each time)")
+	onVM   = flag.Bool("vm", false, "run the node in a virtual machine with cgroup v2")
 )
 
 // TestMain runs twice: outside it builds what is needed and starts itself again in namespaces of its own, where
@@ -32,7 +34,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(m.Run())
 	}
-	if why := isolate.Obstacle(); why != "" {
+	if why := obstacle(); why != "" {
 		fmt.Println("e2e: SKIPPED, nothing was tested:", why)
 		os.Exit(0)
 	}
@@ -44,6 +46,21 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
+// obstacle says why the suite cannot run on this machine; "" if nothing is known to be in the way. Debian's packages are
+// downloaded here: a machine without them is a machine on which nothing can be tested.
+func obstacle() string {
+	if why := isolate.Obstacle(); why != "" || !*onVM {
+		return why
+	}
+	if why := vm.Obstacle(); why != "" {
+		return why
+	}
+	if _, err := vm.Download(context.Background(), packagesFolder()); err != nil {
+		return fmt.Sprintf("Debian's packages for the virtual machine cannot be had: %v", err)
+	}
+	return ""
+}
+
 func outside() (status int, err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	_, err = binaries.FindNode(ctx, binaries.Options{Root: harness.Root(), Progress: os.Stderr})
@@ -52,6 +69,9 @@ func outside() (status int, err error) {
 	}
 	if err == nil {
 		err = build(ctx, memhogProgram(), filepath.Join(harness.Root(), "test", "e2e"), "./memhog")
+	}
+	if err == nil && *onVM {
+		err = build(ctx, agentProgram(), filepath.Join(harness.Root(), "test", "e2e"), "./vm/agent")
 	}
 	stop()
 	if err != nil {
@@ -78,3 +98,5 @@ func artifact(name ...string) string {
 
 func operatorProgram() string { return artifact("manager") }
 func memhogProgram() string   { return artifact("memhog") }
+func agentProgram() string    { return artifact("agent") }
+func packagesFolder() string  { return artifact("packages") }

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,8 +26,8 @@ var _ = ginkgo.Describe("scores", ginkgo.Ordered, func() {
 	}
 	agent := hog{name: "node-agent", holds: 20, request: 32, priorityClass: "system-node-critical"}
 
-	ginkgo.BeforeAll(func(ctx ginkgo.SpecContext) { configure(ctx, evicting) }, ginkgo.NodeTimeout(3*time.Minute))
-	ginkgo.AfterAll(remove, ginkgo.NodeTimeout(3*time.Minute))
+	ginkgo.BeforeAll(func(ctx ginkgo.SpecContext) { configure(ctx, evicting) }, ginkgo.NodeTimeout(patience(3*time.Minute)))
+	ginkgo.AfterAll(remove, ginkgo.NodeTimeout(patience(3*time.Minute)))
 
 	ginkgo.It("are what the kubelet asked for and what the kernel says", func(ctx ginkgo.SpecContext) {
 		create(ctx, append(slices.Clone(hogs), agent)...)
@@ -40,7 +39,7 @@ var _ = ginkgo.Describe("scores", ginkgo.Ordered, func() {
 			v := victim(published, &c)
 			gomega.Expect(v).NotTo(gomega.BeNil(), "%s/%s %s runs, and is not in oomOrder", c.Namespace, c.Pod, c.Name)
 			gomega.Expect(int64(v.OOMScoreAdj)).To(gomega.Equal(c.OOMScoreAdj), "oom_score_adj of %s/%s", c.Pod, c.Name)
-			adj, score := procNumber(c.PID, "oom_score_adj"), procNumber(c.PID, "oom_score")
+			adj, score := procNumber(ctx, c.PID, "oom_score_adj"), procNumber(ctx, c.PID, "oom_score")
 			say("score %-28s adj: published %5d, asked for %5d, in /proc %5d; oom_score: published %4d, in /proc %4d",
 				c.Pod+"/"+c.Name, v.OOMScoreAdj, c.OOMScoreAdj, adj, v.OOMScore, score)
 			if c.OOMScoreAdj < 0 {
@@ -54,7 +53,7 @@ var _ = ginkgo.Describe("scores", ginkgo.Ordered, func() {
 		say("scores: oom_score_adj right in %d of %d containers; oom_score within 2%% in %d of %d not below 0",
 			len(containers), len(containers), compared, len(containers)-below)
 		gomega.Expect(compared).To(gomega.BeNumerically(">=", 6))
-	}, ginkgo.SpecTimeout(6*time.Minute))
+	}, ginkgo.SpecTimeout(patience(6*time.Minute)))
 })
 
 func victim(o *v1alpha1.NodeKillOrder, c *node.Container) *v1alpha1.OOMVictim {
@@ -66,9 +65,9 @@ func victim(o *v1alpha1.NodeKillOrder, c *node.Container) *v1alpha1.OOMVictim {
 	return nil
 }
 
-func procNumber(pid int, file string) int64 {
+func procNumber(ctx ginkgo.SpecContext, pid int, file string) int64 {
 	ginkgo.GinkgoHelper()
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
+	data, err := machine.Host.ReadFile(ctx, fmt.Sprintf("/proc/%d/%s", pid, file))
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	n, err := strconv.ParseInt(strings.TrimSpace(string(data)), 10, 64)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())

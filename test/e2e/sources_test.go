@@ -24,7 +24,7 @@ const (
 var denied struct{ from, until time.Time }
 
 var _ = ginkgo.Describe("sources", ginkgo.Ordered, func() {
-	ginkgo.BeforeAll(func(ctx ginkgo.SpecContext) { configure(ctx, evicting) }, ginkgo.NodeTimeout(3*time.Minute))
+	ginkgo.BeforeAll(func(ctx ginkgo.SpecContext) { configure(ctx, evicting) }, ginkgo.NodeTimeout(patience(3*time.Minute)))
 	ginkgo.AfterAll(func(ctx ginkgo.SpecContext) { setSource(ctx, v1alpha1.PreferAuto) }, ginkgo.NodeTimeout(time.Minute))
 
 	ginkgo.It("follow the policy without a restart", func(ctx ginkgo.SpecContext) {
@@ -44,7 +44,7 @@ var _ = ginkgo.Describe("sources", ginkgo.Ordered, func() {
 			say("sources: spec.usage.source %s: status.usage.source %s after %.1f s", change.wanted, change.source, time.Since(began).Seconds())
 		}
 		operatorAvailable(ctx, gomega.Default)
-	}, ginkgo.SpecTimeout(8*time.Minute))
+	}, ginkgo.SpecTimeout(patience(8*time.Minute)))
 
 	ginkgo.It("fall back where the right is taken away, say why, and return with it", func(ctx ginkgo.SpecContext) {
 		setSource(ctx, v1alpha1.PreferAuto)
@@ -66,7 +66,7 @@ var _ = ginkgo.Describe("sources", ginkgo.Ordered, func() {
 		denied.until = time.Now()
 		say("sources: with it again: status.usage.source Kubelet after %.1f s", denied.until.Sub(began).Seconds())
 		operatorAvailable(ctx, gomega.Default)
-	}, ginkgo.SpecTimeout(15*time.Minute))
+	}, ginkgo.SpecTimeout(patience(15*time.Minute)))
 })
 
 func setSource(ctx ginkgo.SpecContext, source v1alpha1.UsagePreference) {

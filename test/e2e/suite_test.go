@@ -57,22 +57,26 @@ var _ = ginkgo.BeforeSuite(func(ctx ginkgo.SpecContext) {
 	programs, err := binaries.FindNode(ctx, binaries.Options{Root: harness.Root(), Progress: ginkgo.GinkgoWriter, Offline: true})
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	images := filepath.Join(isolate.Dir(), "images.tar")
-	gomega.Expect(image.Write(images,
-		image.Image{Name: node.PauseImage, Program: memhogProgram(), Entrypoint: "/pause"},
-		image.Image{Name: hogImage, Program: memhogProgram(), Entrypoint: "/memhog"},
-		image.Image{Name: operatorImage, Program: operatorProgram(), Entrypoint: "/manager", User: "65532:65532"},
-	)).To(gomega.Succeed())
+	pods := []image.Image{
+		{Name: node.PauseImage, Program: memhogProgram(), Entrypoint: "/pause"},
+		{Name: hogImage, Program: memhogProgram(), Entrypoint: "/memhog"},
+	}
+	if !*onVM {
+		pods = append(pods, image.Image{Name: operatorImage, Program: operatorProgram(), Entrypoint: "/manager", User: "65532:65532"})
+	}
+	gomega.Expect(image.Write(images, pods...)).To(gomega.Succeed())
 	logs := artifact("logs")
 	gomega.Expect(os.RemoveAll(logs)).To(gomega.Succeed())
 	machine, err = node.Start(ctx, &node.Options{
-		Dir: isolate.Dir(), Logs: logs, Programs: programs, Images: images, Memory: told, Watched: operatorAccount, Progress: progress{},
+		Dir: isolate.Dir(), Logs: logs, Programs: programs, Host: newHost(ctx, &programs, images, logs), Memory: told,
+		Watched: operatorAccount, Progress: progress{},
 	})
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	ginkgo.DeferCleanup(machine.Stop)
 	api = harness.Client(machine.Config)
 	prepare(ctx)
 	deploy(ctx)
-}, ginkgo.NodeTimeout(10*time.Minute))
+}, ginkgo.NodeTimeout(20*time.Minute))
 
 // configure gives the kubelet other figures, if it has not these already.
 func configure(ctx ginkgo.SpecContext, m node.Memory) {

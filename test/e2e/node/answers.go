@@ -10,8 +10,6 @@ import (
 	"k8s.io/client-go/rest"
 	kubeletconfig "k8s.io/kubelet/config/v1beta1"
 	stats "k8s.io/kubelet/pkg/apis/stats/v1alpha1"
-
-	"github.com/killorder/killorder/test/e2e/isolate"
 )
 
 // kubeletPort is the kubelet's default.
@@ -41,7 +39,7 @@ func (n *Node) askKubelet(ctx context.Context, path string, answer any) error {
 	if err != nil {
 		return err
 	}
-	url := "https://" + net.JoinHostPort(isolate.NodeAddress, kubeletPort) + path
+	url := "https://" + net.JoinHostPort(n.Host.Address(), kubeletPort) + path
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err

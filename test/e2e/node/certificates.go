@@ -37,7 +37,7 @@ func (n *Node) makeCertificates(context.Context) (err error) {
 	}
 	for name, names := range map[string][]string{
 		"apiserver":      {"localhost", "kubernetes", "kubernetes.default.svc", "127.0.0.1", isolate.ServiceAddress, isolate.NodeAddress},
-		"kubelet":        {Name, isolate.NodeAddress},
+		"kubelet":        {Name, n.Host.Address()},
 		"metrics-server": {"metrics-server.kube-system.svc", "localhost"},
 	} {
 		pair, err := n.authority.Server(name, names...)

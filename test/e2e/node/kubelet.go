@@ -12,8 +12,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubeletconfig "k8s.io/kubelet/config/v1beta1"
-
-	"github.com/killorder/killorder/test/e2e/isolate"
 )
 
 const memoryAvailable = "memory.available"
@@ -40,7 +38,7 @@ func (m Memory) reserved(capacity int64) int64 { return capacity - m.Limit }
 // StartKubelet starts the kubelet, in the place of the one that runs, and waits until its node is Ready and has the
 // memory it was told. Pods live on meanwhile.
 func (n *Node) StartKubelet(ctx context.Context, m Memory) error {
-	capacity, err := memTotal()
+	capacity, err := n.memTotal(ctx)
 	if err != nil {
 		return err
 	}
@@ -48,33 +46,36 @@ func (n *Node) StartKubelet(ctx context.Context, m Memory) error {
 	if err != nil {
 		return err
 	}
-	file := n.path("kubelet.json")
-	if err := os.WriteFile(file, config, 0o644); err != nil {
+	if err := n.handOver(ctx); err != nil {
+		return err
+	}
+	file := n.hostPath("kubelet.json")
+	if err := n.Host.WriteFile(ctx, file, config); err != nil {
 		return err
 	}
 	if n.kubelet != nil {
 		n.kubelet.stop()
 	}
 	began := metav1.Now().Rfc3339Copy()
-	if n.kubelet, err = n.start("kubelet", n.Programs.Kubelet,
-		"--config="+file, "--kubeconfig="+n.kubeconfig("kubelet"), "--root-dir="+n.path("kubelet"),
-		"--cert-dir="+n.path("kubelet-certificates"), "--hostname-override="+Name, "--node-ip="+isolate.NodeAddress, "--v=2",
+	if n.kubelet, err = n.startOn(ctx, n.Host, "kubelet", n.Host.Programs().Kubelet,
+		"--config="+file, "--kubeconfig="+n.hostPath("kubelet.kubeconfig"), "--root-dir="+n.hostPath("kubelet"),
+		"--cert-dir="+n.hostPath("kubelet-certificates"), "--hostname-override="+Name, "--node-ip="+n.Host.Address(), "--v=2",
 	); err != nil {
 		return err
 	}
-	return until(ctx, n.kubelet, 2*time.Minute, func(ctx context.Context) error { return n.ready(ctx, began) })
+	return until(ctx, n.kubelet, 4*time.Minute, func(ctx context.Context) error { return n.ready(ctx, began) })
 }
 
 func (n *Node) kubeletConfig(m Memory, capacity int64) *kubeletconfig.KubeletConfiguration {
 	yes, no, nowhere, never := true, false, "", int32(100)
 	config := &kubeletconfig.KubeletConfiguration{
 		TypeMeta:   metav1.TypeMeta{APIVersion: kubeletconfig.SchemeGroupVersion.String(), Kind: "KubeletConfiguration"},
-		Address:    isolate.NodeAddress,
+		Address:    n.Host.Address(),
 		ClusterDNS: []string{"10.96.0.10"},
 		Authentication: kubeletconfig.KubeletAuthentication{
 			Anonymous: kubeletconfig.KubeletAnonymousAuthentication{Enabled: &no},
 			Webhook:   kubeletconfig.KubeletWebhookAuthentication{Enabled: &yes},
-			X509:      kubeletconfig.KubeletX509Authentication{ClientCAFile: n.path("ca.crt")},
+			X509:      kubeletconfig.KubeletX509Authentication{ClientCAFile: n.hostPath("ca.crt")},
 		},
 		Authorization: kubeletconfig.KubeletAuthorization{
 			Mode: kubeletconfig.KubeletAuthorizationModeWebhook,
@@ -82,17 +83,17 @@ func (n *Node) kubeletConfig(m Memory, capacity int64) *kubeletconfig.KubeletCon
 				CacheAuthorizedTTL: authorizationAge, CacheUnauthorizedTTL: authorizationAge,
 			},
 		},
-		TLSCertFile:              n.path("kubelet.crt"),
-		TLSPrivateKeyFile:        n.path("kubelet.key"),
+		TLSCertFile:              n.hostPath("kubelet.crt"),
+		TLSPrivateKeyFile:        n.hostPath("kubelet.key"),
 		ContainerRuntimeEndpoint: "unix://" + socket,
 		CgroupDriver:             "cgroupfs",
-		CgroupRoot:               "/" + isolate.Name,
+		CgroupRoot:               n.Host.CgroupRoot(),
 		FailCgroupV1:             &no,
 		FailSwapOn:               &no,
 		MakeIPTablesUtilChains:   &no,
 		ResolverConfig:           &nowhere,
-		PodLogsDir:               filepath.Join(n.Logs, "pods"),
-		VolumePluginDir:          n.path("volume-plugins"),
+		PodLogsDir:               n.podLogs(),
+		VolumePluginDir:          n.hostPath("volume-plugins"),
 		SystemReserved:           map[string]string{"memory": fmt.Sprint(m.reserved(capacity) - m.KubeReserved)},
 		KubeReserved:             map[string]string{"memory": fmt.Sprint(m.KubeReserved)},
 		EnforceNodeAllocatable:   []string{"pods"},
@@ -126,9 +127,39 @@ func (n *Node) ready(ctx context.Context, since metav1.Time) error {
 	return errors.New("the node is not Ready")
 }
 
-// memTotal is the machine's memory in bytes, as the kubelet reads it.
-func memTotal() (int64, error) {
-	data, err := os.ReadFile("/proc/meminfo")
+// hostPath is where the host has a file of the kubelet or of containerd.
+func (n *Node) hostPath(name ...string) string {
+	return filepath.Join(append([]string{n.Host.Dir()}, name...)...)
+}
+
+// podLogs stay with the logs of the run where the host is this machine.
+func (n *Node) podLogs() string {
+	if n.Host.Dir() == n.Dir {
+		return filepath.Join(n.Logs, "pods")
+	}
+	return n.hostPath("pod-logs")
+}
+
+// handOver gives the host the files by which the kubelet knows the cluster.
+func (n *Node) handOver(ctx context.Context) error {
+	if err := n.Host.MakeDir(ctx, n.Host.Dir()); err != nil {
+		return err
+	}
+	for _, name := range []string{"ca.crt", "kubelet.crt", "kubelet.key", "kubelet.kubeconfig"} {
+		data, err := os.ReadFile(n.path(name))
+		if err != nil {
+			return err
+		}
+		if err := n.Host.WriteFile(ctx, n.hostPath(name), data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// memTotal is the host's memory in bytes, as the kubelet reads it.
+func (n *Node) memTotal(ctx context.Context) (int64, error) {
+	data, err := n.Host.ReadFile(ctx, "/proc/meminfo")
 	if err != nil {
 		return 0, err
 	}

@@ -1,6 +1,7 @@
 // Package node brings up one real Kubernetes node with its control plane: etcd, kube-apiserver,
 // kube-controller-manager, kube-scheduler, containerd, kubelet and metrics-server, as processes in the namespaces of
-// package isolate. There is no kube-proxy and no DNS; pods reach the API server at its service's address.
+// package isolate. Kubelet and containerd may also be in a virtual machine. There is no kube-proxy and no DNS; pods reach
+// the API server at its service's address.
 package node
 
 import (
@@ -29,9 +30,10 @@ const PauseImage = "localhost/killorder-e2e/pause:1"
 type Options struct {
 	// Dir takes all state, Logs what the programs say.
 	Dir, Logs string
-	Programs  binaries.NodeSet
-	// Images is an archive in the OCI layout.
-	Images string
+	// Programs of this machine, for the control plane.
+	Programs binaries.NodeSet
+	// Host runs the kubelet, containerd and the pods. Its images are an archive in the OCI layout.
+	Host   Host
 	Memory Memory
 	// Watched is the account whose requests are audited.
 	Watched  string
@@ -47,6 +49,7 @@ type Node struct {
 	// Runtime is containerd's side of the CRI.
 	Runtime *Runtime
 
+	here                  Host
 	authority, frontProxy *pki.Authority
 	kubelet               *process
 	running               []*process
@@ -54,7 +57,7 @@ type Node struct {
 
 // Start returns when the node is Ready and metrics are served. When it fails, what was started is stopped.
 func Start(ctx context.Context, options *Options) (*Node, error) {
-	n := &Node{Options: *options}
+	n := &Node{Options: *options, here: Local(options.Programs, options.Dir, "")}
 	began := time.Now()
 	for _, dir := range []string{n.Dir, n.Logs} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -82,8 +85,9 @@ func Start(ctx context.Context, options *Options) (*Node, error) {
 	return n, nil
 }
 
-// Stop ends the node's programs, last started first. Containers end with their namespace.
+// Stop ends the node's programs, last started first. Containers end with their namespace, or with the virtual machine.
 func (n *Node) Stop() {
+	n.Host.Close()
 	if n.Runtime != nil {
 		_ = n.Runtime.Close()
 	}

@@ -2,9 +2,9 @@ package node
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -12,29 +12,30 @@ import (
 
 // process is a running program of the node. Its output goes to NAME.log.
 type process struct {
+	*running
 	name, log string
-	cmd       *exec.Cmd
-	exited    chan struct{}
+	host      Host
 }
 
-// start runs a program. Should this one end without stopping it, the namespace ends it.
+// start runs a program of the control plane, which is always on this machine.
 func (n *Node) start(name, path string, args ...string) (*process, error) {
-	p := &process{name: name, log: filepath.Join(n.Logs, name+".log"), exited: make(chan struct{})}
+	return n.startOn(context.Background(), n.here, name, path, args...)
+}
+
+// startOn runs a program on a host.
+func (n *Node) startOn(ctx context.Context, host Host, name, path string, args ...string) (*process, error) {
+	p := &process{name: name, log: filepath.Join(n.Logs, name+".log"), host: host}
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
-	p.cmd = exec.Command(path, args...)
-	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = n.Dir, log, log
-	p.cmd.Env = append(os.Environ(), "PATH="+n.Programs.Path+":"+os.Getenv("PATH"))
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := p.cmd.Start(); err != nil {
+	if p.running, err = host.Start(ctx, log, path, args...); err != nil {
+		_ = log.Close()
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
 	go func() {
-		_ = p.cmd.Wait()
-		close(p.exited)
+		<-p.exited
+		_ = log.Close()
 	}()
 	n.running = append(n.running, p)
 	return p, nil
@@ -42,20 +43,35 @@ func (n *Node) start(name, path string, args ...string) (*process, error) {
 
 // stop ends the process, by force after a while.
 func (p *process) stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_ = p.host.Signal(ctx, p.pid, syscall.SIGTERM)
 	select {
 	case <-p.exited:
-	case <-time.After(5 * time.Second):
-		_ = p.cmd.Process.Kill()
+	case <-ctx.Done():
+		_ = p.host.Signal(context.Background(), p.pid, syscall.SIGKILL)
 		<-p.exited
 	}
+}
+
+// succeeded waits for a program that ends by itself.
+func (p *process) succeeded(ctx context.Context) error {
+	select {
+	case <-p.exited:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if p.how() != "exit status 0" {
+		return p.ended()
+	}
+	return nil
 }
 
 // ended is how a process that should run has ended, nil if it runs.
 func (p *process) ended() error {
 	select {
 	case <-p.exited:
-		return fmt.Errorf("%s ended: %s\n%s", p.name, p.cmd.ProcessState, p.tail(15))
+		return fmt.Errorf("%s ended: %s\n%s", p.name, p.how(), p.tail(15))
 	default:
 		return nil
 	}
@@ -69,3 +85,18 @@ func (p *process) tail(lines int) []byte {
 	all := bytes.Split(bytes.TrimSpace(data), []byte("\n"))
 	return bytes.Join(all[max(0, len(all)-lines):], []byte("\n"))
 }
+
+// Program is a program beside those of the node itself, which ends with them.
+type Program struct{ *process }
+
+// StartProgram runs a program on this machine. Its output goes to NAME.log.
+func (n *Node) StartProgram(name, path string, args ...string) (*Program, error) {
+	p, err := n.start(name, path, args...)
+	if err != nil {
+		return nil, err
+	}
+	return &Program{p}, nil
+}
+
+// Ended is how the program has ended, nil if it runs.
+func (p *Program) Ended() error { return p.ended() }

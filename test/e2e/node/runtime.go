@@ -25,8 +25,8 @@ type Container struct {
 	OOMScoreAdj int64
 }
 
-func dial(socket string) (*Runtime, error) {
-	connection, err := grpc.NewClient("unix://"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+func dial(target string) (*Runtime, error) {
+	connection, err := grpc.NewClient(target, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return nil, err
 	}
