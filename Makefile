@@ -52,7 +52,7 @@ docker-push: ## Push it (IMG=...)
 	$(CONTAINER_TOOL) push $(IMG)
 
 ##@ Check
-.PHONY: test test-unit test-quick test-integration test-alerts e2e conformance conformance-kubelet conformance-kernel scale fuzz nightly bench verify lint fmt
+.PHONY: test test-unit test-quick test-integration test-alerts e2e e2e-vm conformance conformance-kubelet conformance-kernel scale fuzz nightly bench verify lint fmt
 test: test-unit test-integration ## Unit tests and integration tests
 test-unit: ## Unit tests, with the race detector
 	packages="$(UNIT_PACKAGES)"; CGO_ENABLED=1 go test -race $(TESTFLAGS) $$packages
@@ -70,6 +70,8 @@ test-alerts: ## Alerts and dashboard only: promtool's tests, and that every metr
 	go test ./test/integration/prometheus -count=1 -v -skip '^TestPrometheus$$' $(TESTFLAGS)
 e2e: ## A real kubelet, containerd and kernel as judges, as root (TESTFLAGS="-rounds 2 -seed 7")
 	go test -C test/e2e -count=1 -v -timeout 90m . $(TESTFLAGS)
+e2e-vm: ## The same on cgroup v2, in a virtual machine without KVM, as root (TESTFLAGS="-rounds 2 -seed 7")
+	go test -C test/e2e -count=1 -v -timeout 180m . -vm $(TESTFLAGS)
 conformance: conformance-kubelet conformance-kernel ## The kubelet's own code and the real kernel as judges
 conformance-kubelet: ## 2,000 random nodes against the newest kubelet (TESTFLAGS="-minors 1.34,1.35,1.36,1.37")
 	go test -C test/conformance/kubelet -count=1 -v -timeout 60m $(TESTFLAGS) .

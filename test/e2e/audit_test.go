@@ -30,7 +30,9 @@ var _ = ginkgo.AfterSuite(func(ctx ginkgo.SpecContext) {
 	requests := auditRequests(ctx, events)
 	reviews := auditReviews(events)
 	say("audit: %s; kubelet: %s", requests, reviews)
-}, ginkgo.NodeTimeout(2*time.Minute))
+	say("kills: status.kills showed what happened, each once, and nothing else: %s", kills.judge(ctx))
+	kills.expectCounts(ctx)
+}, ginkgo.NodeTimeout(patience(3*time.Minute)))
 
 // auditRequests expects that all requests of the operator were within what config/default grants it, and that none was
 // refused.

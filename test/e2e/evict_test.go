@@ -62,6 +62,7 @@ var _ = ginkgo.Describe("eviction by allocatableMemory.available", ginkgo.Ordere
 				gomega.Expect(e.judge(e.predicted[source], grower)).NotTo(gomega.Equal(wrong),
 					"another order than by source %s; pods: %+v", source, hogs)
 			}
+			expectEvictions(ctx)
 		}, ginkgo.SpecTimeout(patience(8*time.Minute)))
 	}
 
@@ -73,6 +74,7 @@ var _ = ginkgo.Describe("eviction by allocatableMemory.available", ginkgo.Ordere
 			{name: "within-request", holds: 200, request: 400},
 		}
 		e := evict(ctx, hogs, "", 2)
+		expectRejection(ctx)
 		for _, source := range sources {
 			predicted := e.predicted[source]
 			say("eviction of a pod without a running container: source %-10s %v, ranked by the kubelet %v, evicted %v",
@@ -80,8 +82,23 @@ var _ = ginkgo.Describe("eviction by allocatableMemory.available", ginkgo.Ordere
 			gomega.Expect(predicted[0]).To(gomega.Equal("unpullable"))
 			gomega.Expect(e.judge(predicted, "")).To(gomega.Equal(whole))
 		}
+		expectEvictions(ctx)
 	}, ginkgo.SpecTimeout(patience(8*time.Minute)))
 })
+
+// expectRejection expects that the kubelet, under the pressure that made it evict, rejects a BestEffort pod. Such a pod says
+// that it was evicted, and has never run: after all scenes it must not stand in status.kills.
+func expectRejection(ctx ginkgo.SpecContext) {
+	ginkgo.GinkgoHelper()
+	late := hog{name: "late", holds: 10, bound: true}
+	gomega.Expect(api.Create(ctx, late.pod())).To(gomega.Succeed())
+	gomega.Eventually(func(g gomega.Gomega) {
+		var p corev1.Pod
+		g.Expect(api.Get(ctx, client.ObjectKey{Namespace: scenes, Name: late.name}, &p)).To(gomega.Succeed())
+		g.Expect(p.Status.Reason).To(gomega.Equal("Evicted"))
+		g.Expect(p.Status.Message).To(gomega.ContainSubstring("MemoryPressure"))
+	}).WithContext(ctx).WithTimeout(patience(20 * time.Second)).WithPolling(200 * time.Millisecond).Should(gomega.Succeed())
+}
 
 func growing(pod string) string {
 	if pod == "" {

@@ -32,6 +32,12 @@ type hog struct {
 	sidecar int
 	// podRequest is a pod-level request.
 	podRequest int
+	// child is what a child process tries to hold.
+	child int
+	// probed by a liveness probe that fails.
+	probed bool
+	// bound to the node without the scheduler, which would keep the pod away from a node without room or under pressure.
+	bound bool
 }
 
 // trigger is the pod that brings the node down without ever being chosen: the kubelet does not evict
@@ -56,6 +62,18 @@ func (h *hog) pod() *corev1.Pod {
 		always, sidecar := corev1.ContainerRestartPolicyAlways, memhog("sidecar", h.sidecar, h.sidecar, 0)
 		sidecar.RestartPolicy = &always
 		p.Spec.InitContainers = []corev1.Container{sidecar}
+	}
+	if h.child > 0 {
+		p.Spec.Containers[0].Args = append(p.Spec.Containers[0].Args, fmt.Sprintf("-child-mib=%d", h.child))
+	}
+	if h.probed {
+		p.Spec.Containers[0].LivenessProbe = &corev1.Probe{
+			ProbeHandler:  corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"/memhog", "-fail"}}},
+			PeriodSeconds: 1, FailureThreshold: 1, TimeoutSeconds: int32(patience(10 * time.Second).Seconds()), InitialDelaySeconds: 5,
+		}
+	}
+	if h.bound {
+		p.Spec.NodeName = node.Name
 	}
 	if h.podRequest > 0 {
 		p.Spec.Resources = &corev1.ResourceRequirements{Requests: memoryList(h.podRequest)}

@@ -52,6 +52,8 @@ var _ = ginkgo.Describe("the kernel in an overcommitted kubepods", ginkgo.Ordere
 			gomega.Expect(m.Status.Memory.OOMScope).To(gomega.Equal(v1alpha1.OOMScopeNode))
 			gomega.Expect(victim).To(gomega.Equal(predicted), "%+v", o.Status.OOMOrder)
 			gomega.Expect(victim).To(gomega.Equal(first), "%+v", m.Status.OOMOrder)
+			awaitEnd(ctx, victim)
+			expectKill(ctx, victim, "main", v1alpha1.CausePodsOOM)
 		}, ginkgo.SpecTimeout(patience(8*time.Minute)))
 	}
 })

@@ -7,6 +7,8 @@ import (
 	"github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/killorder/killorder/api/v1alpha1"
 )
 
 var _ = ginkgo.Describe("a container that exceeds its own limit", ginkgo.Ordered, func() {
@@ -42,6 +44,7 @@ var _ = ginkgo.Describe("a container that exceeds its own limit", ginkgo.Ordered
 			g.Expect(end).NotTo(gomega.BeNil())
 			g.Expect(end.Reason).To(gomega.Equal("OOMKilled"))
 			g.Expect(end.ExitCode).To(gomega.Equal(int32(137)))
-		}).WithTimeout(time.Minute).WithPolling(time.Second).Should(gomega.Succeed())
+		}).WithTimeout(patience(time.Minute)).WithPolling(200 * time.Millisecond).Should(gomega.Succeed())
+		expectKill(ctx, "near-limit", "main", v1alpha1.CauseContainerLimit)
 	}, ginkgo.SpecTimeout(patience(6*time.Minute)))
 })

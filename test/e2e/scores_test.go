@@ -43,15 +43,17 @@ var _ = ginkgo.Describe("scores", ginkgo.Ordered, func() {
 			say("score %-28s adj: published %5d, asked for %5d, in /proc %5d; oom_score: published %4d, in /proc %4d",
 				c.Pod+"/"+c.Name, v.OOMScoreAdj, c.OOMScoreAdj, adj, v.OOMScore, score)
 			if c.OOMScoreAdj < 0 {
-				below++ // without CAP_SYS_RESOURCE the runtime makes it 0
-				continue
+				below++
+				if virtual == nil {
+					continue // without CAP_SYS_RESOURCE the runtime makes it 0
+				}
 			}
 			gomega.Expect(adj).To(gomega.Equal(c.OOMScoreAdj), "/proc/%d/oom_score_adj of %s/%s", c.PID, c.Pod, c.Name)
-			gomega.Expect(float64(v.OOMScore)).To(gomega.BeNumerically("~", score, 0.02*float64(score)), "oom_score of %s/%s", c.Pod, c.Name)
+			gomega.Expect(float64(v.OOMScore)).To(gomega.BeNumerically("~", score, max(2, 0.02*float64(score))), "oom_score of %s/%s", c.Pod, c.Name)
 			compared++
 		}
-		say("scores: oom_score_adj right in %d of %d containers; oom_score within 2%% in %d of %d not below 0",
-			len(containers), len(containers), compared, len(containers)-below)
+		say("scores: oom_score_adj right in %d of %d containers, %d of them below 0; oom_score within 2%% in %d of %d compared",
+			len(containers), len(containers), below, compared, compared)
 		gomega.Expect(compared).To(gomega.BeNumerically(">=", 6))
 	}, ginkgo.SpecTimeout(patience(6*time.Minute)))
 })

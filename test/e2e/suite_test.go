@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -76,6 +77,9 @@ var _ = ginkgo.BeforeSuite(func(ctx ginkgo.SpecContext) {
 	api = harness.Client(machine.Config)
 	prepare(ctx)
 	deploy(ctx)
+	following, stop := context.WithCancel(context.Background())
+	ginkgo.DeferCleanup(stop)
+	go kills.follow(following)
 }, ginkgo.NodeTimeout(20*time.Minute))
 
 // configure gives the kubelet other figures, if it has not these already.

@@ -1,17 +1,22 @@
 // Command memhog holds memory: the pods of the e2e suite. Installed as /memhog; as /pause it only waits.
-// Each SIGUSR1 makes it hold a step more.
+// Each SIGUSR1 makes it hold a step more; SIGUSR2 makes it end by itself.
 package main
 
 import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 )
 
 const mebibyte = 1 << 20
+
+// given is the exit status after SIGUSR2: a program's own, which no killer has.
+const given = 3
 
 func main() {
 	stop, more := make(chan os.Signal, 1), make(chan os.Signal, 1000)
@@ -20,13 +25,24 @@ func main() {
 	if filepath.Base(os.Args[0]) != "pause" {
 		held := flag.Int("mib", 0, "MiB to hold from the start")
 		step := flag.Int("step", 10, "MiB more with each SIGUSR1")
+		child := flag.Int("child-mib", 0, "MiB for a child process to hold, which this process outlives")
+		failing := flag.Bool("fail", false, "end at once with status 1, as a probe that fails")
 		// An evicted process that ends by itself leaves a pod that succeeded; real ones are killed.
 		flag.BoolVar(&ignoreTerm, "ignore-term", true, "go on after SIGTERM")
 		flag.Parse()
-		signal.Notify(more, syscall.SIGUSR1)
+		if *failing {
+			os.Exit(1)
+		}
+		signal.Notify(more, syscall.SIGUSR1, syscall.SIGUSR2)
 		hold(*held)
+		if *child > 0 {
+			go outlive(*child)
+		}
 		go func() {
-			for range more {
+			for s := range more {
+				if s == syscall.SIGUSR2 {
+					os.Exit(given)
+				}
 				hold(*step)
 			}
 		}()
@@ -36,6 +52,12 @@ func main() {
 			return
 		}
 	}
+}
+
+// outlive starts a process that holds memory, and says in the log how that process ended.
+func outlive(mib int) {
+	child := exec.Command("/proc/self/exe", "-mib="+strconv.Itoa(mib))
+	fmt.Fprintln(os.Stderr, "memhog: the child ended:", child.Run())
 }
 
 // hold maps memory and writes to each page, so that it is resident. It bypasses Go's heap: the collector would

@@ -84,7 +84,7 @@ func (n *Node) apiServerFlags() []string {
 		"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		"--proxy-client-cert-file=" + n.path("front-proxy.crt"), "--proxy-client-key-file=" + n.path("front-proxy.key"),
-		"--shutdown-delay-duration=0s", "--profiling=false",
+		"--shutdown-delay-duration=0s", "--event-ttl=6h", "--profiling=false",
 	}
 }
 

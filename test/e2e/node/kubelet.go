@@ -26,6 +26,12 @@ type Memory struct {
 	Threshold string
 	// Soft threshold of eviction and its grace period, "1m30s"; empty for none.
 	Soft, Grace string
+	// SingleProcess lets the kernel kill one process of a container, not all of them. On cgroup v1 it always does.
+	SingleProcess bool
+	// Swap lets Burstable pods swap.
+	Swap bool
+	// Unenforced leaves kubepods without a limit: the machine's own memory is the only one.
+	Unenforced bool
 }
 
 // authorizationAge is how long the kubelet goes by what the API server said of an account's rights; its own default
@@ -105,6 +111,15 @@ func (n *Node) kubeletConfig(m Memory, capacity int64) *kubeletconfig.KubeletCon
 		NodeStatusUpdateFrequency:        metav1.Duration{Duration: 5 * time.Second},
 		// Images are imported: nothing may collect them.
 		ImageGCHighThresholdPercent: &never,
+	}
+	if m.SingleProcess {
+		config.SingleProcessOOMKill = &yes
+	}
+	if m.Swap {
+		config.MemorySwap.SwapBehavior = "LimitedSwap"
+	}
+	if m.Unenforced {
+		config.EnforceNodeAllocatable = []string{"none"}
 	}
 	if m.Soft != "" {
 		config.EvictionSoft = map[string]string{memoryAvailable: m.Soft}

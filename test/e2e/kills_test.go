@@ -1,0 +1,82 @@
+package e2e
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/test/e2e/node"
+)
+
+// The other scenes expect the kills that are theirs: of limit, eviction and kubepods. Here is what looks like a kill and is
+// none, and a kill that looks like none. That the former never stand in status.kills is judged after all scenes.
+var _ = ginkgo.Describe("what ended a pod", ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
+	ginkgo.BeforeAll(func(ctx ginkgo.SpecContext) { configure(ctx, single(evicting)) }, ginkgo.NodeTimeout(patience(3*time.Minute)))
+	ginkgo.AfterEach(remove, ginkgo.NodeTimeout(patience(3*time.Minute)))
+
+	ginkgo.It("is told where a child process was killed, and its container lived on", func(ctx ginkgo.SpecContext) {
+		parent := hog{name: "outlives-child", holds: 20, request: 64, limit: 200, child: 400}
+		log := openKernelLog()
+		defer log.close()
+		create(ctx, parent)
+		c := container(ctx, parent.name)
+		scope := ""
+		gomega.Eventually(func() string { scope = log.scopeOf(c.PodUID); return scope }).WithContext(ctx).
+			WithTimeout(patience(30*time.Second)).ShouldNot(gomega.BeEmpty(), "the kernel kills the child")
+		gomega.Expect(ended(ctx, c.PID)).To(gomega.BeFalse(), "the container lives on")
+		gomega.Expect(machine.Host.Signal(ctx, c.PID, syscall.SIGUSR2)).To(gomega.Succeed())
+		end := awaitEnd(ctx, parent.name)
+		say("child: killed in the scope %q; its container ended by itself: %s %d", scope, end.Reason, end.ExitCode)
+		gomega.Expect(end.ExitCode).To(gomega.Equal(int32(3)))
+		expectKill(ctx, parent.name, "main", v1alpha1.CauseProcessOOM)
+	}, ginkgo.SpecTimeout(patience(5*time.Minute)))
+
+	ginkgo.It("is no kill where the kubelet preempts, a drain evicts, or a probe fails", func(ctx ginkgo.SpecContext) {
+		create(ctx, hog{name: "drained", holds: 40}, hog{name: "probed", holds: 40, probed: true}, hog{name: "preempted", holds: 40, request: 1200})
+		drained := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: scenes, Name: "drained"}}
+		gomega.Expect(api.SubResource("eviction").Create(ctx, drained, &policyv1.Eviction{})).To(gomega.Succeed())
+		critical := hog{name: "preempts", holds: 40, request: 1600, priorityClass: "system-node-critical", bound: true}
+		gomega.Expect(api.Create(ctx, critical.pod())).To(gomega.Succeed())
+		gomega.Eventually(func(g gomega.Gomega) {
+			g.Expect(client.IgnoreNotFound(api.Get(ctx, client.ObjectKeyFromObject(drained), drained))).To(gomega.Succeed())
+			g.Expect(drained.UID).To(gomega.BeEmpty(), "the drained pod is gone")
+		}).WithContext(ctx).WithTimeout(patience(time.Minute)).WithPolling(time.Second).Should(gomega.Succeed())
+		probed, preempted := awaitEnd(ctx, "probed"), awaitEnd(ctx, "preempted")
+		say("no kill: probe: %s %d; preempted: %s %d, %s", probed.Reason, probed.ExitCode, preempted.Reason, preempted.ExitCode, podReason(ctx, "preempted"))
+		gomega.Expect(probed.ExitCode).To(gomega.Equal(int32(137)))
+		gomega.Expect(podReason(ctx, "preempted")).To(gomega.Equal("Preempting"))
+	}, ginkgo.SpecTimeout(patience(5*time.Minute)))
+})
+
+// single is that setting with the kernel killing one process of a container, not all: cgroup v1 knows nothing else.
+func single(m node.Memory) node.Memory {
+	m.SingleProcess = true
+	return m
+}
+
+// awaitEnd waits for the end of a pod's only container.
+func awaitEnd(ctx ginkgo.SpecContext, name string) (end corev1.ContainerStateTerminated) {
+	ginkgo.GinkgoHelper()
+	gomega.Eventually(func(g gomega.Gomega) {
+		var p corev1.Pod
+		g.Expect(api.Get(ctx, client.ObjectKey{Namespace: scenes, Name: name}, &p)).To(gomega.Succeed())
+		g.Expect(p.Status.ContainerStatuses).NotTo(gomega.BeEmpty(), name)
+		g.Expect(p.Status.ContainerStatuses[0].State.Terminated).NotTo(gomega.BeNil(), name)
+		end = *p.Status.ContainerStatuses[0].State.Terminated
+	}).WithContext(ctx).WithTimeout(patience(time.Minute)).WithPolling(200 * time.Millisecond).Should(gomega.Succeed())
+	return end
+}
+
+func podReason(ctx ginkgo.SpecContext, name string) string {
+	ginkgo.GinkgoHelper()
+	var p corev1.Pod
+	gomega.Expect(api.Get(ctx, client.ObjectKey{Namespace: scenes, Name: name}, &p)).To(gomega.Succeed())
+	return p.Status.Reason
+}
