@@ -80,11 +80,12 @@ func outside() (status int, err error) {
 	return isolate.Run()
 }
 
-// build compiles a static binary, as an image without anything else needs it.
+// build compiles a static binary, as an image without anything else needs it. -trimpath would make a second copy of all
+// packages that the control plane's programs and the operator share.
 func build(ctx context.Context, output, module, pkg string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-C", module, "-buildvcs=false", "-ldflags=-s -w -X main.version=e2e",
 		"-o", output, pkg)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building %s: %w\n%s", pkg, err, text)
 	}
