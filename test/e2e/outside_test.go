@@ -30,7 +30,7 @@ func startOutside(ctx ginkgo.SpecContext) {
 	gomega.Expect(clientcmd.WriteToFile(*config, file)).To(gomega.Succeed())
 	var err error
 	outsideOperator, err = machine.StartProgram("manager", operatorProgram(), "--kubeconfig="+file, "--leader-elect",
-		"--leader-election-namespace="+system, "--metrics-bind-address=:8443", "--health-probe-bind-address=:8081",
+		"--leader-election-namespace="+system, "--metrics-bind-address=127.0.0.1:"+metricsPort, "--health-probe-bind-address=0",
 		"--usage-interval="+usageInterval.String())
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 }
