@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -150,21 +151,43 @@ func container(ctx ginkgo.SpecContext, pod string) node.Container {
 	return all[i]
 }
 
-// push makes a pod hold more and more until done says that it is enough, or the pod is gone.
+// push makes a pod hold more and more until done says that it is enough, or the pod is gone. Each step is held before the
+// next one is asked for: where memory is short a process gets it slowly, and steps in waiting would go on after the end.
 func push(ctx ginkgo.SpecContext, pod string, done func() bool) {
 	ginkgo.GinkgoHelper()
 	pid := container(ctx, pod).PID
-	for !done() {
+	for held := resident(ctx, pid); !done(); {
 		if machine.Host.Signal(ctx, pid, syscall.SIGUSR1) != nil {
 			done() // it has just died: the caller wants to see that
 			return
 		}
-		select {
-		case <-ctx.Done():
-			ginkgo.Fail("the pod " + pod + " grew too slowly")
-		case <-time.After(40 * time.Millisecond): // for the memory to be touched
+		want := held + step - 1
+		for held = resident(ctx, pid); held < want && held > 0 && !done(); held = resident(ctx, pid) {
+			select {
+			case <-ctx.Done():
+				ginkgo.Fail("the pod " + pod + " grew too slowly")
+			case <-time.After(10 * time.Millisecond): // for the memory to be touched
+			}
 		}
 	}
+}
+
+// resident is what a process holds, in MiB, in memory and in swap; 0 if the process has ended.
+func resident(ctx ginkgo.SpecContext, pid int) (mib int) {
+	status, err := machine.Host.ReadFile(ctx, fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		name, amount, _ := strings.Cut(line, ":")
+		if name == "VmRSS" || name == "VmSwap" {
+			kibibytes := 0
+			_, err := fmt.Sscan(amount, &kibibytes)
+			gomega.Expect(err).NotTo(gomega.HaveOccurred(), line)
+			mib += kibibytes / 1024
+		}
+	}
+	return mib
 }
 
 // awaitOrder returns the published order once it shows all hogs with what they hold.

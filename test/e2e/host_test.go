@@ -20,6 +20,14 @@ const vmMemory = 12 << 10
 // virtual is the virtual machine that the node is in; nil where the node is this machine.
 var virtual *node.VirtualHost
 
+// logsFolder keeps the logs of the last run of each profile.
+func logsFolder() string {
+	if *onVM {
+		return "logs-vm"
+	}
+	return "logs"
+}
+
 // newHost is where the kubelet and containerd run.
 func newHost(ctx ginkgo.SpecContext, programs *binaries.NodeSet, images, logs string) node.Host {
 	ginkgo.GinkgoHelper()

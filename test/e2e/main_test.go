@@ -27,6 +27,9 @@ var (
 // the suite runs.
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if *onVM {
+		isolate.Elsewhere()
+	}
 	if isolate.Inside() {
 		if err := isolate.Furnish(); err != nil {
 			fmt.Fprintln(os.Stderr, "e2e:", err)

@@ -2,14 +2,18 @@ package e2e
 
 import (
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/killorder/killorder/test/e2e/isolate"
 	"github.com/killorder/killorder/test/e2e/node"
@@ -28,10 +32,17 @@ func startOutside(ctx ginkgo.SpecContext) {
 	config.CurrentContext = node.Name
 	file := filepath.Join(isolate.Dir(), "manager.kubeconfig")
 	gomega.Expect(clientcmd.WriteToFile(*config, file)).To(gomega.Succeed())
+	var d appsv1.Deployment
+	gomega.Expect(api.Get(ctx, client.ObjectKey{Namespace: system, Name: "killorder-manager"}, &d)).To(gomega.Succeed())
+	flags := slices.Clone(d.Spec.Template.Spec.Containers[0].Args)
+	for i := range flags {
+		flags[i] = strings.ReplaceAll(flags[i], "$(NAMESPACE)", system)
+	}
+	// Of a flag that is given twice the last one counts.
+	flags = append(flags, "--kubeconfig="+file, "--leader-election-namespace="+system, "--usage-interval="+usageInterval.String(),
+		"--metrics-bind-address=127.0.0.1:"+metricsPort, "--health-probe-bind-address=0")
 	var err error
-	outsideOperator, err = machine.StartProgram("manager", operatorProgram(), "--kubeconfig="+file, "--leader-elect",
-		"--leader-election-namespace="+system, "--metrics-bind-address=127.0.0.1:"+metricsPort, "--health-probe-bind-address=0",
-		"--usage-interval="+usageInterval.String())
+	outsideOperator, err = machine.StartProgram("manager", operatorProgram(), flags...)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 }
 

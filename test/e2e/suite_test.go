@@ -66,7 +66,7 @@ var _ = ginkgo.BeforeSuite(func(ctx ginkgo.SpecContext) {
 		pods = append(pods, image.Image{Name: operatorImage, Program: operatorProgram(), Entrypoint: "/manager", User: "65532:65532"})
 	}
 	gomega.Expect(image.Write(images, pods...)).To(gomega.Succeed())
-	logs := artifact("logs")
+	logs := artifact(logsFolder())
 	gomega.Expect(os.RemoveAll(logs)).To(gomega.Succeed())
 	machine, err = node.Start(ctx, &node.Options{
 		Dir: isolate.Dir(), Logs: logs, Programs: programs, Host: newHost(ctx, &programs, images, logs), Memory: told,

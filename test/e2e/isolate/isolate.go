@@ -26,8 +26,20 @@ const namespaces = syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NE
 // Inside reports whether this process is the one to run the suite.
 func Inside() bool { return os.Getenv(inside) != "" && os.Getpid() == 1 }
 
+// elsewhere is whether the node's control groups are those of another machine.
+var elsewhere bool
+
+// Elsewhere makes no control groups here, and uses a folder of its own, so that both profiles may run at a time: the node
+// is in a virtual machine. It has to be called before all else, inside too.
+func Elsewhere() { elsewhere = true }
+
 // Dir is the suite's folder, removed in the end.
-func Dir() string { return filepath.Join(os.TempDir(), Name) }
+func Dir() string {
+	if elsewhere {
+		return filepath.Join(os.TempDir(), Name+"-vm")
+	}
+	return filepath.Join(os.TempDir(), Name)
+}
 
 // Run runs this program again, inside, and returns its exit status. It removes what an earlier run left that had
 // not even the chance to end.
