@@ -8,6 +8,7 @@ import (
 	"github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -45,8 +46,8 @@ var _ = ginkgo.Describe("what ended a pod", ginkgo.Ordered, ginkgo.ContinueOnFai
 		critical := hog{name: "preempts", holds: 40, request: 1600, priorityClass: "system-node-critical", bound: true}
 		gomega.Expect(api.Create(ctx, critical.pod())).To(gomega.Succeed())
 		gomega.Eventually(func(g gomega.Gomega) {
-			g.Expect(client.IgnoreNotFound(api.Get(ctx, client.ObjectKeyFromObject(drained), drained))).To(gomega.Succeed())
-			g.Expect(drained.UID).To(gomega.BeEmpty(), "the drained pod is gone")
+			err := api.Get(ctx, client.ObjectKeyFromObject(drained), drained)
+			g.Expect(apierrors.IsNotFound(err)).To(gomega.BeTrue(), "the drained pod is gone: %v", err)
 		}).WithContext(ctx).WithTimeout(patience(time.Minute)).WithPolling(time.Second).Should(gomega.Succeed())
 		probed, preempted := awaitEnd(ctx, "probed"), awaitEnd(ctx, "preempted")
 		say("no kill: probe: %s %d; preempted: %s %d, %s", probed.Reason, probed.ExitCode, preempted.Reason, preempted.ExitCode, podReason(ctx, "preempted"))
