@@ -85,6 +85,7 @@ nightly: ## What CI samples, in full: more random nodes, scenarios and rounds, 5
 	$(MAKE) conformance-kubelet TESTFLAGS="-minors 1.34,1.35,1.36,1.37"
 	$(MAKE) conformance-kernel
 	$(MAKE) e2e
+	$(MAKE) e2e-vm TESTFLAGS="-rounds 3"
 	$(MAKE) scale
 	$(MAKE) fuzz FUZZTIME=1m
 bench: ## Benchmarks (TESTFLAGS="-bench=Evaluate -count=6"), to be compared with go tool -modfile=tools/go.mod benchstat
