@@ -25,8 +25,10 @@ const (
 	// system is where config/default puts the operator, scenes where all other pods are.
 	system = "killorder-system"
 	scenes = "scenes"
-	// usageInterval is shorter than the default, since the suite waits for it some dozen times.
-	usageInterval = 5 * time.Second
+	// usageInterval is shorter than the default, since the suite waits for it some dozen times. The operator waits for a
+	// kubelet no longer than a third of it: an emulated one takes its time.
+	usageInterval   = 5 * time.Second
+	vmUsageInterval = 20 * time.Second
 )
 
 // overlay is config/default with one change. Image, rights, security and resources are its own.

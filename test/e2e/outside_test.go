@@ -39,7 +39,7 @@ func startOutside(ctx ginkgo.SpecContext) {
 		flags[i] = strings.ReplaceAll(flags[i], "$(NAMESPACE)", system)
 	}
 	// Of a flag that is given twice the last one counts.
-	flags = append(flags, "--kubeconfig="+file, "--leader-election-namespace="+system, "--usage-interval="+usageInterval.String(),
+	flags = append(flags, "--kubeconfig="+file, "--leader-election-namespace="+system, "--usage-interval="+vmUsageInterval.String(),
 		"--metrics-bind-address=127.0.0.1:"+metricsPort, "--health-probe-bind-address=0")
 	var err error
 	outsideOperator, err = machine.StartProgram("manager", operatorProgram(), flags...)
