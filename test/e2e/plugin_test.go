@@ -23,7 +23,7 @@ func createReader(ctx ginkgo.SpecContext) {
 	named := metav1.ObjectMeta{Name: reader}
 	gomega.Expect(api.Create(ctx, &rbacv1.ClusterRole{ObjectMeta: named, Rules: []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"nodes", "pods", "namespaces"}, Verbs: []string{"get", "list"}},
-		{APIGroups: []string{"metrics.k8s.io"}, Resources: []string{"nodes", "pods"}, Verbs: []string{"list"}},
+		{APIGroups: []string{"metrics.k8s.io"}, Resources: []string{"nodes", "pods"}, Verbs: []string{"get", "list"}},
 		{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"killorderpolicies", "nodekillorders"}, Verbs: []string{"get", "list"}},
 	}})).To(gomega.Succeed())
 	gomega.Expect(api.Create(ctx, &rbacv1.ClusterRoleBinding{
