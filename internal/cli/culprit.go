@@ -18,6 +18,7 @@ func takeGrowth(n *facts.Node, o *v1alpha1.NodeKillOrder) bool {
 	for i := range n.Pods {
 		p := &n.Pods[i]
 		p.GrowthKnown = p.WorkingSet != facts.Unknown
+		p.GrowthKnown = p.GrowthKnown || p.WorkingSet != facts.Unknown
 		if c != nil && c.Reason == v1alpha1.CulpritGrowth && string(c.UID) == p.UID {
 			p.Growth = max(p.Growth, c.Amount.Value())
 		}

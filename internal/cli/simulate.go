@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +27,8 @@ used up, and the kubelet at its next pass. --grow POD=8Gi is a pod that comes to
 kernel plays, it dies at its own limit first, if it has one. --pressure 2Gi is memory that daemons or page
 cache take. Without either, the pressure is just enough for the first kill.
 
-WITHIN is the latest time after the threshold was crossed, where it follows from the kubelet's passes.`
+AT is the time since the beginning, by the kubelet's passes, graces and waits; --over 5m lets the pressure
+come about in that time, evenly, and not at once.`
 
 const simulateExample = `  # Whom the kubelet evicts when worker-2 runs short
   kubectl killorder simulate worker-2
@@ -43,6 +45,7 @@ type simulate struct {
 	killer   string
 	grow     []string
 	pressure string
+	over     time.Duration
 }
 
 func newSimulate(e *env) *cobra.Command {
@@ -69,6 +72,7 @@ func newSimulate(e *env) *cobra.Command {
 	cmd.Flags().StringVar(&s.killer, "killer", kinds.PlayKubelet, "Who kills: "+strings.Join(killers, "|"))
 	cmd.Flags().StringArrayVar(&s.grow, "grow", nil, "POD=SIZE: a pod that comes to use so much; may be repeated")
 	cmd.Flags().StringVar(&s.pressure, "pressure", "", "Memory that processes outside of pods take")
+	cmd.Flags().DurationVar(&s.over, "over", 0, "The time that growth and pressure take; at once without it")
 	return cmd
 }
 
@@ -111,7 +115,10 @@ func (s *simulate) run(ctx context.Context, node string) error {
 
 // scene reads the flags; the pods that grow are known by their names only.
 func (s *simulate) scene() (scene answer.Scene, names []string, err error) {
-	scene.Killer = s.killer
+	scene.Killer, scene.Over = s.killer, s.over
+	if s.over < 0 {
+		return scene, nil, wrongUsage("invalid value %s for --over, must be 0 or more", s.over)
+	}
 	if s.pressure != "" {
 		if scene.Pressure, err = bytesOf("pressure", s.pressure); err != nil {
 			return scene, nil, err
@@ -142,7 +149,11 @@ func printSimulation(p *table.Printer, s *kinds.Simulation) {
 	for _, by := range s.Pressure {
 		p.Text(0, 2, "PRESSURE  "+by, table.Plain)
 	}
-	p.Text(0, 2, "LEFT  "+text.Human(s.Available.Value())+" available, "+text.Human(s.Headroom.Value())+" to the threshold", table.Plain)
+	left := "LEFT  " + text.Human(s.Available.Value()) + " available"
+	if s.Headroom != nil {
+		left += ", " + text.Human(s.Headroom.Value()) + " to the threshold"
+	}
+	p.Text(0, 2, left, table.Plain)
 	if len(s.Steps) > 0 {
 		p.Blank()
 		steps(s).Write(p)
@@ -163,7 +174,7 @@ func steps(s *kinds.Simulation) *table.Grid {
 		{Title: "POD", Least: 20},
 		{Title: "CONTAINER", Least: 9},
 		{Title: "HOW"},
-		table.Figure("FREES"), table.Figure("AVAILABLE"), table.Figure("WITHIN"),
+		table.Figure("FREES"), table.Figure("AVAILABLE"), table.Figure("AT"),
 	}}
 	for i := range s.Steps {
 		t := &s.Steps[i]
@@ -178,7 +189,7 @@ func steps(s *kinds.Simulation) *table.Grid {
 			frees = text.Human(t.Frees.Value())
 		}
 		row := table.Cells(strconv.Itoa(t.Step), mark, t.Namespace+"/"+t.Pod, cmp.Or(t.Container, "(all)"), playedBy[t.Killer], frees,
-			text.Human(t.Available.Value()), cmp.Or(t.Within, "-"))
+			text.Human(t.Available.Value()), t.At)
 		row[1].Look, row[2].Look = look, look
 		g.Rows = append(g.Rows, row)
 	}

@@ -55,6 +55,6 @@ type Step struct {
 	// Frees is what the victim used, absent if unknown; Available what is available then.
 	Frees     *resource.Quantity `json:"frees,omitempty"`
 	Available *resource.Quantity `json:"available"`
-	// Within is the latest time after the threshold was crossed, where it follows from the kubelet's passes.
-	Within string `json:"within,omitempty"`
+	// At is the time since the beginning, as 1m10s.
+	At string `json:"at"`
 }
