@@ -21,6 +21,9 @@ func oomKilled(c *inquest) bool {
 		return c.survivedOOM()
 	}
 	if stop := c.stopped(); stop != nil && stop.ranOut {
+		if c.s.Node.CgroupV1 == facts.StateTrue && c.oomDuringLife() != nil {
+			return false // the mark is that of a neighbour's death: what the kubelet did is judged without the mark
+		}
 		c.found(SourceEvent, "%s", stop.text)
 		return c.kill(CauseProcessOOM, Medium,
 			"a process in it was OOM-killed earlier; the container itself was ended by the kubelet: %s", stop.why)

@@ -515,6 +515,21 @@ func TestKernelRows(t *testing.T) {
 				s.Node.CgroupV1, s.Neighbours = facts.StateTrue, []Death{neighbour("b", 0, -300)}
 			}),
 		},
+		"cgroup v1: the kubelet's own SIGKILL, marked by a neighbour's kill": {
+			pod: victimPod(state("OOMKilled", 137), deletedAt(-31)), want: []string{"app-0 no kill: Exit"},
+			around: around(func(s *Surroundings) {
+				s.Node.CgroupV1, s.Neighbours = facts.StateTrue, []Death{neighbour("b", 0, -300)}
+				s.PodEvents = []Event{ofMain(podEvent("Killing", "Stopping container main", -31))}
+			}),
+		},
+		"kubepods: ten seconds before, pods used little, and nothing else is possible": {
+			pod: victimPod(lastState("OOMKilled", 137)), want: []string{"app-0/main PodsOOM Medium"},
+			around: around(func(s *Surroundings) {
+				r := NoReadings
+				r.At, r.Pods, r.Node = at(-10).Time, 4<<30, 5<<30
+				s.Readings, s.Node.Config = &r, configured("100Mi", "", 2<<30)
+			}),
+		},
 		"deletion: killed by the kernel within the grace period": {
 			pod: victimPod(state("OOMKilled", 137), limited("1Gi"), deletedAt(-5)), want: []string{"app-0/main ContainerLimit Medium"},
 			around: events(ofMain(podEvent("Killing", "Stopping container main", -5))),

@@ -56,7 +56,7 @@ func (c *inquest) byScope() bool {
 	if e := c.oomEventOfContainer(); e != nil {
 		c.told(e)
 	}
-	if !best.possible || best.weight <= 0 {
+	if !best.possible || (best.weight <= 0 && !alone(scopes)) {
 		return c.kill(CauseUnknown, Low, "OOM-killed, but nothing tells whose memory ran out")
 	}
 	c.reachedLimit(best.cause, best.limit)
@@ -90,6 +90,17 @@ func (c *inquest) scopes() []scope {
 func (c *inquest) strongScope() bool {
 	best := c.scopes()[0]
 	return best.possible && best.weight >= systemOOM && (best.reached || best.cause == CauseNodeOOM || best.cause == CausePodsOOM)
+}
+
+// alone reports whether one scope is possible only: an old reading far from its bound then speaks for fast growth.
+func alone(scopes []scope) bool {
+	possible := 0
+	for i := range scopes {
+		if scopes[i].possible {
+			possible++
+		}
+	}
+	return possible == 1
 }
 
 // confidence: High needs a reading at the bound and no rival. Medium needs a clear lead, or that nothing else is
