@@ -104,6 +104,7 @@ func firstKill(ctx ginkgo.SpecContext, grower string) oomKill {
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	var dead []node.Container
 	push(ctx, grower, func() bool {
+		dead = nil
 		for _, c := range all {
 			if ended(ctx, c.PID) {
 				dead = append(dead, c)

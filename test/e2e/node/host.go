@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -83,8 +84,9 @@ func (*local) ContainerdConfig() string {
 
 // CNIConfig gives each pod an address on the bridge of the namespace.
 func (l *local) CNIConfig() string {
-	return `{"type": "bridge", "bridge": "` + isolate.Bridge + `", "isGateway": true, "isDefaultGateway": true,
- "ipam": {"type": "host-local", "ranges": [[{"subnet": "` + isolate.PodNetwork + `"}]], "dataDir": "` + filepath.Join(l.dir, "addresses") + `"}}`
+	return fmt.Sprintf(`{"type": "bridge", "bridge": "%s", "isGateway": true, "isDefaultGateway": true,
+ "ipam": {"type": "host-local", "ranges": [[{"subnet": "%s"}]], "dataDir": "%s"}}`,
+		isolate.Bridge, isolate.PodNetwork, filepath.Join(l.dir, "addresses"))
 }
 
 func (*local) MakeDir(_ context.Context, path string) error { return os.MkdirAll(path, 0o755) }

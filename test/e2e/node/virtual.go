@@ -14,10 +14,7 @@ import (
 )
 
 // virtual is a virtual machine with cgroup v2, in which root may do all that root may do.
-type virtual struct {
-	*vm.Machine
-	stopLog context.CancelFunc
-}
+type virtual struct{ *vm.Machine }
 
 // VirtualOptions say what the virtual machine is made of.
 type VirtualOptions struct {

@@ -61,7 +61,7 @@ func (m *Machine) Run(ctx context.Context, output io.Writer, path string, args .
 	if err != nil {
 		return nil, err
 	}
-	response, err := m.send(context.WithoutCancel(ctx), http.MethodPost, "/run", nil, body)
+	response, err := m.send(context.WithoutCancel(ctx), http.MethodPost, "/run", nil, body) //nolint:bodyclose // closed by the copy below
 	if err != nil {
 		return nil, err
 	}

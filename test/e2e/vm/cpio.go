@@ -22,7 +22,8 @@ func newInitialRAMDisk(w io.Writer) *initialRAMDisk {
 	return &initialRAMDisk{compressed: gzip.NewWriter(w)}
 }
 
-func (d *initialRAMDisk) directory(name string) error         { return d.entry(name, cpioDirectory, nil) }
+func (d *initialRAMDisk) directory(name string) error { return d.entry(name, cpioDirectory, nil) }
+
 func (d *initialRAMDisk) file(name string, data []byte) error { return d.entry(name, cpioFile, data) }
 
 // close ends the archive: the kernel expects an entry of that name at the end.
