@@ -69,6 +69,7 @@ test-integration: ## The local cluster's own tests, then Ginkgo suites on a real
 test-alerts: ## Alerts and dashboard only: promtool's tests, and that every metric named exists (part of test-integration)
 	go test ./test/integration/prometheus -count=1 -v -skip '^TestPrometheus$$' $(TESTFLAGS)
 e2e: ## A real kubelet, containerd and kernel as judges, as root (TESTFLAGS="-rounds 2 -seed 7")
+	go test -C test/e2e ./image ./vm
 	go test -C test/e2e -count=1 -v -timeout 90m . $(TESTFLAGS)
 e2e-vm: ## The same on cgroup v2, in a virtual machine without KVM, as root (TESTFLAGS="-rounds 2 -seed 7")
 	go test -C test/e2e -count=1 -v -timeout 180m . -vm $(TESTFLAGS)
