@@ -11,13 +11,30 @@ var severities = map[engine.Severity]v1alpha1.Severity{
 	engine.Info:     v1alpha1.SeverityInfo,
 }
 
+// lines counts the findings as an object lists them: those that many workloads share are one.
+func lines(found []engine.Finding) (count int) {
+	for i := range found {
+		if !found[i].Grouped {
+			count++
+		}
+	}
+	return count
+}
+
 // findings returns the worst findings, as many as an object shows.
 func findings(found []engine.Finding) []v1alpha1.Finding {
 	out := make([]v1alpha1.Finding, 0, min(len(found), v1alpha1.MaxFindings))
-	for i := range found[:cap(out)] {
+	for i := range found {
 		f := &found[i]
+		if f.Grouped {
+			continue
+		}
+		if len(out) == cap(out) {
+			break
+		}
 		e := v1alpha1.Finding{
-			Rule: f.Rule, Severity: severities[f.Severity], Container: f.Container, Message: f.Message, Fix: f.Fix,
+			Rule: f.Rule, Severity: severities[f.Severity], Container: f.Container, Workloads: int32(f.Workloads),
+			Message: f.Message, Fix: f.Fix,
 		}
 		if f.Pod != nil {
 			e.Namespace, e.Pod, e.Workload = f.Pod.Namespace, f.Pod.Name, workloadRef(f.Pod.Workload)

@@ -52,7 +52,7 @@ func Judge(
 ) (engine.Verdict, v1alpha1.NodeKillOrderStatus) {
 	v := engine.Evaluate(n, p, now)
 	if h == nil {
-		v.Findings = audit.Find(&v, p, &audit.History{})
+		v.Findings, v.Ignored = audit.Find(&v, p, &audit.History{})
 		return v, statusOf(&v, p, nil, top, generation, now)
 	}
 	prev := &v1alpha1.NodeKillOrderStatus{}
@@ -62,6 +62,6 @@ func Judge(
 	prev.Kills = Kills(prev.Kills, h.kills, h.withdrawn)
 	forecast.Predict(&v, &h.forecasts, now)
 	v, h.challenger = settle(&v, p, prev, h.challenger)
-	v.Findings = audit.Find(&v, p, &h.findings)
+	v.Findings, v.Ignored = audit.Find(&v, p, &h.findings)
 	return v, statusOf(&v, p, prev, top, generation, now)
 }

@@ -70,7 +70,8 @@ func summary(v *engine.Verdict) *v1alpha1.SummaryStatus {
 		Pods:           int32(len(v.Node.Pods)),
 		ExemptPods:     int32(v.Exempt),
 		CriticalAtRisk: int32(v.Outlook.CriticalPods),
-		Findings:       int32(len(v.Findings)),
+		Findings:       int32(lines(v.Findings)),
+		Ignored:        int32(len(v.Ignored)),
 		Culprit:        workloadOf(v.Culprit.PodState),
 	}
 	if len(v.Eviction) > 0 {

@@ -1,8 +1,6 @@
 package audit
 
 import (
-	"slices"
-
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/facts"
 )
@@ -27,21 +25,10 @@ var ofTemplates = map[string]bool{
 }
 
 func every(v *engine.Verdict, p *facts.Policy, wanted func(*rule) bool) (listed, ignored []engine.Finding) {
-	c := &audit{v: v, p: p, m: &History{}, rules: rules}
-	c.m.begin()
-	for i := range rules {
-		if !p.DisabledFindings[rules[i].name] && wanted(&rules[i]) {
-			c.apply(i)
-		}
-	}
-	c.m.end()
-	slices.SortFunc(c.groups, compare)
+	c := run(v, p, &History{}, wanted)
 	for _, g := range c.groups {
-		c.say(g)
-		listed = append(listed, engine.Finding{
-			Rule: c.rules[g.rule].name, Severity: g.hit.severity, Pod: g.hit.pod, Container: g.key.container, Count: g.count,
-			Message: g.said.message, Fix: g.said.fix,
-		})
+		c.say(g, "")
+		listed = append(listed, c.finding(g, true))
 	}
-	return listed, nil
+	return listed, c.unseen(true)
 }

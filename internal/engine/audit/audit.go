@@ -36,6 +36,8 @@ type hit struct {
 	readings [2]int64
 	// settings that the text names beyond those of pod and node: it stays until one of them changes.
 	settings [2]int64
+	// shownSince is when the wish not to see the finding ended, in Unix seconds; 0 if there was none.
+	shownSince int64
 }
 
 // audit is one audit at work.
@@ -47,21 +49,32 @@ type audit struct {
 	rules  []rule
 	rule   int
 	groups []*group
+	// ignored are the hits that nobody wants to see, by what they would be grouped by.
+	ignored []*group
 }
 
-// Find returns the findings about a verdict, worst first. It takes what the last audit of the node found from the
-// memory and leaves there what this one finds.
-func Find(v *engine.Verdict, p *facts.Policy, m *History) []engine.Finding {
+// Find returns the findings about a verdict, worst first, and those that annotations ask not to show. A finding is about
+// all pods of a workload on the node. Where several workloads have the same, the first finding is the line for all of them
+// (Workloads), and the others are Grouped into it. Find takes what the last audit of the node found from the history and
+// leaves there what this one finds.
+func Find(v *engine.Verdict, p *facts.Policy, m *History) (found, ignored []engine.Finding) {
+	c := run(v, p, m, func(*rule) bool { return true })
+	return c.render(), c.unseen(false)
+}
+
+// run applies the wanted rules.
+func run(v *engine.Verdict, p *facts.Policy, m *History, wanted func(*rule) bool) *audit {
 	c := &audit{v: v, p: p, m: m, rules: rules, groups: make([]*group, 0, len(m.groups))}
 	m.begin()
 	for i := range rules {
-		if !p.DisabledFindings[rules[i].name] {
+		if !p.DisabledFindings[rules[i].name] && !v.Node.Virtual && wanted(&rules[i]) {
 			c.apply(i)
 		}
 	}
 	m.end()
 	slices.SortFunc(c.groups, compare)
-	return c.render()
+	slices.SortFunc(c.ignored, compare)
+	return c
 }
 
 func (c *audit) apply(i int) {
@@ -81,9 +94,39 @@ func (c *audit) found(h *hit) { c.foundAs(c.rules[c.rule].severity, h) }
 // foundAs adds one of another severity than the rule's.
 func (c *audit) foundAs(s engine.Severity, h *hit) {
 	h.severity = s
+	if c.unwanted(h) {
+		return
+	}
 	if g, first := c.m.add(c.rule, h); first {
 		c.groups = append(c.groups, g)
 	}
+}
+
+// unwanted reports whether an annotation asks not to show the hit, and keeps it with the ignored ones then. The wish may
+// have ended: then the hit says so.
+func (c *audit) unwanted(h *hit) bool {
+	ignores := c.v.Node.Ignores
+	if h.pod != nil {
+		ignores = nil
+		if r := h.pod.Rare; r != nil {
+			ignores = r.Ignores
+		}
+	}
+	i := slices.IndexFunc(ignores, func(w facts.Ignore) bool { return w.Rule == c.rules[c.rule].name })
+	if i < 0 {
+		return false
+	}
+	if end := ignores[i].Until; end != 0 && end <= c.v.At.Unix() {
+		h.shownSince = end
+		return false
+	}
+	k := keyOf(c.rule, h)
+	if g := slices.IndexFunc(c.ignored, func(g *group) bool { return g.key == k }); g >= 0 {
+		c.ignored[g].count++
+		return true
+	}
+	c.ignored = append(c.ignored, &group{key: k, rule: c.rule, hit: *h, count: 1, reason: ignores[i].Reason})
+	return true
 }
 
 // foundIn adds a hit in all of a pod, whose text names these readings.
@@ -110,52 +153,7 @@ func compare(a, b *group) int {
 		cmp.Compare(a.key.container, b.key.container))
 }
 
-func (c *audit) render() []engine.Finding {
-	findings := make([]engine.Finding, len(c.groups))
-	for i, g := range c.groups {
-		f := engine.Finding{
-			Rule: c.rules[g.rule].name, Severity: g.hit.severity, Pod: g.hit.pod, Container: g.key.container, Count: g.count,
-		}
-		if i < MaxRendered {
-			c.say(g)
-			f.Message, f.Fix = g.said.message, g.said.fix
-		}
-		findings[i] = f
-		g.hit = hit{} // it holds all of this audit's facts
-	}
-	return findings
-}
-
-// say writes the text, unless the one there still says what is the case but for noise.
-func (c *audit) say(g *group) {
-	about := c.about(g)
-	if g.said.message != "" && g.said.about == about && still(g.said.readings, g.hit.readings) {
-		return
-	}
-	t := c.rules[g.rule].text(c, &g.hit)
-	if g.count > 1 {
-		t.message = plural(g.count) + t.message
-	}
-	g.said = said{about, g.hit.readings, cut(t.message), cut(t.fix)}
-}
-
-// about is all that a text depends on and that no noise changes.
-func (c *audit) about(g *group) about {
-	n := c.v.Node
-	a := about{
-		count: g.count, capacity: n.Capacity, allocatable: n.Allocatable, threshold: c.v.Memory.Threshold,
-		configured: n.Config != nil, settings: g.hit.settings,
-	}
-	if p := g.hit.pod; p != nil {
-		a.pod, a.qos, a.priority, a.requests, a.limits = p.UID, p.QOS, p.Priority, p.Request, p.Limit
-		for i := range p.Containers {
-			k := &p.Containers[i]
-			a.requests, a.limits, a.cpu = a.requests+k.Request, a.limits+k.Limit, a.cpu+k.CPURequest+k.CPULimit
-		}
-	}
-	return a
-}
-
+// still reports whether readings have not moved by more than noise.
 func still(before, now [2]int64) bool {
 	for i := range before {
 		if max(before[i]-now[i], now[i]-before[i]) > facts.Band(before[i]) {

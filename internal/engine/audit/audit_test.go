@@ -32,7 +32,8 @@ func node(pods ...*factstest.PodBuilder) *facts.Node {
 
 func find(n *facts.Node, p *facts.Policy, m *History) []engine.Finding {
 	v := engine.Evaluate(n, p, factstest.Now)
-	return Find(&v, p, m)
+	findings, _ := Find(&v, p, m)
+	return findings
 }
 
 // found lists what is found as RULE POD CONTAINER.
@@ -154,10 +155,10 @@ func TestRules(t *testing.T) {
 }
 
 func TestNodeRules(t *testing.T) {
-	set := facts.Threshold{Set: true, Bytes: 200 * miB}
+	set, soft := facts.Threshold{Set: true, Bytes: 200 * miB}, facts.Threshold{Set: true, Bytes: 500 * miB}
 	config := func(change func(*facts.KubeletConfig)) *facts.KubeletConfig {
 		c := &facts.KubeletConfig{
-			EvictionHard: set, EvictionSoft: set, KubeReserved: giB / 2, SystemReserved: giB / 2, PodsEnforced: true,
+			EvictionHard: set, EvictionSoft: soft, KubeReserved: giB / 2, SystemReserved: giB / 2, PodsEnforced: true,
 		}
 		change(c)
 		return c
@@ -167,21 +168,58 @@ func TestNodeRules(t *testing.T) {
 		capacity    int64
 		config      *facts.KubeletConfig
 		swap        int64
+		provider    facts.Provider
+		dropped     string
+		minor       int
+		hugepages   int64
 		want        []string
 	}{
-		"all as it should be":                {config: config(func(*facts.KubeletConfig) {})},
-		"nothing reserved, inferred":         {allocatable: 16*giB - 100*miB, want: []string{"NoKubeReserved node", "NoSystemReserved node"}},
-		"something left out, nobody knows":   {allocatable: 16*giB - 101*miB},
-		"no threshold, inferred":             {allocatable: 16 * giB, want: []string{"NoMemoryEvictionThreshold node"}},
-		"nothing for the kubelet":            {config: config(func(c *facts.KubeletConfig) { c.KubeReserved = 0 }), want: []string{"NoKubeReserved node"}},
-		"nothing for the system":             {config: config(func(c *facts.KubeletConfig) { c.SystemReserved = 0 }), want: []string{"NoSystemReserved node"}},
-		"no soft threshold":                  {config: config(func(c *facts.KubeletConfig) { c.EvictionSoft = facts.Threshold{} }), want: []string{"NoSoftEviction node"}},
-		"a threshold too small for the node": {capacity: 64 * giB, config: config(func(*facts.KubeletConfig) {}), want: []string{"TinyEvictionThreshold node"}},
-		"a threshold just large enough":      {capacity: 40 * giB, allocatable: 39 * giB, config: config(func(c *facts.KubeletConfig) { c.EvictionHard.Bytes = 40 * giB / 200 })},
-		"a threshold that is only assumed":   {capacity: 64 * giB, allocatable: 60 * giB},
-		"a small default, inferred":          {capacity: 64 * giB, allocatable: 64*giB - 100*miB, want: []string{"NoKubeReserved node", "NoSystemReserved node", "TinyEvictionThreshold node"}},
-		"swap nobody asked about":            {swap: giB, want: []string{"SwapSurprise node"}},
-		"swap the kubelet does not use":      {swap: giB, config: config(func(*facts.KubeletConfig) {})},
+		"all as it should be":                               {config: config(func(*facts.KubeletConfig) {})},
+		"nothing reserved, inferred":                        {allocatable: 16*giB - 100*miB, want: []string{"NoKubeReserved node", "NoSystemReserved node"}},
+		"something left out, nobody knows":                  {allocatable: 16*giB - 101*miB},
+		"no threshold, inferred":                            {allocatable: 16 * giB, want: []string{"NoMemoryEvictionThreshold node"}},
+		"nothing for the kubelet, the system's covers both": {config: config(func(c *facts.KubeletConfig) { c.KubeReserved = 0 })},
+		"nothing for the system, the kubelet's covers both": {config: config(func(c *facts.KubeletConfig) { c.SystemReserved = 0 })},
+		"nothing for the kubelet": {
+			config: config(func(c *facts.KubeletConfig) { c.KubeReserved, c.SystemReserved = 0, 100*miB }), want: []string{"NoKubeReserved node"},
+		},
+		"nothing for the system": {
+			config: config(func(c *facts.KubeletConfig) { c.KubeReserved, c.SystemReserved = 100*miB, 0 }), want: []string{"NoSystemReserved node"},
+		},
+		"nothing for either": {
+			config: config(func(c *facts.KubeletConfig) { c.KubeReserved, c.SystemReserved = 0, 0 }),
+			want:   []string{"NoKubeReserved node", "NoSystemReserved node"},
+		},
+		"a provider that sets one": {
+			config:   config(func(c *facts.KubeletConfig) { c.KubeReserved, c.SystemReserved = 100*miB, 0 }),
+			provider: facts.OneReservation,
+		},
+		"a provider that sets one, and did not": {
+			config:   config(func(c *facts.KubeletConfig) { c.KubeReserved, c.SystemReserved = 0, 0 }),
+			provider: facts.OneReservation, want: []string{"NoKubeReserved node", "NoSystemReserved node"},
+		},
+		"where nobody can set any": {
+			config:   config(func(c *facts.KubeletConfig) { c.KubeReserved, c.SystemReserved = 0, 0 }),
+			provider: facts.NoReservations,
+		},
+		"k3s, nothing read":     {dropped: "k3s", allocatable: 15 * giB, want: []string{"NoMemoryEvictionThreshold node"}},
+		"k3s, a threshold read": {dropped: "k3s", config: config(func(*facts.KubeletConfig) {})},
+		"a soft threshold at the hard one": {
+			config: config(func(c *facts.KubeletConfig) { c.EvictionSoft = set }), want: []string{"SoftThresholdUseless node"},
+		},
+		"a soft threshold a byte above": {config: config(func(c *facts.KubeletConfig) { c.EvictionSoft.Bytes = set.Bytes + 1 })},
+		"huge pages that hide the threshold": {
+			minor: 36, hugepages: 300 * miB, allocatable: 15 * giB, want: []string{"HugePagesHideThreshold node"},
+		},
+		"huge pages that a kubelet 1.37 takes off": {minor: 37, hugepages: 300 * miB, allocatable: 15 * giB},
+		"no more huge pages than the threshold":    {minor: 36, hugepages: 100 * miB, allocatable: 15 * giB},
+		"no soft threshold":                        {config: config(func(c *facts.KubeletConfig) { c.EvictionSoft = facts.Threshold{} }), want: []string{"NoSoftEviction node"}},
+		"a threshold too small for the node":       {capacity: 64 * giB, config: config(func(*facts.KubeletConfig) {}), want: []string{"TinyEvictionThreshold node"}},
+		"a threshold just large enough":            {capacity: 40 * giB, allocatable: 39 * giB, config: config(func(c *facts.KubeletConfig) { c.EvictionHard.Bytes = 40 * giB / 200 })},
+		"a threshold that is only assumed":         {capacity: 64 * giB, allocatable: 60 * giB},
+		"a small default, inferred":                {capacity: 64 * giB, allocatable: 64*giB - 100*miB, want: []string{"NoKubeReserved node", "NoSystemReserved node", "TinyEvictionThreshold node"}},
+		"swap nobody asked about":                  {swap: giB, want: []string{"SwapSurprise node"}},
+		"swap the kubelet does not use":            {swap: giB, config: config(func(*facts.KubeletConfig) {})},
 		"a soft threshold alone": {
 			config: config(func(c *facts.KubeletConfig) { c.EvictionHard = facts.Threshold{} }), want: []string{"NoMemoryEvictionThreshold node"},
 		},
@@ -191,7 +229,11 @@ func TestNodeRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := node(guaranteedPod("calm", giB, 100*miB))
-			n.Config, n.Usage.SwapCapacity = tc.config, tc.swap
+			n.Config, n.Usage.SwapCapacity, n.Provider, n.Hugepages = tc.config, tc.swap, tc.provider, tc.hugepages
+			n.Minor = max(tc.minor, 36)
+			if n.DroppedBy = tc.dropped; tc.dropped != "" {
+				n.DefaultEvictionHard = 0
+			}
 			n.Allocatable, n.Capacity = max(tc.allocatable, 15*giB), max(tc.capacity, 16*giB)
 			if d := cmp.Diff(tc.want, found(n)); d != "" {
 				t.Errorf("findings (-want +got):\n%s", d)
@@ -272,9 +314,13 @@ func TestRandomNodes(t *testing.T) {
 		if !slices.IsSortedFunc(findings, func(a, b engine.Finding) int { return int(a.Severity) - int(b.Severity) }) {
 			t.Errorf("seed %d: not worst first", seed)
 		}
+		lines := 0
 		for i, f := range findings {
-			if len(f.Message) > maxText || len(f.Fix) > maxText || (f.Message == "") != (i >= MaxRendered) {
+			if len(f.Message) > maxText || len(f.Fix) > maxText || (f.Message == "") != (lines >= MaxRendered || f.Grouped) {
 				t.Errorf("seed %d: %d %+v", seed, i, f)
+			}
+			if !f.Grouped {
+				lines++
 			}
 		}
 	}

@@ -16,13 +16,15 @@ func bestEffortPod(c *audit, p *facts.PodState) {
 
 func bestEffortPodText(c *audit, h *hit) text {
 	message := "BestEffort: nothing is requested, so oom_score_adj is 1000 and any usage exceeds the request."
-	if c.v.NoOOM != "" {
+	switch {
+	case c.v.NoOOM != "":
 		message = "BestEffort: nothing is requested, so any usage exceeds the request."
+	case c.nobodyEvicted():
+		message = "BestEffort: nothing is requested, so oom_score_adj is 1000 and the kernel takes it among the first."
 	}
 	used, known := usage(h.pod)
 	if !known {
 		return text{message: message, fix: "Set requests.memory to what it uses."}
 	}
-	fix, ch := requestFor(h.pod, suggest(used))
-	return c.fixed(h.pod, message, fmt.Sprintf("%s (it uses %s)", fix, facts.Amount(used)), ch)
+	return c.requestMore(h.pod, message, used, fmt.Sprintf(" (it uses %s)", facts.Amount(used)))
 }

@@ -23,5 +23,5 @@ func criticalNotGuaranteedText(c *audit, h *hit) text {
 		}
 	}
 	message := fmt.Sprintf("Critical, but %s: it requests %s and uses %s.", p.QOS, facts.Amount(p.Request), facts.Amount(used))
-	return c.guaranteedWith(p, message, max(suggest(used), p.Request))
+	return c.guaranteedWith(p, message)
 }

@@ -7,9 +7,10 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// criticalWithoutPriority: the kubelet takes lower priorities first, and nothing tells it that this pod matters.
+// criticalWithoutPriority: the kubelet takes lower priorities first, and nothing tells the kubelet that this pod matters.
+// Where nobody is evicted, priorities protect from nothing.
 func criticalWithoutPriority(c *audit, p *facts.PodState) {
-	if p.Critical && p.Priority < c.p.MinPriority && !p.Exempt {
+	if p.Critical && p.Priority < c.p.MinPriority && !p.Exempt && !c.nobodyEvicted() {
 		c.found(&hit{pod: p, container: none, settings: [2]int64{int64(c.p.MinPriority)}})
 	}
 }

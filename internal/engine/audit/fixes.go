@@ -16,10 +16,75 @@ type text struct {
 
 // fixed is a text whose fix says what the change does to the pod's ranks.
 func (c *audit) fixed(p *facts.PodState, message, fix string, ch whatif.Change) text {
-	if m := moves(whatif.RanksIf(c.v, p, nil), whatif.RanksIf(c.v, p, ch)); m != "" {
+	if m := c.moves(whatif.RanksIf(c.v, p, nil), whatif.RanksIf(c.v, p, ch)); m != "" {
 		fix += ": " + m
 	}
 	return text{message, fix + ".", ch}
+}
+
+// room is what each pod of the workload can request on this node, in bytes, beside what others request. It is
+// facts.MaxBytes where the node does not say what is allocatable.
+func (c *audit) room(p *facts.PodState) int64 {
+	n := c.v.Node
+	if n.Allocatable <= 0 {
+		return facts.MaxBytes
+	}
+	replicas := int64(0)
+	for i := range n.Pods {
+		if facts.SameWorkload(n.Pods[i].Pod, p.Pod) {
+			replicas++
+		}
+	}
+	return p.Request + max(whatif.RoomOn(n).Free(), 0)/max(replicas, 1)
+}
+
+// within returns the amount, or as much of it as the most allows, in round numbers; ok is false where that is less than
+// the least that helps.
+func within(wanted, most, least int64) (bytes int64, ok bool) {
+	if wanted <= most {
+		return wanted, true
+	}
+	bytes = most / (32 * mi) * (32 * mi)
+	return bytes, bytes >= least
+}
+
+// requestMore is the text of a pod that should request what it uses, with a margin. It proposes no more than the node has
+// left, and nothing that the spec asks for already.
+func (c *audit) requestMore(p *facts.PodState, message string, used int64, remark string) text {
+	if asked := c.askedAlready(p, used); asked != "" {
+		return text{message: message, fix: asked}
+	}
+	request, ok := within(suggest(used), c.room(p), used+used/20)
+	if !ok {
+		return text{message: message, fix: c.noRoom(p)}
+	}
+	fix, ch := requestFor(p, request)
+	return c.fixed(p, message, fix+remark, ch)
+}
+
+// noRoom is the fix where no request on this node covers what the pod uses.
+func (c *audit) noRoom(p *facts.PodState) string {
+	used, _ := usage(p)
+	return fmt.Sprintf("No request on this node covers the %s it uses: %s is left for it beside other requests. Lower its usage, or use a larger node.",
+		facts.Amount(used), facts.Amount(max(c.room(p), 0)))
+}
+
+// askedAlready is the fix of a pod whose spec asks for at least that much, in a resize that is not in force; "" for
+// others.
+func (c *audit) askedAlready(p *facts.PodState, bytes int64) string {
+	if p.Rare == nil || p.Rare.Resize.State == facts.NoResize || p.Rare.Resize.Request < bytes {
+		return ""
+	}
+	to := facts.Amount(p.Rare.Resize.Request)
+	left := facts.Amount(max(whatif.RoomOn(c.v.Node).Free(), 0))
+	switch p.Rare.Resize.State {
+	case facts.ResizeDeferred:
+		return fmt.Sprintf("A resize to %s is Deferred: the node has %s left. Free memory on the node, or start the pod on another one.", to, left)
+	case facts.ResizeInfeasible:
+		return fmt.Sprintf("A resize to %s is Infeasible on this node. Ask for less, or start the pod on a larger one.", to)
+	default:
+		return fmt.Sprintf("A resize to %s is in progress: wait for it.", to)
+	}
 }
 
 // requestFor says how the pod comes to request that much in all, and the change that does it: in the container that
@@ -66,13 +131,36 @@ func neediest(p *facts.PodState) int {
 	return best
 }
 
-// guaranteedWith is the text of a pod that should be Guaranteed and request that much.
-func (c *audit) guaranteedWith(p *facts.PodState, message string, request int64) text {
-	request = roundUp(request, mi)
+// guaranteedWith is the text of a pod that should be Guaranteed. Its limit is then its request, so both need a margin
+// above what it has used at most: without one, the pod is killed at its own limit again and again.
+func (c *audit) guaranteedWith(p *facts.PodState, message string) text {
+	peak := max(p.Peak, p.WorkingSet)
+	if asked := c.askedAlready(p, suggest(peak)); asked != "" {
+		return text{message: message, fix: asked}
+	}
+	request, ok := within(roundUp(max(suggest(peak), p.Request), mi), c.room(p), peak+peak/8)
+	if !ok {
+		return text{message: message, fix: c.noRoom(p)}
+	}
 	in := ""
 	if p.CountLasting() > 1 {
 		in = " in all"
 	}
 	return c.fixed(p, message, fmt.Sprintf("requests.memory %s%s, limits equal, cpu too (Guaranteed)", facts.Amount(request), in),
 		whatif.Guaranteed(request))
+}
+
+// limitOf returns a limit for what uses that much at most: the wanted one, or as much of that as the node can give; ok is
+// false where that leaves no margin of an eighth.
+func (c *audit) limitOf(wanted, peak int64) (limit int64, ok bool) {
+	if c.v.Node.Allocatable <= 0 {
+		return wanted, true
+	}
+	return within(wanted, c.v.Node.Allocatable, peak+peak/8)
+}
+
+// noLimit is the fix where no limit that the node can give leaves a margin.
+func (c *audit) noLimit(peak int64) string {
+	return fmt.Sprintf("It has used %s, and the node can give %s in all: lower its usage, or use a larger node.",
+		facts.Amount(peak), facts.Amount(c.v.Node.Allocatable))
 }

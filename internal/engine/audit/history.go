@@ -36,6 +36,8 @@ type group struct {
 	// last audit that found it.
 	last int
 	said said
+	// reason why nobody wants to see it; of an ignored one only.
+	reason string
 }
 
 // said is a text, what it is about, and the readings it names.
@@ -49,8 +51,11 @@ type said struct {
 type about struct {
 	pod                              string
 	count                            int
+	before                           string
 	capacity, allocatable, threshold int64
+	requests16, shownSince           int64
 	configured                       bool
+	resize                           facts.Resize
 	qos                              facts.QOS
 	priority                         int32
 	// requests and limits are sums over the pod, in bytes, cpu in thousandths of a core.
@@ -123,6 +128,11 @@ func (m *History) held(rule int, p *facts.PodState, container int, clearly bool)
 	}
 	m.over[l] = m.audits
 	return true
+}
+
+// heldInNode reports whether the node is over a rule's line: it clearly is, or it was in the last audit.
+func (m *History) heldInNode(rule int, clearly bool) bool {
+	return m.held(rule, &facts.PodState{Pod: &facts.Pod{}}, none, clearly)
 }
 
 func keyOf(rule int, h *hit) key {

@@ -19,13 +19,21 @@ func missingMemoryLimit(c *audit, p *facts.PodState) {
 	}
 }
 
-func missingMemoryLimitText(_ *audit, h *hit) text {
+func missingMemoryLimitText(c *audit, h *hit) text {
 	k, used := &h.pod.Containers[h.container], containerUsage(h.pod, h.container)
 	message := fmt.Sprintf("%s has no memory limit: what it leaks is taken from the node.", short(k.Name))
 	if used == facts.Unknown {
 		return text{message: message, fix: "Set limits.memory above its peak."}
 	}
-	limit := suggest(max(2*used, k.Request))
+	peak := peakOf(h.pod, h.container)
+	limit, ok := c.limitOf(suggest(max(2*used, peak, k.Request)), peak)
+	if !ok {
+		return text{message: message, fix: c.noLimit(peak)}
+	}
+	if limit < 2*used {
+		return text{message: message, fix: fmt.Sprintf("limits.memory %s, which is all that the node can give; it uses %s.",
+			facts.Amount(limit), facts.Amount(used))}
+	}
 	return text{
 		message: message,
 		fix:     fmt.Sprintf("limits.memory %s, twice what it uses, or above its known peak.", facts.Amount(limit)),

@@ -27,7 +27,7 @@ func negligibleRequest(c *audit, p *facts.PodState) {
 		if !p.Containers[i].Running {
 			continue
 		}
-		if adj, err := oom.ScoreAdj(p.Pod, i, c.v.Node.Capacity); err != nil || adj < negligibleAdj {
+		if adj, err := oom.AdjOn(c.v.Node, p.Pod, i); err != nil || adj < negligibleAdj {
 			return
 		}
 	}
@@ -36,7 +36,6 @@ func negligibleRequest(c *audit, p *facts.PodState) {
 
 func negligibleRequestText(c *audit, h *hit) text {
 	p, used := h.pod, h.pod.WorkingSet
-	fix, ch := requestFor(p, suggest(used))
-	return c.fixed(p, fmt.Sprintf("Requests %s and uses %s: for the kernel that is as good as BestEffort.",
-		facts.Amount(p.Request), facts.Amount(used)), fix, ch)
+	return c.requestMore(p, fmt.Sprintf("Requests %s and uses %s: for the kernel that is as good as BestEffort.",
+		facts.Amount(p.Request), facts.Amount(used)), used, "")
 }

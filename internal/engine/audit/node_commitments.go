@@ -69,9 +69,14 @@ func swapSurprise(c *audit) {
 	}
 }
 
-func swapSurpriseText(_ *audit, h *hit) text {
+func swapSurpriseText(c *audit, h *hit) text {
+	fix := "With LimitedSwap, Burstable pods swap: memorySwap.swapBehavior NoSwap where latency matters more than memory."
+	if c.v.Node.Config == nil {
+		fix = "Look up memorySwap.swapBehavior in the kubelet's configuration: with NoSwap, the default, pods do not swap."
+	}
 	return text{
-		message: fmt.Sprintf("The node has %s of swap: the kubelet ranks without it, the kernel with it.", facts.Amount(h.settings[0])),
-		fix:     "Know that only Burstable pods swap (LimitedSwap), and watch their latency.",
+		message: fmt.Sprintf("The node has %s of swap: what a pod has swapped out does not count for eviction, but does for the kernel.",
+			facts.Amount(h.settings[0])),
+		fix: fix,
 	}
 }

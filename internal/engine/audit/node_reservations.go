@@ -6,9 +6,6 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// defaultThreshold is what allocatable leaves out where nothing is reserved: the kubelet's default hard threshold.
-const defaultThreshold = 100 * mi
-
 // inferable reports whether the Node object says something about a kubelet's configuration that is not known, and what
 // allocatable leaves out of the node's memory, in bytes.
 func (c *audit) inferable() (leftOut int64, ok bool) {
@@ -16,10 +13,29 @@ func (c *audit) inferable() (leftOut int64, ok bool) {
 	return n.Capacity - n.Hugepages - n.Allocatable, n.Config == nil && n.Capacity > 0 && n.Allocatable > 0
 }
 
-// nothingReserved reports whether nothing is set aside where allocatable leaves out the default threshold only.
-func (c *audit) nothingReserved() bool {
+// reservations are what is reserved for the kubelet and for the system, in bytes, and whether that is known: read, or
+// inferred where allocatable leaves out the default threshold only.
+func (c *audit) reservations() (kube, system int64, known bool) {
+	n := c.v.Node
+	if n.Config != nil {
+		return n.Config.KubeReserved, n.Config.SystemReserved, true
+	}
 	leftOut, ok := c.inferable()
-	return ok && leftOut == defaultThreshold
+	return 0, 0, ok && n.DefaultEvictionHard > 0 && leftOut == n.DefaultEvictionHard
+}
+
+// reservationMissing reports whether one of the two reservations is missed: the kubelet enforces their sum only, so the
+// other one may cover both. Where a provider sets one of the two, that is how it should be, and where nobody can set any,
+// nothing is missed.
+func (c *audit) reservationMissing(one, other int64) bool {
+	switch c.v.Node.Provider {
+	case facts.NoReservations:
+		return false
+	case facts.OneReservation:
+		return one == 0 && other == 0
+	case facts.SelfManaged:
+	}
+	return one == 0 && other < c.reservation()
 }
 
 // inferredReservation says where a reservation is not read, but inferred.
@@ -32,7 +48,7 @@ func (c *audit) inferredReservation() string {
 
 // noKubeReserved: nothing is kept for kubelet and runtime, so pods may be given memory that these need.
 func noKubeReserved(c *audit) {
-	if k := c.v.Node.Config; (k != nil && k.KubeReserved == 0) || c.nothingReserved() {
+	if kube, system, known := c.reservations(); known && c.reservationMissing(kube, system) {
 		c.foundInNode()
 	}
 }
@@ -46,7 +62,7 @@ func noKubeReservedText(c *audit, _ *hit) text {
 
 // noSystemReserved: nothing is kept for the operating system.
 func noSystemReserved(c *audit) {
-	if k := c.v.Node.Config; (k != nil && k.SystemReserved == 0) || c.nothingReserved() {
+	if kube, system, known := c.reservations(); known && c.reservationMissing(system, kube) {
 		c.foundInNode()
 	}
 }

@@ -12,7 +12,7 @@ import (
 // nodes that are not Linux nothing is inferred from all being allocatable: virtual kubelets have no threshold to set.
 func noMemoryEvictionThreshold(c *audit) {
 	leftOut, inferable := c.inferable()
-	known := c.v.Node.Config != nil || (inferable && c.v.Node.Linux && leftOut == 0)
+	known := c.v.Node.Config != nil || c.v.Node.DroppedBy != "" || (inferable && c.v.Node.Linux && leftOut == 0)
 	if none := c.v.Memory.ThresholdSource == engine.NoThreshold; known && (none || c.v.Memory.SoftOnly()) {
 		c.foundInNode()
 	}
@@ -20,13 +20,19 @@ func noMemoryEvictionThreshold(c *audit) {
 
 func noMemoryEvictionThresholdText(c *audit, _ *hit) text {
 	how := " (inferred: all capacity is allocatable)"
-	if c.v.Node.Config != nil {
+	switch {
+	case c.v.Node.Config != nil:
 		how = ""
+	case c.v.Node.DroppedBy != "":
+		how = fmt.Sprintf(" (%s sets evictionHard without memory)", c.v.Node.DroppedBy)
 	}
 	then := ": only the kernel acts, at the very end."
+	if !c.v.Node.Linux {
+		then = ": nobody is evicted, and allocations fail."
+	}
 	if c.v.Memory.SoftOnly() {
 		then = fmt.Sprintf(", only a soft one of %s: until its grace period of %s is over, only the kernel acts.",
-			facts.Amount(c.v.Memory.Threshold), c.v.Node.Config.SoftGrace)
+			facts.Amount(c.v.Memory.SoftThreshold), c.v.Node.Config.SoftGrace)
 	}
 	return text{
 		message: "There is no hard eviction threshold for memory" + how + then,
@@ -82,6 +88,41 @@ func noSoftEvictionText(c *audit, _ *hit) text {
 	return text{
 		message: "There is no soft eviction threshold: every eviction is a hard one, with one second of grace.",
 		fix:     fmt.Sprintf("evictionSoft memory.available %s with evictionSoftGracePeriod 1m30s.", facts.Amount(soft)),
+	}
+}
+
+// softThresholdUseless: the kubelet heeds whichever threshold is crossed first, and a soft one at or below the hard one
+// is always second.
+func softThresholdUseless(c *audit) {
+	if m := &c.v.Memory; m.SoftThreshold > 0 && m.Threshold > 0 && m.SoftThreshold <= m.Threshold {
+		c.foundInNode(m.SoftThreshold, m.Threshold)
+	}
+}
+
+func softThresholdUselessText(c *audit, h *hit) text {
+	soft, hard := h.settings[0], h.settings[1]
+	return text{
+		message: fmt.Sprintf("The soft eviction threshold of %s is not above the hard one of %s, so every eviction is a hard one.",
+			facts.Amount(soft), facts.Amount(hard)),
+		fix: fmt.Sprintf("evictionSoft memory.available %s, above evictionHard.", facts.Amount(round(hard+c.threshold()))),
+	}
+}
+
+// hugePagesHideThreshold: kubelets before 1.37 count huge pages as available, so with more of them than the threshold asks
+// for, the kernel runs out before any threshold is crossed.
+func hugePagesHideThreshold(c *audit) {
+	n, m := c.v.Node, &c.v.Memory
+	if !n.Linux || n.Follows(facts.HugepageAwareEviction) || c.nobodyEvicted() || n.Hugepages <= max(m.Threshold, m.SoftThreshold) {
+		return
+	}
+	c.foundInNode(n.Hugepages, max(m.Threshold, m.SoftThreshold))
+}
+
+func hugePagesHideThresholdText(c *audit, h *hit) text {
+	return text{
+		message: fmt.Sprintf("Kubelets before 1.37 count the %s of huge pages as available: the kernel acts before the threshold of %s is near.",
+			facts.Amount(h.settings[0]), facts.Amount(h.settings[1])),
+		fix: fmt.Sprintf("evictionHard memory.available %s (huge pages and 1%%), or kubelet 1.37.", facts.Amount(h.settings[0]+c.threshold())),
 	}
 }
 

@@ -31,7 +31,7 @@ func (c *audit) firstForKernel(p *facts.PodState) int {
 func priorityNotHonoredByKernelText(c *audit, h *hit) text {
 	p, i := h.pod, c.firstForKernel(h.pod)
 	return c.guaranteedWith(p, fmt.Sprintf("Priority %d, but number %d for the kernel (oom_score_adj %d): it does not know priorities.",
-		p.Priority, i+1, c.v.OOM[i].Adj), max(suggest(p.WorkingSet), p.Request))
+		p.Priority, i+1, c.v.OOM[i].Adj))
 }
 
 // firstOf is the pod's first container in the kernel's order, nil if it has none there.

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/engine/whatif"
 	"github.com/killorder/killorder/internal/facts"
 )
@@ -60,10 +61,14 @@ func cut(text string) string {
 	return strings.TrimRight(strings.ToValidUTF8(head, ""), " ,;:") + "..."
 }
 
-// moves says how ranks change: "eviction rank 1 -> 9, OOM rank 1 -> last", "" if they do not.
-func moves(from, to whatif.Ranks) string {
+// nobodyEvicted reports whether the kubelet has no threshold to evict for.
+func (c *audit) nobodyEvicted() bool { return c.v.Memory.ThresholdSource == engine.NoThreshold }
+
+// moves says how ranks change: "eviction rank 1 -> 9, OOM rank 1 -> last", "" if they do not. Where nobody is evicted,
+// eviction ranks are not worth a word.
+func (c *audit) moves(from, to whatif.Ranks) string {
 	var parts []string
-	if from.Eviction != to.Eviction {
+	if from.Eviction != to.Eviction && !c.nobodyEvicted() {
 		parts = append(parts, fmt.Sprintf("eviction rank %d -> %d", from.Eviction, to.Eviction))
 	}
 	switch {

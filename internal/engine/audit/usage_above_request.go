@@ -16,7 +16,12 @@ func usageAboveRequest(c *audit, p *facts.PodState) {
 
 func usageAboveRequestText(c *audit, h *hit) text {
 	p, used := h.pod, h.pod.WorkingSet
-	fix, ch := requestFor(p, suggest(used))
-	return c.fixed(p, fmt.Sprintf("Uses %s, requests %s: among the first group that the kubelet evicts.",
-		facts.Amount(used), facts.Amount(p.Request)), fix, ch)
+	then := "among the first group that the kubelet evicts."
+	switch {
+	case c.v.NoOOM != "" && c.nobodyEvicted():
+		then = "more than it was placed for."
+	case c.nobodyEvicted():
+		then = "more than it was placed for, and its oom_score_adj follows the request."
+	}
+	return c.requestMore(p, fmt.Sprintf("Uses %s, requests %s: %s", facts.Amount(used), facts.Amount(p.Request), then), used, "")
 }

@@ -1,0 +1,154 @@
+package audit
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// together is how many workloads of one node with the same finding share a line. Two have more to say each on their own.
+const together = 3
+
+// render makes findings of the groups: those of one rule and severity share a line where they are many, and the first
+// MaxRendered lines have a text. Critical findings have a line each.
+func (c *audit) render() []engine.Finding {
+	findings, lines := make([]engine.Finding, len(c.groups)), 0
+	for i := 0; i < len(c.groups); {
+		end := i + 1
+		for end < len(c.groups) && c.groups[end].rule == c.groups[i].rule && c.groups[end].hit.severity == c.groups[i].hit.severity {
+			end++
+		}
+		lines += c.renderRule(findings[i:end], c.groups[i:end], MaxRendered-lines)
+		i = end
+	}
+	for _, g := range c.groups {
+		g.hit = hit{} // it holds all of this audit's facts
+	}
+	return findings
+}
+
+// renderRule makes the findings of one rule and severity, at most room of them with a text, and returns how many lines
+// they are.
+func (c *audit) renderRule(to []engine.Finding, groups []*group, room int) (lines int) {
+	count := workloads(groups)
+	shared := count >= together && groups[0].hit.severity != engine.Critical
+	for i, g := range groups {
+		switch {
+		case shared && i > 0:
+		case lines < room && shared:
+			c.say(g, sharedBy(groups, count))
+		case lines < room:
+			c.say(g, "")
+		}
+		told := lines < room && (!shared || i == 0)
+		to[i] = c.finding(g, told)
+		if !shared || i == 0 {
+			lines++
+			continue
+		}
+		to[i].Grouped = true
+	}
+	if shared {
+		to[0].Workloads = count
+	}
+	return lines
+}
+
+// workloads counts the workloads that the groups of a rule are about: several containers of one are one.
+func workloads(groups []*group) (count int) {
+	for i, g := range groups {
+		if i == 0 || g.key.workload != groups[i-1].key.workload {
+			count++
+		}
+	}
+	return count
+}
+
+// sharedBy begins the text of a line that stands for several workloads.
+func sharedBy(groups []*group, count int) string {
+	first, second := groups[0].key.workload, facts.WorkloadKey{}
+	for _, g := range groups {
+		if g.key.workload != first {
+			second = g.key.workload
+			break
+		}
+	}
+	return fmt.Sprintf("%d workloads (%s, %s, %d more). The first: ", count, short(first.Name), short(second.Name), count-2)
+}
+
+// finding is the group as others see it, with its text if it is to be told.
+func (c *audit) finding(g *group, told bool) engine.Finding {
+	f := engine.Finding{
+		Rule: c.rules[g.rule].name, Severity: g.hit.severity, Pod: g.hit.pod, Container: g.key.container, Count: g.count,
+	}
+	if told {
+		f.Message, f.Fix = g.said.message, g.said.fix
+	}
+	return f
+}
+
+// unseen are the ignored findings, with texts if they are asked for.
+func (c *audit) unseen(told bool) []engine.Finding {
+	if len(c.ignored) == 0 {
+		return nil
+	}
+	findings := make([]engine.Finding, len(c.ignored))
+	for i, g := range c.ignored {
+		if told {
+			c.say(g, "")
+		}
+		findings[i] = c.finding(g, told)
+		if findings[i].Ignored = g.reason; g.reason == "" {
+			findings[i].Ignored = "no reason given"
+		}
+	}
+	return findings
+}
+
+// say writes the text, unless the one there still says what is the case but for noise. before begins the message.
+func (c *audit) say(g *group, before string) {
+	about := c.about(g)
+	about.before = before
+	if g.said.message != "" && g.said.about == about && still(g.said.readings, g.hit.readings) {
+		return
+	}
+	t := c.rules[g.rule].text(c, &g.hit)
+	if g.count > 1 && before == "" {
+		t.message = plural(g.count) + t.message
+	}
+	if end := g.hit.shownSince; end != 0 {
+		before = fmt.Sprintf("Ignored until %s, which is over. ", time.Unix(end, 0).UTC().AddDate(0, 0, -1).Format(time.DateOnly)) + before
+	}
+	g.said = said{about, g.hit.readings, cut(before + t.message), cut(t.fix)}
+}
+
+// sixteenths of allocatable are requested: whether a fix fits the node is judged anew when that changes, not with every pod
+// that comes and goes.
+func (c *audit) sixteenths() int64 {
+	if c.v.Node.Allocatable < 16 {
+		return 0
+	}
+	return c.v.Memory.Requested / (c.v.Node.Allocatable / 16)
+}
+
+// about is all that a text depends on and that no noise changes.
+func (c *audit) about(g *group) about {
+	n := c.v.Node
+	a := about{
+		count: g.count, capacity: n.Capacity, allocatable: n.Allocatable, threshold: c.v.Memory.Threshold,
+		requests16: c.sixteenths(), configured: n.Config != nil, settings: g.hit.settings, shownSince: g.hit.shownSince,
+	}
+	if p := g.hit.pod; p != nil {
+		a.pod, a.qos, a.priority, a.requests, a.limits = p.UID, p.QOS, p.Priority, p.Request, p.Limit
+		if p.Rare != nil {
+			a.resize = p.Rare.Resize
+		}
+		for i := range p.Containers {
+			k := &p.Containers[i]
+			a.requests, a.limits, a.cpu = a.requests+k.Request, a.limits+k.Limit, a.cpu+k.CPURequest+k.CPULimit
+		}
+	}
+	return a
+}
