@@ -51,8 +51,7 @@ var _ = ginkgo.Describe("the kernel in an overcommitted kubepods", ginkgo.Ordere
 			gomega.Expect(o.Status.Memory.OOMScope).To(gomega.Equal(v1alpha1.OOMScopePods))
 			gomega.Expect(victim).To(gomega.Equal(predicted), "%+v", o.Status.OOMOrder)
 			gomega.Expect(victim).To(gomega.Equal(first), "%+v", m.Status.OOMOrder)
-			awaitEnd(ctx, victim)
-			expectKill(ctx, victim, "main", v1alpha1.CausePodsOOM)
+			kill.expectKills(ctx, v1alpha1.CausePodsOOM)
 		}, ginkgo.SpecTimeout(patience(8*time.Minute)))
 	}
 })

@@ -12,6 +12,7 @@ import (
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/gomega"
 
+	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/test/e2e/node"
 )
 
@@ -20,6 +21,23 @@ type oomKill struct {
 	pod string
 	// scope is the control group, below that of the suite, whose limit was hit; empty if the log does not tell.
 	scope string
+	// before are the containers that ran before the kill.
+	before []node.Container
+}
+
+// expectKills expects the kill in status.kills, and those of all others that the kernel took at the same step: a cgroup
+// that has run out may need more than one victim.
+func (k *oomKill) expectKills(ctx ginkgo.SpecContext, cause v1alpha1.KillCause) {
+	ginkgo.GinkgoHelper()
+	awaitEnd(ctx, k.pod)
+	expectKill(ctx, k.pod, "main", cause)
+	for _, c := range k.before {
+		if c.Pod != k.pod && ended(ctx, c.PID) {
+			say("the kernel took %s at the same step", c.Pod)
+			awaitEnd(ctx, c.Pod)
+			expectKill(ctx, c.Pod, c.Name, cause)
+		}
+	}
 }
 
 // oomLine is what the kernel logs of each kill. Below the suite's control group the limit that was hit has a name; an OOM
@@ -113,7 +131,7 @@ func firstKill(ctx ginkgo.SpecContext, grower string) oomKill {
 		return len(dead) > 0
 	})
 	gomega.Expect(dead).To(gomega.HaveLen(1), "processes that died at the same step, so that nobody can tell which was first")
-	return oomKill{pod: dead[0].Pod, scope: log.scopeOf(dead[0].PodUID)}
+	return oomKill{pod: dead[0].Pod, scope: log.scopeOf(dead[0].PodUID), before: all}
 }
 
 // scopeOf is the limit at which a pod's process died; empty if the log does not tell within a second.

@@ -60,6 +60,6 @@ var _ = ginkgo.Describe("the kernel on a node without memory", ginkgo.Ordered, f
 			g.Expect(events.Items).NotTo(gomega.BeEmpty(), "SystemOOM Events")
 		}).WithContext(ctx).WithTimeout(patience(time.Minute)).WithPolling(time.Second).Should(gomega.Succeed())
 		say("node: the container ended as %s %d; the node has a SystemOOM Event", end.Reason, end.ExitCode)
-		expectKill(ctx, kill.pod, "main", v1alpha1.CauseNodeOOM)
+		kill.expectKills(ctx, v1alpha1.CauseNodeOOM)
 	}, ginkgo.SpecTimeout(patience(6*time.Minute)))
 })
