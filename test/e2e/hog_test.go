@@ -151,8 +151,12 @@ func container(ctx ginkgo.SpecContext, pod string) node.Container {
 	return all[i]
 }
 
+// stepTime is how long to wait for a step to be held. Where a node has no memory left a process gets none for minutes, and
+// the kernel kills nobody as long as nobody asks for more.
+const stepTime = time.Second
+
 // push makes a pod hold more and more until done says that it is enough, or the pod is gone. Each step is held before the
-// next one is asked for: where memory is short a process gets it slowly, and steps in waiting would go on after the end.
+// next one is asked for, as far as it can be: steps in waiting would go on after the end.
 func push(ctx ginkgo.SpecContext, pod string, done func() bool) {
 	ginkgo.GinkgoHelper()
 	pid := container(ctx, pod).PID
@@ -162,7 +166,8 @@ func push(ctx ginkgo.SpecContext, pod string, done func() bool) {
 			return
 		}
 		want := held + step - 1
-		for held = resident(ctx, pid); held < want && held > 0 && !done(); held = resident(ctx, pid) {
+		asked := time.Now()
+		for held = resident(ctx, pid); held < want && held > 0 && time.Since(asked) < stepTime && !done(); held = resident(ctx, pid) {
 			select {
 			case <-ctx.Done():
 				ginkgo.Fail("the pod " + pod + " grew too slowly")
