@@ -39,7 +39,31 @@ func resize(p *corev1.Pod) facts.Resize {
 	if state == facts.NoResize {
 		return facts.Resize{}
 	}
-	return facts.Resize{State: state, Request: askedFor(p)}
+	return facts.Resize{State: state, Request: askedFor(p), Limit: limitAskedFor(p)}
+}
+
+// limitAskedFor is the sum of the limits of the spec, or the pod's own, in bytes; facts.MaxBytes where a container has
+// none.
+func limitAskedFor(p *corev1.Pod) (sum int64) {
+	if r := p.Spec.Resources; r != nil && memory(r.Limits) > 0 {
+		return memory(r.Limits)
+	}
+	add := func(r *corev1.ResourceRequirements) {
+		if limit := memory(r.Limits); limit > 0 {
+			sum = min(sum+limit, facts.MaxBytes)
+		} else {
+			sum = facts.MaxBytes
+		}
+	}
+	for i := range p.Spec.Containers {
+		add(&p.Spec.Containers[i].Resources)
+	}
+	for i := range p.Spec.InitContainers {
+		if c := &p.Spec.InitContainers[i]; c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			add(&c.Resources)
+		}
+	}
+	return sum
 }
 
 // askedFor is the effective request of the spec, in bytes, whatever the kubelet has allocated.

@@ -28,17 +28,17 @@ func TestResize(t *testing.T) {
 		want   facts.Resize
 	}{
 		"none":       {func(*corev1.Pod) {}, facts.Resize{}},
-		"deferred":   {resizing(corev1.PodResizePending, "Deferred"), facts.Resize{State: facts.ResizeDeferred, Request: 8 * GiB}},
-		"infeasible": {resizing(corev1.PodResizePending, "Infeasible"), facts.Resize{State: facts.ResizeInfeasible, Request: 8 * GiB}},
+		"deferred":   {resizing(corev1.PodResizePending, "Deferred"), facts.Resize{State: facts.ResizeDeferred, Request: 8 * GiB, Limit: facts.MaxBytes}},
+		"infeasible": {resizing(corev1.PodResizePending, "Infeasible"), facts.Resize{State: facts.ResizeInfeasible, Request: 8 * GiB, Limit: facts.MaxBytes}},
 		"in progress": {
-			resizing(corev1.PodResizeInProgress, ""), facts.Resize{State: facts.ResizeInProgress, Request: 8 * GiB},
+			resizing(corev1.PodResizeInProgress, ""), facts.Resize{State: facts.ResizeInProgress, Request: 8 * GiB, Limit: facts.MaxBytes},
 		},
 		"pending after one in progress": {
 			func(p *corev1.Pod) {
 				resizing(corev1.PodResizeInProgress, "")(p)
 				resizing(corev1.PodResizePending, "Deferred")(p)
 			},
-			facts.Resize{State: facts.ResizeDeferred, Request: 8 * GiB},
+			facts.Resize{State: facts.ResizeDeferred, Request: 8 * GiB, Limit: facts.MaxBytes},
 		},
 		"no longer": {
 			func(p *corev1.Pod) {

@@ -92,8 +92,9 @@ const (
 // Resize is an in-place resize that is under way.
 type Resize struct {
 	State ResizeState
-	// Request is the effective memory request that the spec asks for, in bytes.
-	Request int64
+	// Request is the effective memory request that the spec asks for, in bytes. Limit is the sum of the memory limits that
+	// it asks for, or the pod's own; MaxBytes where a container has none.
+	Request, Limit int64
 }
 
 // OddQuantity is an amount of memory that says less than a kibibyte, by a wrong unit.

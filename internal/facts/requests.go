@@ -34,6 +34,25 @@ func (p *Pod) InitPeak() (peak int64) {
 	return peak
 }
 
+// LimitInAll is the sum of the memory limits of what runs at the same time, or the pod's own, in bytes; MaxBytes where a
+// container has none.
+func (p *Pod) LimitInAll() (sum int64) {
+	if p.Limit > 0 {
+		return p.Limit
+	}
+	for i := range p.Containers {
+		k := &p.Containers[i]
+		if !k.Lasting() {
+			continue
+		}
+		if k.Limit == 0 {
+			return MaxBytes
+		}
+		sum += k.Limit
+	}
+	return min(sum, MaxBytes)
+}
+
 // Lasting reports whether the container runs as long as the pod does: a regular container or a sidecar.
 func (c *Container) Lasting() bool { return c.Kind == Regular || c.Kind == Sidecar }
 

@@ -24,5 +24,8 @@ const (
 // code (test/conformance/kubelet).
 const OldestJudged = 34
 
+// Old reports whether the node's kubelet is older than any that the orders were compared with.
+func (n *Node) Old() bool { return n.Minor > 0 && n.Minor < OldestJudged && !n.Virtual }
+
 // Follows reports whether the node's kubelet follows the rule. A kubelet of unknown version counts as one of the newest.
 func (n *Node) Follows(rule Since) bool { return n.Minor == 0 || n.Minor >= int(rule) }

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -62,6 +63,9 @@ func (c *collector) configure(s *Snapshot) {
 			c.omitted.count(omittedKernels, n.Name+": "+n.NotLinux)
 		case n.Capacity <= 0:
 			c.omitted.count(omittedCapacity, n.Name)
+		}
+		if n.Old() {
+			c.omitted.count(omittedOld, fmt.Sprintf("%s: 1.%d", n.Name, n.Minor))
 		}
 	}
 }

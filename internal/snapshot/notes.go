@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/killorder/killorder/internal/facts"
 )
 
 // omission is a way in which something is left out of a snapshot, not known, or assumed.
@@ -23,6 +25,7 @@ const (
 	omittedClasses
 	omittedCapacity
 	omittedKernels
+	omittedOld
 	appliedConfig
 	omittedAmbiguous
 	omittedMoments
@@ -85,6 +88,10 @@ var sentences = map[omission][2]string{
 	omittedKernels: {
 		"1 node is not under the Linux kernel's rules, so it has no OOM order (%s)",
 		"%d nodes are not under the Linux kernel's rules, so they have no OOM order (first: %s)",
+	},
+	omittedOld: {
+		fmt.Sprintf("1 node's kubelet is older than any that the orders were compared with (1.%d): ", facts.OldestJudged) + "%s",
+		fmt.Sprintf("%%d nodes' kubelets are older than any that the orders were compared with (1.%d); first: ", facts.OldestJudged) + "%s",
 	},
 	appliedConfig: {
 		"a KubeletConfiguration that names no node taken for that of 1 node without one (%s)",

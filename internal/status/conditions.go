@@ -39,8 +39,8 @@ func ready(v *engine.Verdict, p *facts.Policy) metav1.Condition {
 		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonUsageUnavailable
 		c.Message = fmt.Sprintf("No readings, or none younger than %s: usage counts as unknown.", facts.UnavailableAfter)
 	}
-	if m := v.Node.Minor; m > 0 && m < facts.OldestJudged && !v.Node.Virtual {
-		c.Message += fmt.Sprintf(" Kubelet 1.%d is older than any that the orders were compared with (1.%d).", m, facts.OldestJudged)
+	if v.Node.Old() {
+		c.Message += fmt.Sprintf(" Kubelet 1.%d is older than any that the orders were compared with (1.%d).", v.Node.Minor, facts.OldestJudged)
 	}
 	if v.Node.KubeletUnread != "" {
 		c.Message += " " + v.Node.KubeletUnread

@@ -131,8 +131,16 @@ func (t *nodeTables) next(p *Printer) {
 			l, critical = Critical, " (critical)"
 		}
 		t.field(p, title, n.Namespace+"/"+n.Pod,
-			fmt.Sprintf("%s, %s, %s to go", critical, ways[n.Killer], text.Human(n.Headroom.Value())), l)
+			fmt.Sprintf("%s, %s, %s", critical, ways[n.Killer], toGo(n.Headroom.Value())), l)
 	}
+}
+
+// toGo says how far a killer is.
+func toGo(headroom int64) string {
+	if headroom < 0 {
+		return text.Human(-headroom) + " too late already"
+	}
+	return text.Human(headroom) + " to go"
 }
 
 func (t *nodeTables) culprit(p *Printer) {

@@ -115,7 +115,7 @@ func (n *Node) Detail(v *engine.Verdict) {
 	if next := v.Outlook.Next.Victim; next != nil {
 		n.NextIsCritical = next.Critical
 	}
-	if v.Culprit.PodState == nil && !v.GrowthKnown {
+	if v.Culprit.PodState == nil && !v.GrowthKnown && !v.Node.Virtual {
 		for _, p := range engine.Largest(v.Node, mostShown) {
 			n.Largest = append(n.Largest, Usage{Pod: p.Namespace + "/" + p.Name, Bytes: p.WorkingSet})
 		}

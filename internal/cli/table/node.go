@@ -87,7 +87,7 @@ func (t *nodeTables) print(p *Printer) {
 		t.eviction(), t.EvictionTotal, "no pod that the kubelet could evict")
 	t.section(p, "OOM ORDER", t.oomTitle(), t.oom(), t.OOMTotal, t.noOOM())
 	t.section(p, "LIMIT ORDER", "the kernel, at a limit of their own: largest part of the limit first",
-		t.limits(), t.LimitsTotal, "no container with a memory limit and a reading")
+		t.limits(), t.LimitsTotal, t.noLimits())
 	t.findings(p)
 }
 
@@ -103,4 +103,12 @@ func (t *nodeTables) section(p *Printer, title, rule string, g *Grid, all int, e
 	if more := all - len(g.Rows); more > 0 {
 		p.line(indent + p.Paint(fmt.Sprintf("%s %d more: --top 0 shows all", text.Ellipsis, more), Faint))
 	}
+}
+
+// noLimits says why the limit order is empty: where the kernel's rules do not apply, no limit kills.
+func (t *nodeTables) noLimits() string {
+	if t.NoOOM != "" {
+		return "none: " + t.NoOOM
+	}
+	return "no container with a memory limit and a reading"
 }

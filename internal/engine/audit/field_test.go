@@ -140,6 +140,17 @@ func TestFixesFitTheNode(t *testing.T) {
 			pods: []*factstest.PodBuilder{limited("a", giB, 10*giB, 3*giB), neighbour(12 * giB)}, rule: "UsageAboveRequest",
 			change: resize(facts.ResizeDeferred, 8*giB), want: "A resize to 8Gi is Deferred: the node has 2Gi left.",
 		},
+		"a resize is deferred, for no reason that requests tell": {
+			pods: []*factstest.PodBuilder{limited("a", giB, 10*giB, 3*giB)}, rule: "UsageAboveRequest",
+			change: resize(facts.ResizeDeferred, 8*giB), want: "A resize to 8Gi is Deferred: the kubelet finds no room at present.",
+		},
+		"a larger limit is pending": {
+			pods: []*factstest.PodBuilder{limited("a", 4*giB, 4*giB, 3800*miB)}, rule: "NearMemoryLimit",
+			change: func(n *facts.Node) {
+				n.Pods[0].Rare = &facts.Rare{Resize: facts.Resize{State: facts.ResizeInProgress, Request: 4 * giB, Limit: 8 * giB}}
+			},
+			want: "A resize to a limit of 8Gi is in progress",
+		},
 		"a resize is in progress": {
 			pods: []*factstest.PodBuilder{limited("a", giB, 10*giB, 3*giB)}, rule: "UsageAboveRequest",
 			change: resize(facts.ResizeInProgress, 8*giB), want: "A resize to 8Gi is in progress",

@@ -75,15 +75,34 @@ func (c *audit) askedAlready(p *facts.PodState, bytes int64) string {
 	if p.Rare == nil || p.Rare.Resize.State == facts.NoResize || p.Rare.Resize.Request < bytes {
 		return ""
 	}
-	to := facts.Amount(p.Rare.Resize.Request)
-	left := facts.Amount(max(whatif.RoomOn(c.v.Node).Free(), 0))
+	return c.resizing(p, "A resize to "+facts.Amount(p.Rare.Resize.Request))
+}
+
+// limitAskedAlready is the fix of a pod whose spec asks for a larger limit, in a resize that is not in force; "" for others.
+func (c *audit) limitAskedAlready(p *facts.PodState) string {
+	if p.Rare == nil || p.Rare.Resize.State == facts.NoResize || p.Rare.Resize.Limit <= p.LimitInAll() {
+		return ""
+	}
+	to := "no limit"
+	if limit := p.Rare.Resize.Limit; limit < facts.MaxBytes {
+		to = "a limit of " + facts.Amount(limit)
+	}
+	return c.resizing(p, "A resize to "+to)
+}
+
+// resizing says how far a resize is.
+func (c *audit) resizing(p *facts.PodState, to string) string {
 	switch p.Rare.Resize.State {
 	case facts.ResizeDeferred:
-		return fmt.Sprintf("A resize to %s is Deferred: the node has %s left. Free memory on the node, or start the pod on another one.", to, left)
+		why := "the kubelet finds no room at present"
+		if left := max(whatif.RoomOn(c.v.Node).Free(), 0); left < p.Rare.Resize.Request-p.Request {
+			why = fmt.Sprintf("the node has %s left", facts.Amount(left))
+		}
+		return fmt.Sprintf("%s is Deferred: %s. Free memory on the node, or start the pod on another one.", to, why)
 	case facts.ResizeInfeasible:
-		return fmt.Sprintf("A resize to %s is Infeasible on this node. Ask for less, or start the pod on a larger one.", to)
+		return to + " is Infeasible on this node. Ask for less, or start the pod on a larger one."
 	default:
-		return fmt.Sprintf("A resize to %s is in progress: wait for it.", to)
+		return to + " is in progress: wait for it."
 	}
 }
 

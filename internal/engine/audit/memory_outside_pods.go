@@ -21,15 +21,21 @@ func memoryOutsidePods(c *audit) {
 	c.found(&hit{container: none, readings: [2]int64{m.NonPod, n.Usage.RSS}, settings: [2]int64{reserved}})
 }
 
-func memoryOutsidePodsText(_ *audit, h *hit) text {
+func memoryOutsidePodsText(c *audit, h *hit) text {
 	outside, rss, reserved := h.readings[0], h.readings[1], h.settings[0]
 	what := "daemons, the kernel, page cache"
 	if rss > 0 && rss < outside/2 {
 		what = fmt.Sprintf("page cache for the most part: only %s of the node's memory is anonymous", facts.Amount(rss))
 	}
+	fix := "On the node: systemd-cgtop -m, slabtop. Stop what should not run"
+	switch {
+	case rss > 0 && rss < outside/2:
+		fix = "On the node: systemd-cgtop -m tells whose files they are. A MemoryHigh for that unit keeps its page cache small"
+	case outside <= c.v.Node.Capacity/4:
+		fix += ", reserve the rest: systemReserved.memory " + facts.Amount(round(outside))
+	}
 	return text{
 		message: fmt.Sprintf("%s is used outside of pods, %s is reserved for that: %s.", facts.Amount(outside), facts.Amount(reserved), what),
-		fix: fmt.Sprintf("On the node: systemd-cgtop -m, slabtop. Then stop what should not run, or systemReserved.memory %s.",
-			facts.Amount(round(outside))),
+		fix:     fix + ".",
 	}
 }

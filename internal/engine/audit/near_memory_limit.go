@@ -59,6 +59,10 @@ func nearMemoryLimitText(c *audit, h *hit) text {
 		then = "at the limit its allocations fail; Windows kills nobody."
 	}
 	t := text{message: fmt.Sprintf("Uses %s of its limit of %s (%d%%): %s", facts.Amount(used), facts.Amount(limit), used*100/limit, then)}
+	if asked := c.limitAskedAlready(h.pod); asked != "" {
+		t.fix = asked
+		return t
+	}
 	if !ok || more <= limit {
 		t.fix = "Find what grows. " + c.noLimit(peak)
 		return t

@@ -8,7 +8,8 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// together is how many workloads of one node with the same finding share a line. Two have more to say each on their own.
+// together is how many workloads, or containers, of one node with the same finding share a line. Two have more to say
+// each on their own.
 const together = 3
 
 // render makes findings of the groups: those of one rule and severity share a line where they are many, and the first
@@ -33,7 +34,7 @@ func (c *audit) render() []engine.Finding {
 // they are.
 func (c *audit) renderRule(to []engine.Finding, groups []*group, room int) (lines int) {
 	count := workloads(groups)
-	shared := count >= together && groups[0].hit.severity != engine.Critical
+	shared := len(groups) >= together && groups[0].hit.severity != engine.Critical
 	for i, g := range groups {
 		switch {
 		case shared && i > 0:
@@ -66,8 +67,12 @@ func workloads(groups []*group) (count int) {
 	return count
 }
 
-// sharedBy begins the text of a line that stands for several workloads.
+// sharedBy begins the text of a line that stands for several workloads, or several containers of few workloads.
 func sharedBy(groups []*group, count int) string {
+	if count < together {
+		return fmt.Sprintf("%d containers (%s, %s, %d more). The first: ",
+			len(groups), short(groups[0].key.container), short(groups[1].key.container), len(groups)-2)
+	}
 	first, second := groups[0].key.workload, facts.WorkloadKey{}
 	for _, g := range groups {
 		if g.key.workload != first {

@@ -82,8 +82,8 @@ func TestSimulate(t *testing.T) {
 			wantCritical: 1,
 		},
 		"growth within ten seconds of the kernel: the kubelet looks too late": {
-			scenario: whatif.Scenario{Kubelet: true, Kernel: true, Outside: 600 * miB, Over: 9 * time.Second},
-			want: []string{"8s kernel payments 200, then 166"},
+			scenario:     whatif.Scenario{Kubelet: true, Kernel: true, Outside: 600 * miB, Over: 9 * time.Second},
+			want:         []string{"8s kernel payments 200, then 166"},
 			wantCritical: 1,
 		},
 		"slow growth: the kubelet is first, and the kernel never comes": {
