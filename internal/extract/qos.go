@@ -7,8 +7,7 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// qosClass is the class in the pod's status, else the one that the API server would have computed
-// (kubernetes/pkg/apis/core/v1/helper/qos/qos.go, v1.37.2).
+// qosClass is the class in the pod's status, else the one that the newest API server would have computed.
 func qosClass(p *corev1.Pod) facts.QOS {
 	switch p.Status.QOSClass {
 	case corev1.PodQOSGuaranteed:
@@ -18,11 +17,19 @@ func qosClass(p *corev1.Pod) facts.QOS {
 	case corev1.PodQOSBestEffort:
 		return facts.BestEffort
 	}
-	return computeQOS(p)
+	return QOS(p, 0)
 }
 
-func computeQOS(p *corev1.Pod) facts.QOS {
-	if resourcehelper.IsPodLevelResourcesSet(p) {
+// QOS is the class that an API server of Kubernetes 1.minor (0: the newest) computes from the spec (ComputePodQOS in
+// kubernetes/pkg/apis/core/v1/helper/qos/qos.go, v1.31.14, v1.34.0 and v1.37.2): the pod's own resources decide it where
+// that API server knows them, and from facts.EmptyPodResources on only if they hold anything.
+func QOS(p *corev1.Pod, minor int) facts.QOS {
+	server := facts.Node{Minor: minor}
+	own := p.Spec.Resources != nil && server.Follows(facts.PodLevelResources)
+	if own && server.Follows(facts.EmptyPodResources) {
+		own = resourcehelper.IsPodLevelResourcesSet(p)
+	}
+	if own {
 		return requirementsQOS(p.Spec.Resources)
 	}
 	var classes [3]bool

@@ -98,3 +98,25 @@ func TestFact13ClassOfAPod(t *testing.T) {
 func class(c corev1.PodQOSClass) func(*corev1.Pod) {
 	return func(p *corev1.Pod) { p.Status.QOSClass = c }
 }
+
+// TestFact55QOSByVersion: what the pod's own resources decide depends on the version of the API server.
+func TestFact55QOSByVersion(t *testing.T) {
+	guaranteed := corev1.ResourceRequirements{Requests: list("1", "1Gi"), Limits: list("1", "1Gi")}
+	burstable := corev1.ResourceRequirements{Requests: list("", "1Gi")}
+	for name, tc := range map[string]struct {
+		own  *corev1.ResourceRequirements
+		want map[int]facts.QOS
+	}{
+		"none of its own": {nil, map[int]facts.QOS{0: facts.Burstable, 33: facts.Burstable, 34: facts.Burstable, 37: facts.Burstable}},
+		"empty":           {&corev1.ResourceRequirements{}, map[int]facts.QOS{0: facts.Burstable, 33: facts.Burstable, 34: facts.BestEffort, 36: facts.BestEffort, 37: facts.Burstable}},
+		"equal":           {&guaranteed, map[int]facts.QOS{0: facts.Guaranteed, 33: facts.Burstable, 34: facts.Guaranteed, 37: facts.Guaranteed}},
+	} {
+		for minor, want := range tc.want {
+			p := pod("web").containers(corev1.Container{Name: "c", Resources: burstable})
+			p.Spec.Resources = tc.own
+			if got := extract.QOS(&p.Pod, minor); got != want {
+				t.Errorf("%s, 1.%d: %s; want %s", name, minor, got, want)
+			}
+		}
+	}
+}
