@@ -19,8 +19,10 @@ import (
 var scenes = []scene{
 	{"Who dies first? data-pipeline leaks on three nodes that differ in what it requests", whoDiesFirst},
 	{"Why payments-api? The plugin reads the cluster itself: it needs neither operator nor CRDs", explain},
+	{"The promise: what whatif says of that change, before it is made", promise},
 	{"The fix: payments-api requests what it uses", fix},
 	{"A death: memory runs out on worker-1", death},
+	{"What killed it? diagnose says, from what the death left behind", diagnose},
 }
 
 // whoDiesFirst shows the orders before memory runs short, and after.
@@ -83,6 +85,11 @@ func explain(ctx context.Context, d *demo) error {
 		return err
 	}
 	return d.plugin(ctx, "explain", "pod/"+victim.Name, "-n", "shop")
+}
+
+// promise asks what the change would do that explain names.
+func promise(ctx context.Context, d *demo) error {
+	return d.plugin(ctx, "whatif", "deployment/payments-api", "-n", "shop", "--requests", "memory=256Mi")
 }
 
 // fix gives payments-api what explain says.
@@ -148,4 +155,18 @@ func death(ctx context.Context, d *demo) error {
 		return err
 	}
 	return d.get(ctx, "nodekillorders")
+}
+
+// diagnose asks what killed data-pipeline, once the operator has seen the kill.
+func diagnose(ctx context.Context, d *demo) error {
+	err := d.waitForOrders(ctx, "the kill stands in the order of worker-1", 2*time.Minute, func(o *v1alpha1.NodeKillOrder) error {
+		if o.Name == "worker-1" && len(o.Status.Kills) == 0 {
+			return fmt.Errorf("no kill yet")
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return d.plugin(ctx, "diagnose", "-n", "data")
 }
