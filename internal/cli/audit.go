@@ -78,10 +78,12 @@ func newAudit(e *env) *cobra.Command {
 	a.input.addFlags(cmd.Flags())
 	f := cmd.Flags()
 	f.StringVarP(&a.format, "output", "o", formatTable, "Output format: "+strings.Join(auditFormats, "|"))
-	f.StringVar(&a.failOn, "fail-on", "", "Exit with status 3 if there is a finding of this severity or worse: "+strings.Join(severityWords, "|"))
+	f.StringVar(&a.failOn, "fail-on", "",
+		"Exit with status 3 if there is a finding of this severity or worse: "+strings.Join(severityWords, "|"))
 	f.StringVar(&a.minSeverity, "min-severity", "info", "List findings of this severity or worse: "+strings.Join(severityWords, "|"))
 	f.StringArrayVar(&a.rules, "rule", nil, "List findings of this rule only; may be repeated")
-	f.StringVar(&a.version, "kubernetes-version", "", "Version that manifests are meant for, such as 1.36: it decides the QoS class of some (default: the newest known)")
+	f.StringVar(&a.version, "kubernetes-version", "",
+		"Version that manifests are meant for, such as 1.36: it decides the QoS class of some (default: the newest known)")
 	f.BoolVar(&a.showIgnored, "show-ignored", false, "List ignored findings too, with the reason that their annotation gives")
 	return cmd
 }
@@ -184,7 +186,8 @@ func inNodes(s *snapshot.Snapshot) ([]kinds.AuditFinding, []string, error) {
 		listed, ignored := audit.All(v, &s.Policy.Policy)
 		for _, f := range append(listed, ignored...) {
 			item := auditFinding(&f)
-			key := kinds.AuditFinding{Rule: item.Rule, Namespace: item.Namespace, Object: item.Object, Container: item.Container, Ignored: item.Ignored}
+			key := kinds.AuditFinding{Rule: item.Rule, Namespace: item.Namespace, Object: item.Object, Container: item.Container,
+				Ignored: item.Ignored}
 			if f.Pod == nil {
 				key.Node = v.Node.Name
 			}
@@ -243,7 +246,8 @@ func (a *auditing) report(found []kinds.AuditFinding) kinds.AuditReport {
 		r.Items = append(r.Items, *f)
 	}
 	slices.SortStableFunc(r.Items, func(a, b kinds.AuditFinding) int {
-		return cmp.Or(-cmp.Compare(slices.Index(severityWords, strings.ToLower(a.Severity)), slices.Index(severityWords, strings.ToLower(b.Severity))),
+		return cmp.Or(-cmp.Compare(slices.Index(severityWords, strings.ToLower(a.Severity)), slices.Index(severityWords,
+			strings.ToLower(b.Severity))),
 			cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Namespace, b.Namespace),
 			cmp.Compare(a.Object.Name, b.Object.Name), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Container, b.Container))
 	})
@@ -260,11 +264,11 @@ func (a *auditing) write(r *kinds.AuditReport) error {
 		_, err := io.Copy(a.output.Out, &out)
 		return err
 	}
-	return a.print(r, func(p *table.Printer) { printAudit(p, r, a.wide()) })
+	return a.print(r, func(p *table.Printer) { printAudit(p, r) })
 }
 
-// printAudit prints a paragraph for each finding, or, where one rule has many, what they have in common once.
-func printAudit(p *table.Printer, r *kinds.AuditReport, wide bool) {
+// printAudit prints a paragraph for each finding.
+func printAudit(p *table.Printer, r *kinds.AuditReport) {
 	for i := range r.Items {
 		f := &r.Items[i]
 		look := table.Title
@@ -284,7 +288,8 @@ func printAudit(p *table.Printer, r *kinds.AuditReport, wide bool) {
 		p.Blank()
 	}
 	s := r.Summary
-	p.Text(0, 2, fmt.Sprintf("%d critical, %d warnings, %d infos, %d ignored", s["Critical"], s["Warning"], s["Info"], s["ignored"]), table.Plain)
+	p.Text(0, 2, fmt.Sprintf("%d critical, %d warnings, %d infos, %d ignored", s["Critical"], s["Warning"], s["Info"], s["ignored"]),
+		table.Plain)
 }
 
 // whereIs names the object, and the file and line, or the node.

@@ -87,7 +87,7 @@ func pathHoldsNodes(ctx context.Context, path string) (found bool, err error) {
 			return ctx.Err()
 		}
 		if err != nil || found || d.IsDir() {
-			return nil // what cannot be read is said by whoever reads the files then
+			return nil //nolint:nilerr // whoever reads the files next says what cannot be read
 		}
 		switch ext := strings.ToLower(filepath.Ext(name)); ext {
 		case ".gz", ".tgz", ".zip", ".tar", ".bz2":

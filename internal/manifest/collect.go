@@ -170,10 +170,7 @@ func (c *collector) finish(paths []string) (*Manifests, error) {
 	if len(c.m.Workloads) == 0 {
 		text := fmt.Sprintf("%s: no Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, Job or CronJob found (objects read: %d)",
 			strings.Join(paths, ", "), c.objects)
-		for _, note := range c.m.Notes {
-			text += "; " + note
-		}
-		return nil, errors.New(text)
+		return nil, errors.New(strings.Join(append([]string{text}, c.m.Notes...), "; "))
 	}
 	return c.m, nil
 }

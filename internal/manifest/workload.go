@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 	corev1 "k8s.io/api/core/v1"
@@ -36,7 +37,7 @@ func (c *collector) workload(file string, n *yaml.Node, raw []byte, meta *metav1
 	template := n
 	if len(path) > 0 {
 		if template = field(n, path...); template == nil {
-			return fmt.Errorf("%s: missing", dotted(path))
+			return fmt.Errorf("%s: missing", strings.Join(path, "."))
 		}
 		var err error
 		if raw, err = toJSON(template); err != nil {
@@ -56,7 +57,9 @@ func (c *collector) workload(file string, n *yaml.Node, raw []byte, meta *metav1
 		pod.Name = meta.GenerateName
 	}
 	if meta.Kind != "Pod" {
-		pod.OwnerReferences = []metav1.OwnerReference{{APIVersion: meta.APIVersion, Kind: meta.Kind, Name: meta.Name, Controller: new(true)}}
+		pod.OwnerReferences = []metav1.OwnerReference{
+			{APIVersion: meta.APIVersion, Kind: meta.Kind, Name: meta.Name, Controller: new(true)},
+		}
 	}
 	c.m.Workloads = append(c.m.Workloads, Workload{
 		Kind: meta.Kind, Namespace: pod.Namespace, Name: pod.Name, File: file, Line: n.Line, Pod: pod,
@@ -65,22 +68,11 @@ func (c *collector) workload(file string, n *yaml.Node, raw []byte, meta *metav1
 	return nil
 }
 
-func dotted(path []string) string {
-	s := ""
-	for i, p := range path {
-		if i > 0 {
-			s += "."
-		}
-		s += p
-	}
-	return s
-}
-
 func prefix(path []string) string {
 	if len(path) == 0 {
 		return ""
 	}
-	return dotted(path) + "."
+	return strings.Join(path, ".") + "."
 }
 
 // lines are where containers' resources stand, or the containers, by name; the pod's spec by "".

@@ -40,7 +40,8 @@ func ready(v *engine.Verdict, p *facts.Policy) metav1.Condition {
 		c.Message = fmt.Sprintf("No readings, or none younger than %s: usage counts as unknown.", facts.UnavailableAfter)
 	}
 	if v.Node.Old() {
-		c.Message += fmt.Sprintf(" Kubelet 1.%d is older than any that the orders were compared with (1.%d).", v.Node.Minor, facts.OldestJudged)
+		c.Message += fmt.Sprintf(" Kubelet 1.%d is older than any that the orders were compared with (1.%d).", v.Node.Minor,
+			facts.OldestJudged)
 	}
 	if v.Node.KubeletUnread != "" {
 		c.Message += " " + v.Node.KubeletUnread

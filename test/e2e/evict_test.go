@@ -82,7 +82,7 @@ var _ = ginkgo.Describe("eviction by allocatableMemory.available", ginkgo.Ordere
 			gomega.Expect(predicted[0]).To(gomega.Equal("unpullable"))
 			gomega.Expect(e.judge(predicted, "")).To(gomega.Equal(whole))
 		}
-		expectEvictions(ctx)
+		expectEvictions(ctx, e.evicted...)
 	}, ginkgo.SpecTimeout(patience(8*time.Minute)))
 })
 

@@ -120,10 +120,11 @@ func evictedForMemory(ctx ginkgo.SpecContext) (pods []string) {
 	return pods
 }
 
-// expectEvictions expects the evictions so far in status.kills, and only those pods.
-func expectEvictions(ctx ginkgo.SpecContext) {
+// expectEvictions expects the evictions so far in status.kills, and only those pods. The kubelet leaves out Events of a pod
+// that has had many, as one whose image cannot be pulled: seen names the pods whose status says so.
+func expectEvictions(ctx ginkgo.SpecContext, seen ...string) {
 	ginkgo.GinkgoHelper()
-	for _, pod := range evictedForMemory(ctx) {
+	for _, pod := range append(evictedForMemory(ctx), seen...) {
 		if _, before := kills.real[realKey(pod, "")]; !before {
 			expectKill(ctx, pod, "", v1alpha1.CauseEviction)
 		}

@@ -50,14 +50,16 @@ func patterns(kills []forensics.Record) (sentences []string) {
 		}
 		s := fmt.Sprintf("container %s of %s has reached its memory limit of %s %d times", k.Container, whose, human(k.Limit), k.Times)
 		if len(k.Tmpfs) > 0 {
-			s += fmt.Sprintf("; the files of its memory-backed volumes (%s) survive each restart and count against the limit, so restarts do not help",
+			s += fmt.Sprintf("; the files of its memory-backed volumes (%s) survive each restart and count "+
+				"against the limit, so restarts do not help",
 				strings.Join(k.Tmpfs, ", "))
 		}
 		sentences = append(sentences, s)
 	}
 	for _, k := range forensics.TakenEverywhere(kills) {
-		sentences = append(sentences, fmt.Sprintf("%s/%s was taken by the same killer (%s) on %d nodes: look at the workload, not at one node",
-			k.Namespace, k.Workload, k.Cause, len(k.Nodes)))
+		sentences = append(sentences,
+			fmt.Sprintf("%s/%s was taken by the same killer (%s) on %d nodes: look at the workload, not at one node",
+				k.Namespace, k.Workload, k.Cause, len(k.Nodes)))
 	}
 	return sentences[:min(len(sentences), mostPatterns)]
 }
@@ -154,7 +156,8 @@ func (t *Trail) change(r *forensics.Record) string {
 	}
 	switch {
 	case victim.Workload.Name != "":
-		return fmt.Sprintf("kubectl killorder explain %s/%s -n %s", strings.ToLower(victim.Workload.Kind), victim.Workload.Name, r.Namespace)
+		return fmt.Sprintf("kubectl killorder explain %s/%s -n %s", strings.ToLower(victim.Workload.Kind), victim.Workload.Name,
+			r.Namespace)
 	case t.lives(r.UID):
 		return fmt.Sprintf("kubectl killorder explain pod/%s -n %s", r.Pod, r.Namespace)
 	}

@@ -69,7 +69,8 @@ func writeGitHub(w io.Writer, r *kinds.AuditReport) error {
 		if f.File != "" {
 			where = fmt.Sprintf("file=%s,line=%d,", property(f.File), f.Line)
 		}
-		if _, err := fmt.Fprintf(w, "::%s %stitle=%s::%s\n", commands[f.Severity], where, property(f.Rule), message(sentence(f))); err != nil {
+		if _, err := fmt.Fprintf(w, "::%s %stitle=%s::%s\n", commands[f.Severity], where, property(f.Rule),
+			message(sentence(f))); err != nil {
 			return err
 		}
 	}

@@ -133,7 +133,8 @@ func compareBool(a, b bool) int {
 // newNode takes what the page shows of an order. An order that nobody has filled yet has no parts.
 func newNode(o *v1alpha1.NodeKillOrder, i int) node {
 	s := &o.Status
-	n := node{Name: text.Printable(o.Name), Anchor: anchor(i), Level: "unknown", Word: "unknown", Percent: "?", Headroom: "?", Right: "unknown"}
+	n := node{Name: text.Printable(o.Name), Anchor: anchor(i), Level: "unknown", Word: "unknown", Percent: "?", Headroom: "?",
+		Right: "unknown"}
 	if c := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionReady); c != nil {
 		n.Ready = c.Reason
 	}
@@ -149,7 +150,8 @@ func newNode(o *v1alpha1.NodeKillOrder, i int) node {
 		}
 	}
 	if sum := s.Summary; sum != nil {
-		n.FirstEvicted, n.FirstOOM, n.Culprit = text.Printable(sum.FirstEvicted), text.Printable(sum.FirstOOMKilled), text.Printable(sum.Culprit)
+		n.FirstEvicted, n.FirstOOM, n.Culprit = text.Printable(sum.FirstEvicted), text.Printable(sum.FirstOOMKilled),
+			text.Printable(sum.Culprit)
 		n.AtRisk = sum.CriticalAtRisk
 		if sum.Next != nil {
 			n.Next = text.Printable(sum.Next.Namespace + "/" + sum.Next.Pod + " (" + string(sum.Next.Killer) + ")")

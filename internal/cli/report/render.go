@@ -22,7 +22,8 @@ func Write(w io.Writer, in *Input) error {
 		return fmt.Errorf("report: %w", err)
 	}
 	hash := sha256.Sum256([]byte(pageCSS))
-	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'; base-uri 'none'; form-action 'none'"
+	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) +
+		"'; base-uri 'none'; form-action 'none'"
 	t, err := template.New("page").Funcs(template.FuncMap{
 		"css":    func() template.CSS { return template.CSS(pageCSS) }, //nolint:gosec // our own file
 		"policy": func() string { return policy },

@@ -65,7 +65,8 @@ func (c *audit) requestMore(p *facts.PodState, message string, used int64, remar
 // noRoom is the fix where no request on this node covers what the pod uses.
 func (c *audit) noRoom(p *facts.PodState) string {
 	used, _ := usage(p)
-	return fmt.Sprintf("No request on this node covers the %s it uses: %s is left for it beside other requests. Lower its usage, or use a larger node.",
+	return fmt.Sprintf("No request on this node covers the %s it uses: %s is left for it "+
+		"beside other requests. Lower its usage, or use a larger node.",
 		facts.Amount(used), facts.Amount(max(c.room(p), 0)))
 }
 

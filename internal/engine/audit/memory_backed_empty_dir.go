@@ -58,8 +58,10 @@ func memoryBackedEmptyDirText(_ *audit, h *hit) text {
 	message := fmt.Sprintf("Its memory-backed emptyDir %s can fill its limit of %s: files there count, stay, and survive restarts.",
 		how, facts.Amount(limit))
 	if files := h.readings[0]; files > limit/2 {
-		message = fmt.Sprintf("%s of its limit of %s is not resident, maybe files in a memory-backed emptyDir: those stay, even after a kill.",
+		message = fmt.Sprintf("%s of its limit of %s is not resident, "+
+			"maybe files in a memory-backed emptyDir: those stay, even after a kill.",
 			facts.Amount(files), facts.Amount(limit))
 	}
-	return text{message: message, fix: fmt.Sprintf("emptyDir.sizeLimit %s, or a limits.memory that holds both.", facts.Amount(max(limit/4/mi*mi, mi)))}
+	return text{message: message, fix: fmt.Sprintf("emptyDir.sizeLimit %s, or a limits.memory that holds both.",
+		facts.Amount(max(limit/4/mi*mi, mi)))}
 }

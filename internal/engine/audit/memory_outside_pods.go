@@ -35,7 +35,8 @@ func memoryOutsidePodsText(c *audit, h *hit) text {
 		fix += ", reserve the rest: systemReserved.memory " + facts.Amount(round(outside))
 	}
 	return text{
-		message: fmt.Sprintf("%s is used outside of pods, %s is reserved for that: %s.", facts.Amount(outside), facts.Amount(reserved), what),
-		fix:     fix + ".",
+		message: fmt.Sprintf("%s is used outside of pods, %s is reserved for that: %s.", facts.Amount(outside),
+			facts.Amount(reserved), what),
+		fix: fix + ".",
 	}
 }

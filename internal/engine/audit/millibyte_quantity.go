@@ -24,7 +24,8 @@ func millibyteQuantityText(_ *audit, h *hit) text {
 		more = fmt.Sprintf(" (and %d more)", len(odd)-1)
 	}
 	return text{
-		message: fmt.Sprintf("%s: %s is %q, which is less than a kibibyte%s: for both killers that is nothing.", where, odd[0].Field, odd[0].Value, more),
-		fix:     fmt.Sprintf("%s: %s is probably what was meant.", odd[0].Field, odd[0].Meant),
+		message: fmt.Sprintf("%s: %s is %q, which is less than a kibibyte%s: for both killers that is nothing.", where, odd[0].Field,
+			odd[0].Value, more),
+		fix: fmt.Sprintf("%s: %s is probably what was meant.", odd[0].Field, odd[0].Meant),
 	}
 }

@@ -24,8 +24,9 @@ func limitsOvercommitted(c *audit) {
 func limitsOvercommittedText(c *audit, h *hit) text {
 	limits, base := h.settings[0], c.v.Node.Allocatable
 	return text{
-		message: fmt.Sprintf("Memory limits add up to %s, %d%% of allocatable.", facts.Amount(limits), int64(float64(limits)/float64(base)*100)),
-		fix:     "Bring limits nearer to requests, those of pods that grow first.",
+		message: fmt.Sprintf("Memory limits add up to %s, %d%% of allocatable.", facts.Amount(limits),
+			int64(float64(limits)/float64(base)*100)),
+		fix: "Bring limits nearer to requests, those of pods that grow first.",
 	}
 }
 

@@ -50,7 +50,8 @@ func evictionDefaultsDropped(c *audit) {
 func evictionDefaultsDroppedText(c *audit, _ *hit) text {
 	return text{
 		message: "evictionHard is set without memory.available: that drops the default of 100Mi.",
-		fix:     fmt.Sprintf("Add memory.available: %s to evictionHard, or set mergeDefaultEvictionSettings: true.", facts.Amount(c.threshold())),
+		fix: fmt.Sprintf("Add memory.available: %s to evictionHard, or set mergeDefaultEvictionSettings: true.",
+			facts.Amount(c.threshold())),
 	}
 }
 
@@ -120,9 +121,11 @@ func hugePagesHideThreshold(c *audit) {
 
 func hugePagesHideThresholdText(c *audit, h *hit) text {
 	return text{
-		message: fmt.Sprintf("Kubelets before 1.37 count the %s of huge pages as available: the kernel acts before the threshold of %s is near.",
+		message: fmt.Sprintf("Kubelets before 1.37 count the %s of huge pages as available: "+
+			"the kernel acts before the threshold of %s is near.",
 			facts.Amount(h.settings[0]), facts.Amount(h.settings[1])),
-		fix: fmt.Sprintf("evictionHard memory.available %s (huge pages and 1%%), or kubelet 1.37.", facts.Amount(h.settings[0]+c.threshold())),
+		fix: fmt.Sprintf("evictionHard memory.available %s (huge pages and 1%%), or kubelet 1.37.",
+			facts.Amount(h.settings[0]+c.threshold())),
 	}
 }
 

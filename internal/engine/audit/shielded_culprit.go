@@ -26,7 +26,8 @@ func shieldedCulpritText(c *audit, h *hit) text {
 		facts.Amount(own.Usage), facts.Amount(p.Request), own.Adj, short(first.Name), facts.Amount(first.Usage))
 	request, ch := c.unshielded(p, own.Container)
 	if request == 0 {
-		return text{message: message, fix: fmt.Sprintf("A limits.memory under what the node can give; it uses %s.", facts.Amount(own.Usage))}
+		return text{message: message, fix: fmt.Sprintf("A limits.memory under what the node can give; it uses %s.",
+			facts.Amount(own.Usage))}
 	}
 	fix := "requests.memory " + facts.Amount(request) + " for the pod"
 	if !p.PodLevel() {

@@ -295,7 +295,8 @@ func (r *race) heaviest(i int, limit int64) (best *oom.Victim) {
 
 // kubelet is the eviction manager in the race.
 type kubelet struct {
-	// looked is when it looked last, next when it looks next, softSince since when it has seen the soft threshold crossed; never: it has not.
+	// looked is when it looked last, next when it looks next, softSince since when it has seen the soft threshold
+	// crossed; never: it has not.
 	looked, next, softSince time.Duration
 	// hard, pods, soft: the threshold is being reclaimed for, until the minimum reclaim is there too.
 	hard, pods, soft bool
@@ -316,19 +317,7 @@ func (r *race) look() {
 	}
 	k.hard = short(available, m.Threshold, k.hard)
 	k.pods = r.podsKnown && m.Threshold > 0 && short(pods, r.kubepods.Threshold, k.pods)
-	grace := time.Duration(0)
-	if c := r.v.Node.Config; c != nil {
-		grace = c.SoftGrace
-	}
-	switch crossed := short(available, m.SoftThreshold, k.soft); {
-	case !crossed:
-		k.softSince, k.soft = never, false
-	case k.softSince == never:
-		k.softSince = r.now
-		k.soft = grace == 0
-	default:
-		k.soft = r.now-k.softSince >= grace
-	}
+	k.softly(r, short(available, m.SoftThreshold, k.soft))
 	k.content = !k.hard && !k.pods && k.softSince == never
 	if k.hard || k.pods || k.soft {
 		r.evict(k.hard || k.pods)
@@ -360,4 +349,21 @@ func (r *race) evict(hard bool) {
 	r.take(engine.Eviction, first, engine.PodLevel, max(r.state(first).WorkingSet, 0))
 	r.pods[first].gone = r.now + grace
 	r.kubelet.next = r.now + min(grace, cleanup) + time.Second // it asks each second whether the pod is gone
+}
+
+// softly follows the soft threshold: crossed says that it is crossed now. The kubelet acts once its grace period is over.
+func (k *kubelet) softly(r *race, crossed bool) {
+	grace := time.Duration(0)
+	if c := r.v.Node.Config; c != nil {
+		grace = c.SoftGrace
+	}
+	switch {
+	case !crossed:
+		k.softSince, k.soft = never, false
+	case k.softSince == never:
+		k.softSince = r.now
+		k.soft = grace == 0
+	default:
+		k.soft = r.now-k.softSince >= grace
+	}
 }

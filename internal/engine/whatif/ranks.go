@@ -1,6 +1,8 @@
 package whatif
 
 import (
+	"slices"
+
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/engine/evict"
 	"github.com/killorder/killorder/internal/engine/oom"
@@ -182,13 +184,13 @@ func ranksByPod(v *engine.Verdict) []Ranks {
 	for i := range v.Eviction {
 		ranks[index[v.Eviction[i].Pod]].Eviction = i + 1
 	}
-	for i := len(v.OOM) - 1; i >= 0; i-- {
+	for i := range slices.Backward(v.OOM) {
 		ranks[index[v.OOM[i].Pod]].OOM = i + 1
 	}
 	if n := len(v.OOM); n > 0 {
 		ranks[index[v.OOM[n-1].Pod]].OOMLast = onlyAtTheEnd(v.OOM)
 	}
-	for i := len(v.Limits) - 1; i >= 0; i-- {
+	for i := range slices.Backward(v.Limits) {
 		ranks[index[v.Limits[i].Pod]].Limit = i + 1
 	}
 	return ranks
@@ -197,7 +199,7 @@ func ranksByPod(v *engine.Verdict) []Ranks {
 // onlyAtTheEnd reports whether all containers of the last one's pod stand at the end of the order.
 func onlyAtTheEnd(order []oom.Victim) bool {
 	last, others := order[len(order)-1].Pod, false
-	for i := len(order) - 1; i >= 0; i-- {
+	for i := range slices.Backward(order) {
 		same := order[i].Pod == last
 		if same && others {
 			return false

@@ -26,7 +26,8 @@ func FromBytes(data []byte) *facts.Node {
 	n := &facts.Node{
 		Name: "node", UID: "node-uid", Linux: d.number(8) != 1, Minor: 34 + d.number(5),
 		Capacity: d.amount(), Allocatable: d.amount(), Hugepages: d.amount() / 8,
-		DefaultEvictionHard: facts.LinuxEvictionHard, SandboxStats: d.yes(), MemoryPressure: facts.Tristate(d.number(3)), Config: d.config(), Usage: d.nodeUsage(),
+		DefaultEvictionHard: facts.LinuxEvictionHard, SandboxStats: d.yes(), MemoryPressure: facts.Tristate(d.number(3)),
+		Config: d.config(), Usage: d.nodeUsage(),
 	}
 	if !n.Linux {
 		n.NotLinux = "the operating system is windows"

@@ -133,7 +133,7 @@ func scraper(ctx context.Context, address string) func(words ...string) float64 
 		if err != nil {
 			return -1 // not up yet
 		}
-		defer response.Body.Close() //nolint:errcheck // read to its end below
+		defer response.Body.Close()
 		sum, lines := 0.0, bufio.NewScanner(response.Body)
 		for lines.Scan() {
 			if all(lines.Text(), words) {
@@ -158,9 +158,9 @@ func all(line string, words []string) bool {
 
 func freeAddress() string {
 	GinkgoHelper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	Expect(err).NotTo(HaveOccurred())
-	defer l.Close() //nolint:errcheck // a listener that nobody uses
+	defer l.Close()
 	return l.Addr().String()
 }
 
