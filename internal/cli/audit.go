@@ -186,8 +186,10 @@ func inNodes(s *snapshot.Snapshot) ([]kinds.AuditFinding, []string, error) {
 		listed, ignored := audit.All(v, &s.Policy.Policy)
 		for _, f := range append(listed, ignored...) {
 			item := auditFinding(&f)
-			key := kinds.AuditFinding{Rule: item.Rule, Namespace: item.Namespace, Object: item.Object, Container: item.Container,
-				Ignored: item.Ignored}
+			key := kinds.AuditFinding{
+				Rule: item.Rule, Namespace: item.Namespace, Object: item.Object, Container: item.Container,
+				Ignored: item.Ignored,
+			}
 			if f.Pod == nil {
 				key.Node = v.Node.Name
 			}

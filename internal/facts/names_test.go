@@ -60,8 +60,12 @@ func TestFollows(t *testing.T) {
 // TestRequests are the sums of the scheduler, by hand.
 func TestRequests(t *testing.T) {
 	p := Pod{Containers: []Container{
-		{Kind: Init, Request: 100}, {Kind: Sidecar, Request: 10}, {Kind: Init, Request: 300}, {Kind: Regular, Request: 50},
-		{Kind: Regular, Request: 60}, {Kind: Ephemeral, Request: 1000},
+		{Kind: Init, Request: 100},
+		{Kind: Sidecar, Request: 10},
+		{Kind: Init, Request: 300},
+		{Kind: Regular, Request: 50},
+		{Kind: Regular, Request: 60},
+		{Kind: Ephemeral, Request: 1000},
 	}}
 	if p.RequestedTogether() != 120 || p.InitPeak() != 310 || p.ContainerRequests() != 310 || p.CountLasting() != 3 {
 		t.Errorf("together %d, peak %d, request %d, lasting %d; want 120, 310, 310, 3",

@@ -133,8 +133,10 @@ func compareBool(a, b bool) int {
 // newNode takes what the page shows of an order. An order that nobody has filled yet has no parts.
 func newNode(o *v1alpha1.NodeKillOrder, i int) node {
 	s := &o.Status
-	n := node{Name: text.Printable(o.Name), Anchor: anchor(i), Level: "unknown", Word: "unknown", Percent: "?", Headroom: "?",
-		Right: "unknown"}
+	n := node{
+		Name: text.Printable(o.Name), Anchor: anchor(i), Level: "unknown", Word: "unknown", Percent: "?", Headroom: "?",
+		Right: "unknown",
+	}
 	if c := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionReady); c != nil {
 		n.Ready = c.Reason
 	}
