@@ -27,7 +27,7 @@ var ofTemplates = map[string]bool{
 func every(v *engine.Verdict, p *facts.Policy, wanted func(*rule) bool) (listed, ignored []engine.Finding) {
 	c := run(v, p, &History{}, wanted)
 	for _, g := range c.groups {
-		c.say(g, "")
+		c.say(g, sharing{})
 		listed = append(listed, c.finding(g, true))
 	}
 	return listed, c.unseen(true)

@@ -51,7 +51,7 @@ type said struct {
 type about struct {
 	pod                              string
 	count                            int
-	before                           string
+	shared                           sharing
 	capacity, allocatable, threshold int64
 	requests16, shownSince           int64
 	configured                       bool

@@ -9,9 +9,9 @@ import (
 // limitMostlyCache: page cache fills a limit, and no kill follows from that: the kernel reclaims page cache first. The
 // container may become slow.
 func limitMostlyCache(c *audit) {
-	c.nearLimits(c.mostlyCache, func(h *hit, _ bool) {
+	c.nearLimits(c.mostlyCache, func(h hit, _ bool) {
 		h.readings[1] = h.pod.Usage[h.container].RSS
-		c.found(h)
+		c.found(&h)
 	})
 }
 

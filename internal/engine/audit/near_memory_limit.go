@@ -13,17 +13,17 @@ const limitHysteresis = 2
 // nearMemoryLimit: at its limit the kernel kills in the container's own cgroup, however much the node has free. It goes
 // along the limit order, nearest first. Windows kills nobody: there, allocations fail.
 func nearMemoryLimit(c *audit) {
-	c.nearLimits(func(l *engine.AtLimit) bool { return !c.mostlyCache(l) }, func(h *hit, critical bool) {
+	c.nearLimits(func(l *engine.AtLimit) bool { return !c.mostlyCache(l) }, func(h hit, critical bool) {
 		if critical && c.v.Node.Linux {
-			c.foundAs(engine.Critical, h)
+			c.foundAs(engine.Critical, &h)
 		} else {
-			c.found(h)
+			c.found(&h)
 		}
 	})
 }
 
 // nearLimits gives what is near its limit, of those that count, to found.
-func (c *audit) nearLimits(counts func(*engine.AtLimit) bool, found func(h *hit, critical bool)) {
+func (c *audit) nearLimits(counts func(*engine.AtLimit) bool, found func(h hit, critical bool)) {
 	limits := c.v.Limits
 	if !c.v.Node.Linux {
 		limits = engine.LimitOrder(c.v.Node)
@@ -38,7 +38,7 @@ func (c *audit) nearLimits(counts func(*engine.AtLimit) bool, found func(h *hit,
 			continue
 		}
 		h := hit{pod: l.PodState, container: l.Container, readings: [2]int64{l.Usage}, settings: [2]int64{int64(c.p.NearLimitPercent)}}
-		found(&h, l.Critical)
+		found(h, l.Critical)
 	}
 }
 

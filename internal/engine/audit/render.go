@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/killorder/killorder/internal/engine"
-	"github.com/killorder/killorder/internal/facts"
 )
 
 // together is how many workloads, or containers, of one node with the same finding share a line. Two have more to say
@@ -41,7 +40,7 @@ func (c *audit) renderRule(to []engine.Finding, groups []*group, room int) (line
 		case lines < room && shared:
 			c.say(g, sharedBy(groups, count))
 		case lines < room:
-			c.say(g, "")
+			c.say(g, sharing{})
 		}
 		told := lines < room && (!shared || i == 0)
 		to[i] = c.finding(g, told)
@@ -67,20 +66,34 @@ func workloads(groups []*group) (count int) {
 	return count
 }
 
-// sharedBy begins the text of a line that stands for several workloads, or several containers of few workloads.
-func sharedBy(groups []*group, count int) string {
-	if count < together {
-		return fmt.Sprintf("%d containers (%s, %s, %d more). The first: ",
-			len(groups), short(groups[0].key.container), short(groups[1].key.container), len(groups)-2)
+// sharing is what a line stands for beside its own workload: the zero value for one that stands for itself.
+type sharing struct {
+	// count of what, and the names of the first two of them.
+	count               int
+	what, first, second string
+}
+
+func (s sharing) String() string {
+	if s.count == 0 {
+		return ""
 	}
-	first, second := groups[0].key.workload, facts.WorkloadKey{}
+	return fmt.Sprintf("%d %s (%s, %s, %d more). The first: ", s.count, s.what, short(s.first), short(s.second), s.count-2)
+}
+
+// sharedBy says that a line stands for several workloads, or for several containers of few workloads.
+func sharedBy(groups []*group, count int) sharing {
+	first := groups[0].key
+	if count < together {
+		return sharing{len(groups), "containers", first.container, groups[1].key.container}
+	}
+	s := sharing{count: count, what: "workloads", first: first.workload.Name}
 	for _, g := range groups {
-		if g.key.workload != first {
-			second = g.key.workload
+		if g.key.workload != first.workload {
+			s.second = g.key.workload.Name
 			break
 		}
 	}
-	return fmt.Sprintf("%d workloads (%s, %s, %d more). The first: ", count, short(first.Name), short(second.Name), count-2)
+	return s
 }
 
 // finding is the group as others see it, with its text if it is to be told.
@@ -102,7 +115,7 @@ func (c *audit) unseen(told bool) []engine.Finding {
 	findings := make([]engine.Finding, len(c.ignored))
 	for i, g := range c.ignored {
 		if told {
-			c.say(g, "")
+			c.say(g, sharing{})
 		}
 		findings[i] = c.finding(g, told)
 		if findings[i].Ignored = g.reason; g.reason == "" {
@@ -112,14 +125,15 @@ func (c *audit) unseen(told bool) []engine.Finding {
 	return findings
 }
 
-// say writes the text, unless the one there still says what is the case but for noise. before begins the message.
-func (c *audit) say(g *group, before string) {
+// say writes the text, unless the one there still says what is the case but for noise.
+func (c *audit) say(g *group, shared sharing) {
 	about := c.about(g)
-	about.before = before
+	about.shared = shared
 	if g.said.message != "" && g.said.about == about && still(g.said.readings, g.hit.readings) {
 		return
 	}
 	t := c.rules[g.rule].text(c, &g.hit)
+	before := shared.String()
 	if g.count > 1 && before == "" {
 		t.message = plural(g.count) + t.message
 	}
