@@ -14,11 +14,11 @@ const maxOdd, maxWritten = 8, 32
 
 // rare returns what few pods have, nil if this one has none of it.
 func rare(p *corev1.Pod) *facts.Rare {
-	r := facts.Rare{Resize: resize(p), Odd: oddQuantities(p), Ignores: ignores(p.Annotations)}
-	if r.Resize == (facts.Resize{}) && len(r.Odd) == 0 && len(r.Ignores) == 0 {
+	r, odd, wishes := resize(p), oddQuantities(p), ignores(p.Annotations)
+	if r == (facts.Resize{}) && len(odd) == 0 && len(wishes) == 0 {
 		return nil
 	}
-	return &r
+	return &facts.Rare{Resize: r, Odd: odd, Ignores: wishes}
 }
 
 // resize is the in-place resize of memory that the spec asks for and that is not in force.
@@ -75,27 +75,31 @@ func askedFor(p *corev1.Pod) int64 {
 
 // oddQuantities are the amounts of memory that were written with a wrong unit, containers in spec order.
 func oddQuantities(p *corev1.Pod) (odd []facts.OddQuantity) {
-	add := func(container string, r *corev1.ResourceRequirements) {
-		for _, of := range []struct {
-			field string
-			list  corev1.ResourceList
-		}{{"requests.memory", r.Requests}, {"limits.memory", r.Limits}} {
-			q, set := of.list[corev1.ResourceMemory]
-			if meant := intended(q); set && meant != "" && len(odd) < maxOdd {
-				odd = append(odd, facts.OddQuantity{
-					Container: container, Field: of.field, Value: intern(printable(q.String(), maxWritten)), Meant: intern(meant),
-				})
-			}
-		}
-	}
 	if p.Spec.Resources != nil {
-		add("", p.Spec.Resources)
+		odd = oddIn(odd, "", p.Spec.Resources)
 	}
 	for i := range p.Spec.InitContainers {
-		add(intern(p.Spec.InitContainers[i].Name), &p.Spec.InitContainers[i].Resources)
+		odd = oddIn(odd, p.Spec.InitContainers[i].Name, &p.Spec.InitContainers[i].Resources)
 	}
 	for i := range p.Spec.Containers {
-		add(intern(p.Spec.Containers[i].Name), &p.Spec.Containers[i].Resources)
+		odd = oddIn(odd, p.Spec.Containers[i].Name, &p.Spec.Containers[i].Resources)
+	}
+	return odd
+}
+
+// oddIn appends the odd amounts of a container, "" for the pod itself.
+func oddIn(odd []facts.OddQuantity, container string, r *corev1.ResourceRequirements) []facts.OddQuantity {
+	for field, list := range [2]corev1.ResourceList{r.Requests, r.Limits} {
+		q, set := list[corev1.ResourceMemory]
+		if !set || len(odd) == maxOdd {
+			continue
+		}
+		if meant := intended(q); meant != "" {
+			odd = append(odd, facts.OddQuantity{
+				Container: intern(container), Field: [2]string{"requests.memory", "limits.memory"}[field],
+				Value: intern(printable(q.String(), maxWritten)), Meant: intern(meant),
+			})
+		}
 	}
 	return odd
 }
