@@ -56,7 +56,10 @@ func (t *Teller) Step(ctx context.Context) {
 		}
 		if err := t.tell(ctx, &in); err != nil {
 			log.FromContext(ctx).Error(err, "tell of a kill", "node", in.Node)
-			if !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err) {
+			switch {
+			case apierrors.IsForbidden(err):
+				continue // a quota or an admission rule of the namespace, whose owner must not hold up the Events of others
+			case !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err):
 				return
 			}
 		}

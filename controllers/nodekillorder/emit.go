@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/publish"
@@ -30,6 +31,10 @@ func (r *Reconciler) emit(ctx context.Context, p *pass, published *v1alpha1.Node
 		case err == nil:
 			r.Metrics.Event(e.Reason)
 		case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), apierrors.IsNotFound(err), apierrors.IsAlreadyExists(err):
+		case apierrors.IsForbidden(err):
+			// A quota or an admission rule of the namespace, whose owner must not hold up the Events of others.
+			log.FromContext(ctx).V(1).Info("an Event is refused", "event", key, "error", err.Error())
+			continue
 		default:
 			return fmt.Errorf("create Event %s: %w", key, err)
 		}

@@ -152,7 +152,8 @@ func (r *Reconciler) gather(node *corev1.Node, policy *extract.Policy) *facts.No
 	return &n
 }
 
-// decide is pure: from facts and the node's history to the verdict and the status that should be published.
+// decide asks nobody and writes nothing: from facts and the node's history to the verdict and the status that should be
+// published. It updates the history.
 func (p *pass) decide(n *facts.Node, policy *extract.Policy) {
 	p.state.history.Published(p.current.status)
 	p.verdict, p.next = status.Judge(n, &policy.Policy, &p.state.history, policy.TopN, p.current.generation, p.now)

@@ -214,8 +214,13 @@ func TestReconcileWrites(t *testing.T) {
 		"creating fails":                             {objects: []client.Object{node("n1")}, fail: map[string]error{"create": failed}, wantCalls: []string{"create"}, wantErr: true},
 		"writing the status fails":                   {objects: []client.Object{node("n1")}, fail: map[string]error{"status": failed}, wantCalls: []string{"create", "status"}, wantErr: true},
 		"creating an Event fails":                    {objects: []client.Object{node("n1"), orderOwnedBy("n1")}, fail: map[string]error{"event CriticalPodAtRisk": failed}, wantCalls: []string{"status", "event CriticalPodAtRisk"}, wantErr: true},
-		"an Event exists already":                    {objects: []client.Object{node("n1"), orderOwnedBy("n1")}, fail: map[string]error{"event CriticalPodAtRisk": apierrors.NewAlreadyExists(eventsv1.Resource("events"), "x")}, wantCalls: []string{"status", "event CriticalPodAtRisk", "event CriticalPodAtRisk"}},
-		"the cache cannot be read":                   {objects: []client.Object{node("n1")}, fail: map[string]error{"get": failed}, wantErr: true},
+		"a namespace takes no Events": {
+			objects:   []client.Object{node("n1"), orderOwnedBy("n1")},
+			fail:      map[string]error{"event CriticalPodAtRisk": apierrors.NewForbidden(eventsv1.Resource("events"), "x", errors.New("quota"))},
+			wantCalls: []string{"status", "event CriticalPodAtRisk", "event CriticalPodAtRisk"},
+		},
+		"an Event exists already":  {objects: []client.Object{node("n1"), orderOwnedBy("n1")}, fail: map[string]error{"event CriticalPodAtRisk": apierrors.NewAlreadyExists(eventsv1.Resource("events"), "x")}, wantCalls: []string{"status", "event CriticalPodAtRisk", "event CriticalPodAtRisk"}},
+		"the cache cannot be read": {objects: []client.Object{node("n1")}, fail: map[string]error{"get": failed}, wantErr: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, tc.objects...)

@@ -13,8 +13,9 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// History is all that the operator remembers of one node between two passes, but for one thing: package podcache
-// remembers the requests with which a container started, because only the watch sees each change of a pod. A node
+// History is what judging a node compares with: all that a judgement remembers from one pass to the next, but for one
+// thing: package podcache remembers the requests with which a container started, because only the watch sees each change
+// of a pod. What was written stands in nodekillorder.state, kills in kills.Book, a kubelet's health in kubelet.Source. A node
 // without a History (a restart, a new leader) is judged from its readings alone; what is lost is calm, not
 // correctness: figures may move by noise once, a new culprit needs two passes again, and forecasts begin anew.
 type History struct {

@@ -35,6 +35,9 @@ type Plan struct {
 // in time stamps alone never is.
 func PlanWrite(name string, current, next *v1alpha1.NodeKillOrderStatus, lastWrite, now time.Time) Plan {
 	age := now.Sub(lastWrite)
+	if age < 0 {
+		age = maxAge // the clock was put back, or another leader's clock is ahead: how old the object is, is not known
+	}
 	switch {
 	case current == nil || current.Summary == nil:
 		return Plan{Write: true}

@@ -82,7 +82,7 @@ var _ = Describe("Orders", Ordered, ContinueOnFailure, func() {
 		o := order(ctx, "windows-1")()
 		Expect(o.Status.OOMOrder).To(BeEmpty())
 		Expect(o.Status.Conditions).To(ContainElement(And(
-			HaveField("Type", "Ready"), HaveField("Message", ContainSubstring("the operating system is windows")))))
+			HaveField("Type", "Ready"), HaveField("Message", ContainSubstring("Windows has no OOM killer")))))
 	})
 
 	It("survives a node without capacity", func(ctx SpecContext) {

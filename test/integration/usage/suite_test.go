@@ -185,11 +185,11 @@ var _ = Describe("Usage from metrics-server", Ordered, func() {
 		Eventually(order(ctx, "full"), 2*time.Minute).Should(WithTransform(ready, Equal(v1alpha1.ReasonUsageFresh)))
 	}, SpecTimeout(5*time.Minute))
 
-	It("knows neither thresholds nor reservations from metrics-server", func(ctx SpecContext) {
+	It("infers the limit of kubepods from metrics-server and the Node, and knows no threshold", func(ctx SpecContext) {
 		Expect(order(ctx, "small")().Status).To(And(
 			HaveField("Usage.Source", v1alpha1.UsageSourceMetricsAPI),
 			HaveField("Memory", And(
-				HaveField("ThresholdSource", v1alpha1.ThresholdDefault), HaveField("OOMScope", v1alpha1.OOMScopeNode),
+				HaveField("OOMScope", v1alpha1.OOMScopePods), HaveField("ThresholdSource", Not(Equal(v1alpha1.ThresholdKubelet))),
 				HaveField("SoftEvictionThreshold", BeNil()), HaveField("OOMKills", BeEmpty())))))
 	})
 
