@@ -83,7 +83,7 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
 	nodes, rollUp := &trigger.Trigger{}, &trigger.Trigger{}
 	gate := publish.NewGate(o.StatusWritesPerSecond, nodes.AddFirst)
 	runner := &poll.Runner{
-		Source: source, Store: store, Interval: o.UsageInterval,
+		Source: source, Store: store, Interval: o.UsageInterval, Ready: pods.WaitForSync,
 		Log: mgr.GetLogger().WithName("usage"), Metrics: poll.NewMetrics(metrics.Registry),
 	}
 	writer := &publish.Writer{Client: mgr.GetClient()}

@@ -19,6 +19,9 @@ type Runner struct {
 	Source   usage.Source
 	Store    *usage.Store
 	Interval time.Duration
+	// Ready returns once the cluster's pods are known; nil waits for nothing. Readings of pods that are not known are left
+	// out, so that a pass before would leave the first orders without usage for an interval.
+	Ready func(context.Context) error
 	// OnPass is called after each pass, also after one that failed; nil calls nothing.
 	OnPass  func()
 	Log     logr.Logger
@@ -60,6 +63,9 @@ func (*Runner) NeedLeaderElection() bool { return true }
 // Start makes passes until the context is done. The first comes after a random part of a tenth of the interval, and the
 // others keep its rhythm: a pass that takes longer than the interval skips beats, it does not shift them.
 func (r *Runner) Start(ctx context.Context) error {
+	if r.Ready != nil && r.Ready(ctx) != nil {
+		return nil // only the end of the context ends the waiting
+	}
 	next := time.Now().Add(rand.N(r.Interval/10 + 1))
 	timer := time.NewTimer(time.Until(next))
 	defer timer.Stop()

@@ -85,6 +85,41 @@ func run(t *testing.T, source *scripted, duration time.Duration) (lines []string
 	return lines, registry, r, onPass
 }
 
+// No pass is made before the cluster's pods are known, however long that takes.
+func TestRunnerWaitsForThePods(t *testing.T) {
+	for name, tc := range map[string]struct {
+		known time.Duration
+		want  int
+	}{"known after a minute": {time.Minute, 1}, "never known": {time.Hour, 0}} {
+		t.Run(name, func(t *testing.T) {
+			source := &scripted{answers: []answer{{}}}
+			synctest.Test(t, func(t *testing.T) {
+				begin := time.Now()
+				r := &poll.Runner{
+					Source: source, Store: usage.NewStore(keep, time.Now), Interval: 30 * time.Second,
+					Metrics: poll.NewMetrics(prometheus.NewRegistry()), Log: funcr.New(func(string, string) {}, funcr.Options{}),
+					Ready: func(ctx context.Context) error {
+						select {
+						case <-time.After(tc.known):
+							return nil
+						case <-ctx.Done():
+							return ctx.Err()
+						}
+					},
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 80*time.Second)
+				defer cancel()
+				if err := r.Start(ctx); err != nil {
+					t.Error(err)
+				}
+				if len(source.passes) != tc.want || (tc.want > 0 && source.passes[0].Sub(begin) < tc.known) {
+					t.Errorf("passes %v, want %d after %s", source.passes, tc.want, tc.known)
+				}
+			})
+		})
+	}
+}
+
 func TestRunnerKeepsItsRhythm(t *testing.T) {
 	tests := map[string]struct {
 		takes time.Duration
