@@ -51,6 +51,28 @@ func CulpritAmong(n *facts.Node, counts func(*facts.PodState) bool) Culprit {
 	return Culprit{}
 }
 
+// StillCulprit returns the accused pod of this UID as long as three quarters of what accuses a pod hold for the pod, by the
+// same reason (growth, or else usage over its request); else the zero Culprit. The quarter keeps a pod that is near a
+// threshold from being accused and cleared in turns by the noise of readings.
+func StillCulprit(n *facts.Node, uid string, grew bool) Culprit {
+	i := slices.IndexFunc(n.Pods, func(p facts.PodState) bool { return p.UID == uid })
+	if i < 0 || n.Pods[i].WorkingSet == facts.Unknown {
+		return Culprit{}
+	}
+	p := &n.Pods[i]
+	c := Culprit{PodState: p, Grew: grew, Amount: p.Growth}
+	if !grew {
+		c.Amount = p.WorkingSet - p.Request
+		if used, _ := sumOfPods(n); p.WorkingSet < used/40*3 {
+			return Culprit{}
+		}
+	}
+	if c.Amount <= noise(n)/4*3 {
+		return Culprit{}
+	}
+	return c
+}
+
 // offer takes the pod if its amount is above 0 and larger, or as large and first by name.
 func (c *Culprit) offer(p *facts.PodState, amount int64) {
 	if amount <= 0 || amount < c.Amount {

@@ -225,3 +225,34 @@ func TestCulpritAmong(t *testing.T) {
 		t.Errorf("culprit %+v; want b, a does not count", c)
 	}
 }
+
+// A pod stays accused down to three quarters of what accuses one, so that noise at a threshold neither clears nor accuses.
+func TestStillCulprit(t *testing.T) {
+	const noise = 16 * GiB / 100
+	cases := map[string]struct {
+		accused *PodBuilder
+		grew    bool
+		want    bool
+	}{
+		"growth just below noise":                    {Pod("a").Running(0, GiB).Growth(noise - MiB), true, true},
+		"growth below three quarters of noise":       {Pod("a").Running(0, GiB).Growth(noise / 2), true, false},
+		"over the request by just less than noise":   {Pod("a").Running(2*GiB, 2*GiB+noise-MiB), false, true},
+		"over the request by half of noise":          {Pod("a").Running(2*GiB, 2*GiB+noise/2), false, false},
+		"over the request, a little less than tenth": {Pod("a").Running(0, 900*MiB), false, true},
+		"over the request, a twentieth":              {Pod("a").Running(0, 450*MiB), false, false},
+		"no reading":                                 {Pod("a").Unread(0).Growth(GiB), true, false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			n := Node(16*GiB, tc.accused, Pod("b").Running(9*GiB, 9*GiB))
+			v := engine.Evaluate(n, Policy(), Now)
+			c := engine.StillCulprit(v.Node, v.Node.Pods[0].UID, tc.grew)
+			if got := c.PodState != nil; got != tc.want || got && (c.Name != "a" || c.Grew != tc.grew) {
+				t.Errorf("still accused: %t (%+v), want %t", got, c, tc.want)
+			}
+		})
+	}
+	if c := engine.StillCulprit(Node(16*GiB, Pod("b").Running(0, GiB)), "gone", true); c.PodState != nil {
+		t.Errorf("a pod that is gone is still accused: %+v", c)
+	}
+}

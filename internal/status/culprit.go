@@ -17,20 +17,21 @@ type Challenger struct {
 }
 
 // settleCulprit keeps the published culprit until another pod beats the culprit by a quarter in two passes, or until
-// the culprit is gone or harmless.
+// the culprit is gone, or harmless by a quarter.
 func settleCulprit(v *engine.Verdict, prev *v1alpha1.CulpritReference, c Challenger) (engine.Culprit, Challenger) {
 	now := v.Culprit
 	if prev != nil && !v.GrowthKnown && v.Freshness != engine.Unavailable {
 		return stillOn(v.Node, prev), Challenger{}
 	}
-	if prev == nil || now.PodState == nil || now.UID == string(prev.UID) {
+	if prev == nil {
 		return now, Challenger{}
 	}
-	incumbent := engine.CulpritAmong(v.Node, func(p *facts.PodState) bool { return p.UID == string(prev.UID) })
-	if incumbent.PodState == nil {
+	incumbent := incumbentOf(v.Node, prev)
+	same := now.PodState != nil && now.UID == string(prev.UID)
+	switch {
+	case incumbent.PodState == nil, same && now.Grew:
 		return now, Challenger{}
-	}
-	if now.Grew == incumbent.Grew && now.Amount-incumbent.Amount <= incumbent.Amount/4 {
+	case same, !beats(now, incumbent):
 		return incumbent, Challenger{}
 	}
 	pass := v.Node.Usage.ObservedAt
@@ -41,6 +42,25 @@ func settleCulprit(v *engine.Verdict, prev *v1alpha1.CulpritReference, c Challen
 		return now, c // the pod stays the challenger until the status that names it is written, which may take a while
 	}
 	return incumbent, c
+}
+
+// incumbentOf returns the published culprit, by the published reason if that still holds, or else by the other one; the
+// zero Culprit if neither accuses the pod any more.
+func incumbentOf(n *facts.Node, prev *v1alpha1.CulpritReference) engine.Culprit {
+	uid := string(prev.UID)
+	if c := engine.StillCulprit(n, uid, prev.Reason == v1alpha1.CulpritGrowth); c.PodState != nil {
+		return c
+	}
+	return engine.CulpritAmong(n, func(p *facts.PodState) bool { return p.UID == uid })
+}
+
+// beats reports whether the pod that the readings of now accuse is clearly worse than the incumbent: a pod that grows beats
+// a pod that is only over its request; within one reason the amount decides, by a quarter.
+func beats(now, incumbent engine.Culprit) bool {
+	if now.PodState == nil || now.UID == incumbent.UID || incumbent.Grew && !now.Grew {
+		return false
+	}
+	return now.Grew != incumbent.Grew || now.Amount-incumbent.Amount > incumbent.Amount/4
 }
 
 // stillOn returns the published culprit, if the pod is still on the node: after a restart of the operator a second reading

@@ -15,9 +15,12 @@ import (
 
 // Noise is readings that stay within a fifth of the band around a level: then no figure moves by more than two fifths,
 // and no two pods, however the first readings put them, come to differ by more than four. After the first write nothing
-// follows.
+// follows, but for one culprit: where a pod is at the edge of what accuses it, the first reading beyond the edge accuses the
+// pod, and from then on the pod stays accused.
 func FuzzNoiseWritesNothing(f *testing.F) {
 	seeds(f, 4)
+	f.Add(uint64(109)) // a culprit at the edge of a tenth of what pods use: accused at first
+	f.Add(uint64(219)) // the same, accused later
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		levels, requests := make([]int64, 26), make([]int64, 26)
@@ -37,6 +40,10 @@ func FuzzNoiseWritesNothing(f *testing.F) {
 		s := published(noisy(), nil)
 		for i := range 1000 {
 			next := published(noisy(), s)
+			if s.CulpritRef == nil && next.CulpritRef != nil {
+				s = next
+				continue
+			}
 			if plan := PlanWrite("n", s, next, factstest.Now.Add(-time.Minute), factstest.Now); plan.Write {
 				t.Fatalf("tick %d writes:\n%s", i, cmp.Diff(timeless(s), timeless(next)))
 			}
