@@ -47,6 +47,8 @@ type Book struct {
 
 	mu     sync.Mutex
 	pages  map[string]*page
+	gone   []*page            // pages of nodes that are gone, while their kills may still be counted, told or judged better
+	tidied time.Time          // when a process that stands by last forgot what is old
 	led    time.Time          // when this process began to lead, zero before
 	counts *status.KillCounts // nil until the policy's are known
 	until  time.Time          // kills seen up to then were counted by an earlier process
@@ -54,6 +56,8 @@ type Book struct {
 
 // page is one node.
 type page struct {
+	node        string
+	left        time.Time            // when the node was found to be gone; zero while the node is there
 	predictions []*status.Prediction // oldest first
 	entries     map[status.KillKey]*entry
 	remembered  map[status.KillKey]time.Time // kills that are counted and no longer held, by the time of death
@@ -91,7 +95,7 @@ func (b *Book) page(node string) *page {
 		if b.pages == nil {
 			b.pages = map[string]*page{}
 		}
-		p = &page{entries: map[status.KillKey]*entry{}, remembered: map[status.KillKey]time.Time{}}
+		p = &page{node: node, entries: map[status.KillKey]*entry{}, remembered: map[status.KillKey]time.Time{}}
 		b.pages[node] = p
 	}
 	return p
@@ -104,7 +108,8 @@ func (b *Book) Take(c *forensics.Change, v Victim) {
 		return
 	}
 	b.mu.Lock()
-	p := b.page(r.Node)
+	b.tidy()
+	p := b.pageOf(r.Node, keyOf(r.Key))
 	changed := false
 	for i := range c.Was {
 		if c.Was[i].Key != r.Key {
@@ -116,6 +121,7 @@ func (b *Book) Take(c *forensics.Change, v Victim) {
 	} else {
 		changed = p.withdraw(keyOf(r.Key)) || changed
 	}
+	changed = changed && p.left.IsZero() // the order of a node that is gone says nothing more
 	b.mu.Unlock()
 	if changed {
 		b.Changed(r.Node)
@@ -218,7 +224,7 @@ func (b *Book) Published(node string, s *v1alpha1.NodeKillOrderStatus) {
 		b.led = b.Clock.Now()
 	}
 	if !p.seeded {
-		p.seed(s.Kills, b.Clock.Now())
+		b.seed(p, s.Kills)
 	}
 	shown := map[status.KillKey]bool{}
 	for i := range s.Kills {
@@ -246,11 +252,16 @@ func (p *page) predict(s *v1alpha1.NodeKillOrderStatus) {
 	}
 }
 
-// seed takes in the kills that an earlier process, or another leader, has published.
-func (p *page) seed(kills []v1alpha1.Kill, now time.Time) {
+// seed takes in the kills that an earlier process, or another leader, has published. Those of a page that was put away are
+// known already: the order of a node that is gone may be read several times before the order goes too.
+func (b *Book) seed(p *page, kills []v1alpha1.Kill) {
 	p.seeded = true
+	now := b.Clock.Now()
 	for i := range kills {
 		k := kills[i]
+		if b.putAway(p.node, status.KeyOfKill(&k)) != nil {
+			continue
+		}
 		e := p.entries[status.KeyOfKill(&k)]
 		if e == nil {
 			e = &entry{qos: unknownQOS, kill: k}
@@ -265,20 +276,6 @@ func (p *page) seed(kills []v1alpha1.Kill, now time.Time) {
 	if len(kills) == v1alpha1.MaxKills {
 		p.floor = kills[len(kills)-1].Time.Time
 	}
-}
-
-// Forget drops a node that is gone. What was found there and not counted yet is counted.
-func (b *Book) Forget(node string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	p := b.pages[node]
-	if p == nil {
-		return
-	}
-	for _, e := range p.entries {
-		b.count(p, e)
-	}
-	delete(b.pages, node)
 }
 
 // makeRoom drops the entries that are done for longest while there are too many, and then the oldest: those are counted

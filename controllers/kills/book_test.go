@@ -272,8 +272,9 @@ func TestANodeWithoutAnOrderLosesNoKill(t *testing.T) {
 	w.pass(unpublishedFor + time.Second)
 	w.expect(nil, map[string]int{"Eviction": 1}, 0)
 	w.take(death("b", "", w.ago(time.Second), forensics.CauseEviction, forensics.High))
-	w.Forget(node) // the Node is gone
-	w.expect(nil, map[string]int{"Eviction": 2}, 0)
+	w.Forget(node) // the Node is gone, and no order is awaited any more
+	w.pass(settling)
+	w.expect(nil, map[string]int{"Eviction": 2}, 1)
 }
 
 // what remains of kills after a crash: the pods' last states, which the new process sees and judges again.

@@ -2,6 +2,7 @@ package kills
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -38,10 +39,10 @@ func (b *Book) Count() {
 	if b.led.IsZero() || now.Sub(b.led) < firstCount {
 		return
 	}
-	for _, p := range b.pages {
+	for _, p := range b.allPages() {
 		for key, e := range p.entries {
 			age := now.Sub(e.seen)
-			if (e.published && age >= settled) || age >= unpublishedFor {
+			if ((e.published || !p.left.IsZero()) && age >= settled) || age >= unpublishedFor {
 				b.count(p, e)
 			}
 			if e.counted && e.told && age >= heldFor {
@@ -49,6 +50,7 @@ func (b *Book) Count() {
 			}
 		}
 	}
+	b.throwAway(now)
 }
 
 // count counts a kill once: in this process, and not if an earlier one has counted it.
@@ -81,19 +83,23 @@ func (b *Book) countedBefore(p *page, e *entry) bool {
 	if !at.Before(b.led) && !e.seen.Before(b.led) {
 		return false
 	}
-	return !at.After(p.floor) || at.Before(b.until.Add(-skew))
+	return !at.After(p.floor) || at.Before(b.until.Add(-skew)) || e.seen.Before(b.until.Add(-settled))
 }
 
 // Load takes the counts that the policy has from earlier processes, once: nil if there was none.
 func (b *Book) Load(h *v1alpha1.KillHistory) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.counts != nil {
-		return
+	var nodes []string
+	if b.counts == nil {
+		b.counts = status.KillCountsOf(h)
+		if h != nil {
+			b.until = h.Until.Time
+		}
+		nodes = slices.Sorted(maps.Keys(b.pages))
 	}
-	b.counts = status.KillCountsOf(h)
-	if h != nil {
-		b.until = h.Until.Time
+	b.mu.Unlock()
+	for _, node := range nodes {
+		b.Changed(node) // what was found while this process stood by, perhaps on a node that is gone
 	}
 }
 
@@ -112,7 +118,7 @@ func (b *Book) RollUp(s *v1alpha1.KillOrderPolicyStatus) {
 // process has written: a kill seen before that, but not counted, is told apart by the status that shows it.
 func (b *Book) countedUntil(now time.Time) time.Time {
 	until := now
-	for _, p := range b.pages {
+	for _, p := range b.allPages() {
 		for _, e := range p.entries {
 			if !e.counted && !e.withdrawn {
 				until = earlier(until, e.kill.SeenAt.Add(-time.Second))
@@ -131,6 +137,8 @@ type Incident struct {
 	Kills []v1alpha1.Kill // newest first
 	// Others are kills of other pods on the node within the same seconds.
 	Others int
+
+	page *page
 }
 
 // ToTell returns the incidents that are published and not told yet, oldest first.
@@ -141,8 +149,8 @@ func (b *Book) ToTell() []Incident {
 		return nil // what an earlier process has told of is not known yet
 	}
 	var all []Incident
-	for node, p := range b.pages {
-		all = append(all, b.incidents(node, p)...)
+	for _, p := range b.allPages() {
+		all = append(all, b.incidents(p)...)
 	}
 	slices.SortFunc(all, func(x, y Incident) int {
 		a, b := &x.Kills[0], &y.Kills[0]
@@ -153,7 +161,7 @@ func (b *Book) ToTell() []Incident {
 }
 
 // incidents of one node, of which none waits for more traces.
-func (b *Book) incidents(node string, p *page) (all []Incident) {
+func (b *Book) incidents(p *page) (all []Incident) {
 	now := b.Clock.Now()
 	byPod := map[string][]v1alpha1.Kill{}
 	for key, e := range p.entries {
@@ -170,7 +178,7 @@ func (b *Book) incidents(node string, p *page) (all []Incident) {
 			for n < len(kills) && kills[n-1].Time.Sub(kills[n].Time.Time) <= forensics.Together {
 				n++
 			}
-			in := Incident{Node: node, Kills: kills[:n:n], Others: p.others(&kills[0])}
+			in := Incident{Node: p.node, Kills: kills[:n:n], Others: p.others(&kills[0]), page: p}
 			if p.ripe(&in, now) {
 				all = append(all, in)
 			}
@@ -184,7 +192,7 @@ func (b *Book) incidents(node string, p *page) (all []Incident) {
 // under the same name, which is no second Event.
 func (b *Book) tellable(p *page, e *entry, now time.Time) bool {
 	switch {
-	case e.told || e.withdrawn || !e.published:
+	case e.told || e.withdrawn || (!e.published && p.left.IsZero()):
 		return false
 	case e.stale() || (!e.restored && b.countedBefore(p, e)):
 		e.told = true
@@ -224,12 +232,8 @@ func (p *page) others(k *v1alpha1.Kill) (n int) {
 func (b *Book) Told(in *Incident) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	p := b.pages[in.Node]
-	if p == nil {
-		return
-	}
 	for i := range in.Kills {
-		if e := p.entries[status.KeyOfKill(&in.Kills[i])]; e != nil {
+		if e := in.page.entries[status.KeyOfKill(&in.Kills[i])]; e != nil {
 			e.told = true
 		}
 	}

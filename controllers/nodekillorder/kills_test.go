@@ -37,10 +37,25 @@ func TestKillsArePublishedAtOnce(t *testing.T) {
 	if diff := cmp.Diff([]int{0, 0, 0, 1, 1, 1}, w.published); diff != "" {
 		t.Errorf("kills in what was published (-want +got):\n%s", diff)
 	}
+}
+
+// TestANewLeaderReadsTheOrderOfANodeThatIsGone: before the node is forgotten, the kills are told which ones were published.
+func TestANewLeaderReadsTheOrderOfANodeThatIsGone(t *testing.T) {
+	w := newWorld(t, node("n1"))
+	at := metav1.NewTime(w.clock.Now())
+	w.kills = []v1alpha1.Kill{{Time: at, SeenAt: at, Cause: v1alpha1.CauseEviction, Namespace: "shop", Pod: "old", UID: "old"}}
+	if _, _, err := w.reconcile(0); err != nil {
+		t.Fatal(err)
+	}
+	w.Reconciler.states = states{} // another process
+	w.published, w.kills = nil, nil
 	if err := w.Client.Delete(t.Context(), node("n1")); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := w.reconcile(time.Second); err != nil || w.forgotten == 0 {
 		t.Errorf("forgotten %d times, error %v", w.forgotten, err)
+	}
+	if diff := cmp.Diff([]int{1}, w.published); diff != "" {
+		t.Errorf("kills in what was told of the order (-want +got):\n%s", diff)
 	}
 }

@@ -90,6 +90,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.forget(req.Name)
 		return ctrl.Result{}, nil
 	case !hasNode, hasOrder && !ownedBy(order, node.UID):
+		// A new leader learns from the order which kills of the node that is gone were published.
+		r.Kills.Published(req.Name, r.states.of(req.Name).current(order).status)
 		r.forget(req.Name)
 		return ctrl.Result{}, r.delete(ctx, order)
 	case !r.Passed():
