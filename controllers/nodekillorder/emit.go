@@ -3,6 +3,7 @@ package nodekillorder
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -36,6 +37,8 @@ func (r *Reconciler) emit(ctx context.Context, p *pass, published *v1alpha1.Node
 			log.FromContext(ctx).V(1).Info("an Event is refused", "event", key, "error", err.Error())
 			continue
 		default:
+			maps.Copy(called, p.state.emitted)
+			p.state.emitted = called
 			return fmt.Errorf("create Event %s: %w", key, err)
 		}
 		called[key] = true

@@ -128,12 +128,14 @@ func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *v1alp
 	if err != nil || order == nil {
 		return result, err // Events need the order's UID, which the pass after the order's creation sees
 	}
-	published := order
-	if wrote {
-		published = order.DeepCopy()
+	published := *order
+	switch {
+	case wrote:
 		published.Status = p.next
+	case p.current.status != nil:
+		published.Status = *p.current.status // the cache may still show the version before this process's last write
 	}
-	return result, r.emit(ctx, p, published)
+	return result, r.emit(ctx, p, &published)
 }
 
 // recall tells the kills what is published, and the node's history which kills are to be.

@@ -45,6 +45,8 @@ type world struct {
 	// calls are the writes that reached the API server, and fail says which error the next one of a kind gets.
 	calls []string
 	fail  map[string]error
+	// lagging is the order as the cache still shows it; nil while the cache is up to date.
+	lagging *v1alpha1.NodeKillOrder
 	// kills found on the node; published is how many the order had, each time that was told; forgotten nodes.
 	kills     []v1alpha1.Kill
 	published []int
@@ -79,6 +81,10 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 			Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, _ ...client.GetOption) error {
 				if err := w.fail["get"]; err != nil {
 					return err
+				}
+				if order, ok := o.(*v1alpha1.NodeKillOrder); ok && w.lagging != nil {
+					w.lagging.DeepCopyInto(order)
+					return nil
 				}
 				return c.Get(ctx, key, o) // the fake client has no cache, so it cannot share what it returns
 			},
@@ -269,6 +275,30 @@ func TestReconcileOverTime(t *testing.T) {
 		t.Errorf("order %+v", o)
 	}
 	must(31*time.Minute, "status") // nothing changed, but a reader must be able to tell old from unchanged
+}
+
+// Events follow what was written, also while the cache still shows the version before: each is created at once, and once.
+func TestEventsFollowWhatWasWritten(t *testing.T) {
+	w := newWorld(t, node("n1"))
+	must := func(wantCalls ...string) {
+		t.Helper()
+		calls, _, err := w.reconcile(time.Second)
+		if err != nil || !slices.Equal(calls, wantCalls) {
+			t.Errorf("writes %q, error %v; want %q", calls, err, wantCalls)
+		}
+	}
+	must("create", "status")
+	before := w.order()
+	before.ResourceVersion, before.Status = "1", v1alpha1.NodeKillOrderStatus{}
+	w.lagging = before
+	w.fail["event CriticalPodAtRisk"] = apierrors.NewInternalError(errors.New("etcd is gone"))
+	if calls, _, err := w.reconcile(time.Second); err == nil || len(calls) != 1 {
+		t.Errorf("writes %q, error %v; want that of the first Event", calls, err)
+	}
+	must("event CriticalPodAtRisk", "event CriticalPodAtRisk")
+	must()
+	w.lagging = nil
+	must()
 }
 
 // A status that could not be written is written by the next reconcile, which does not create the order again.
