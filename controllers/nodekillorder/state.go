@@ -1,11 +1,14 @@
 package nodekillorder
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/status"
@@ -16,6 +19,8 @@ import (
 type states struct {
 	mu sync.Mutex
 	m  map[string]*state
+	// complete: at some time every node was judged.
+	complete atomic.Bool
 }
 
 func (s *states) of(node string) *state {
@@ -110,4 +115,25 @@ func (r *Reconciler) Summaries() []*status.NodeSummary {
 		}
 	}
 	return all
+}
+
+// Judged reports whether each Node in the cache was judged by this process. Until then the summaries say too little of the
+// cluster.
+func (r *Reconciler) Judged(ctx context.Context) bool {
+	if r.states.complete.Load() {
+		return true
+	}
+	nodes := &corev1.NodeList{}
+	if err := r.Client.List(ctx, nodes, client.UnsafeDisableDeepCopy); err != nil {
+		return false
+	}
+	r.states.mu.Lock()
+	defer r.states.mu.Unlock()
+	for i := range nodes.Items {
+		if s := r.states.m[nodes.Items[i].Name]; s == nil || s.summary.Load() == nil {
+			return false
+		}
+	}
+	r.states.complete.Store(true)
+	return true
 }

@@ -71,3 +71,22 @@ func TestCurrentVersion(t *testing.T) {
 		})
 	}
 }
+
+// Judged says yes once each Node was judged, and then for good: a node that comes later is judged with the next pass.
+func TestJudged(t *testing.T) {
+	w := newWorld(t, node("n1"))
+	w.Passed = func() bool { return false }
+	if _, _, err := w.reconcile(0); err != nil {
+		t.Fatal(err)
+	}
+	if w.Judged(t.Context()) {
+		t.Error("a node was not judged before the first pass over the readings")
+	}
+	w.Passed = func() bool { return true }
+	if _, _, err := w.reconcile(0); err != nil {
+		t.Fatal(err)
+	}
+	if !w.Judged(t.Context()) || len(w.Summaries()) != 1 {
+		t.Error("the only node was judged")
+	}
+}

@@ -29,8 +29,13 @@ import (
 	"github.com/killorder/killorder/internal/status"
 )
 
-// minInterval is the least time between two writes of the roll-up.
-const minInterval = time.Minute
+const (
+	// minInterval is the least time between two writes of the roll-up.
+	minInterval = time.Minute
+	// judgedWithin is how long after the first pass of a new process the roll-up waits for the last node to be judged, and
+	// lookAgain how often the roll-up looks meanwhile. What an earlier process has published stays until then.
+	judgedWithin, lookAgain = 2 * time.Minute, time.Second
+)
 
 // Kills are counted over the cluster.
 type Kills interface {
@@ -49,12 +54,17 @@ type Reconciler struct {
 	// Changed is called when another policy came into force.
 	Changed func(context.Context)
 	// Nodes returns a summary of each node as last judged. Replicas counts the pods of workloads.
-	Nodes    func() []*status.NodeSummary
+	Nodes func() []*status.NodeSummary
+	// Judged reports whether each Node was judged by this process.
+	Judged   func(context.Context) bool
 	Replicas func([]facts.WorkloadKey) map[facts.WorkloadKey]int32
 	// LastPass returns when the readings were last taken, the zero time before the first pass.
 	LastPass func() time.Time
 	Kills    Kills
 	Clock    clock.PassiveClock
+
+	// firstPass is the first pass that this process made.
+	firstPass time.Time
 }
 
 // +kubebuilder:rbac:groups=killorder.io,resources=killorderpolicies,verbs=get;list;watch;create;patch
@@ -76,7 +86,21 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	if last := policy.Status.LastPassAt; last != nil && pass.Sub(last.Time) < minInterval && sameVerdict(policy, accepted) {
 		return ctrl.Result{}, nil // the next pass comes back to it
 	}
+	if !pass.IsZero() && !r.complete(ctx, pass) {
+		if sameVerdict(policy, accepted) {
+			return ctrl.Result{RequeueAfter: lookAgain}, nil
+		}
+		return ctrl.Result{RequeueAfter: lookAgain}, r.writeStatus(ctx, policy, accepted, time.Time{})
+	}
 	return ctrl.Result{}, r.writeStatus(ctx, policy, accepted, pass)
+}
+
+// complete reports whether the summaries are those of the whole cluster, or some node could not be judged for long.
+func (r *Reconciler) complete(ctx context.Context, pass time.Time) bool {
+	if r.firstPass.IsZero() {
+		r.firstPass = pass
+	}
+	return r.Judged(ctx) || r.Clock.Now().Sub(r.firstPass) >= judgedWithin
 }
 
 // enforce puts the policy in force if the policy is valid; otherwise the policy before stays in force.

@@ -33,6 +33,8 @@ type world struct {
 	clock    *testclock.FakePassiveClock
 	lastPass time.Time
 	nodes    []*status.NodeSummary
+	// unjudged: some node has no summary yet.
+	unjudged bool
 	// changed counts how often another policy came into force; writes are the calls that reached the API server.
 	changed int
 	writes  []string
@@ -80,6 +82,7 @@ func newWorld(t *testing.T, policies ...client.Object) *world {
 		Client: c, Writer: &publish.Writer{Client: c}, Current: &Current{}, Clock: w.clock,
 		Changed:  func(context.Context) { w.changed++ },
 		Nodes:    func() []*status.NodeSummary { return w.nodes },
+		Judged:   func(context.Context) bool { return !w.unjudged },
 		Replicas: func([]facts.WorkloadKey) map[facts.WorkloadKey]int32 { return nil },
 		LastPass: func() time.Time { return w.lastPass },
 		Kills:    &w.kills,
@@ -221,4 +224,39 @@ func TestKillsAreCountedOnFromThePolicy(t *testing.T) {
 	if diff := cmp.Diff(w.kills.kills, w.policy().Status.Kills); diff != "" {
 		t.Errorf("kills (-want +got):\n%s", diff)
 	}
+}
+
+// A new process publishes no counts of a part of the cluster: what the process before has published stays until each node
+// was judged, or until that takes too long.
+func TestRollUpWaitsForEveryNode(t *testing.T) {
+	earlier := policyWith(func(*v1alpha1.KillOrderPolicySpec) {})
+	earlier.Status.Nodes, earlier.Status.LastPassAt = 5000, &metav1.Time{Time: start.Add(-time.Hour)}
+	w := newWorld(t, earlier)
+	w.unjudged, w.lastPass = true, start
+	step := func(d time.Duration, wantNodes int32, wantPass time.Time, wantAgain bool) {
+		t.Helper()
+		w.clock.SetTime(w.clock.Now().Add(d))
+		r, err := w.Reconcile(t.Context(), trigger.Request(v1alpha1.PolicyName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := w.policy().Status
+		if s.Nodes != wantNodes || !s.LastPassAt.Time.Equal(wantPass) || r.RequeueAfter > 0 != wantAgain {
+			t.Errorf("%d nodes, pass at %v, looks again after %v; want %d, %v, again %t",
+				s.Nodes, s.LastPassAt, r.RequeueAfter, wantNodes, wantPass, wantAgain)
+		}
+	}
+	step(0, 5000, start.Add(-time.Hour), true)           // the condition is new, and is written
+	step(time.Second, 5000, start.Add(-time.Hour), true) // nothing to write
+	if c := meta.FindStatusCondition(w.policy().Status.Conditions, v1alpha1.ConditionAccepted); c == nil {
+		t.Error("no condition")
+	}
+	w.nodes = []*status.NodeSummary{{Node: "n1"}, {Node: "n2"}}
+	w.unjudged = false
+	step(time.Second, 2, start, false)
+
+	w = newWorld(t, earlier.DeepCopy())
+	w.unjudged, w.lastPass, w.nodes = true, start, []*status.NodeSummary{{Node: "n1"}}
+	step(0, 5000, start.Add(-time.Hour), true)
+	step(judgedWithin, 1, start, false) // a node that cannot be judged holds up nothing for ever
 }

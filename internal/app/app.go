@@ -103,6 +103,7 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
 		Client: mgr.GetClient(), Writer: writer, Current: current, Clock: clock,
 		Changed:  func(ctx context.Context) { orders.EveryNode(ctx, nodes) },
 		Nodes:    orders.Summaries,
+		Judged:   orders.Judged,
 		Replicas: replicasIn(pods),
 		LastPass: func() time.Time { return runner.Status().At },
 		Kills:    book,
