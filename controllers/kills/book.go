@@ -70,8 +70,8 @@ type entry struct {
 	kill v1alpha1.Kill
 	qos  string
 	seen time.Time
-	// before is what was published before the kill, nil if that is not known.
-	before *status.Prediction
+	// known is what was published when this process saw the kill: the last of it before the kill is what was predicted.
+	known []*status.Prediction
 	// restored: the kill is from a status that this process found, so its comparison with predictions is too.
 	restored bool
 	// withdrawn: the death turned out to be no kill.
@@ -168,13 +168,13 @@ func describe(k *v1alpha1.Kill, r *forensics.Record, now time.Time) {
 	}
 }
 
-// compare notes what was predicted of the victim. Which prediction was the last before the kill is settled once: later
-// the page may no longer have it.
+// compare notes what was predicted of the victim. What was published before this process saw the kill is settled once:
+// later the page no longer has all of that. Which part counts depends on the cause, which may become better known.
 func (e *entry) compare(predictions []*status.Prediction) {
-	if e.before == nil {
-		e.before = status.Before(predictions, &e.kill)
+	if e.known == nil {
+		e.known = slices.Clone(predictions)
 	}
-	status.Compare(&e.kill, e.before)
+	status.Compare(&e.kill, status.Before(e.known, &e.kill))
 }
 
 // withdraw marks a kill as none, and reports whether there was one.
@@ -201,7 +201,7 @@ func (b *Book) Found(node string) (kills []v1alpha1.Kill, withdrawn []status.Kil
 		case e.withdrawn:
 			withdrawn = append(withdrawn, key)
 		default:
-			if !e.restored && e.before == nil {
+			if !e.restored && e.known == nil {
 				e.compare(p.predictions) // found before this process knew what is published
 			}
 			kills = append(kills, e.kill)
@@ -243,10 +243,14 @@ func (b *Book) Published(node string, s *v1alpha1.NodeKillOrderStatus) {
 
 func (p *page) predict(s *v1alpha1.NodeKillOrderStatus) {
 	n := len(p.predictions)
-	if s.LastChangedAt == nil || (n > 0 && !s.LastChangedAt.After(p.predictions[n-1].PublishedAt)) {
+	if s.LastChangedAt == nil || (n > 0 && s.LastChangedAt.Time.Before(p.predictions[n-1].PublishedAt)) {
 		return
 	}
-	p.predictions = append(p.predictions, status.PredictionOf(s))
+	latest := status.PredictionOf(s)
+	if n > 0 && latest.Same(p.predictions[n-1]) {
+		return
+	}
+	p.predictions = append(p.predictions, latest)
 	if n == maxPredictions {
 		p.predictions = slices.Delete(p.predictions, 0, 1)
 	}

@@ -234,6 +234,32 @@ func TestContainersThatWentWithTheirPod(t *testing.T) {
 	w.expect([]string{"Eviction a/"}, map[string]int{"Eviction": 1}, 1)
 }
 
+// TestKillInTheSecondOfItsFirstOrder: the order that lists the victim was published before the operator saw the death, and
+// within the second of the death. The order before did not know the pod. A cause that becomes known later changes nothing.
+func TestKillInTheSecondOfItsFirstOrder(t *testing.T) {
+	w := newWorld(t)
+	w.order = v1alpha1.NodeKillOrderStatus{
+		LastChangedAt: new(stamp(w.ago(time.Minute))), LimitOrder: []v1alpha1.LimitVictim{{Rank: 1, Namespace: "shop", Pod: "z", Container: "app"}},
+	}
+	w.lead()
+	w.clock.SetTime(w.clock.Now().Truncate(time.Second).Add(300 * time.Millisecond))
+	w.order.LastChangedAt = new(stamp(w.clock.Now()))
+	w.order.LimitOrder = append([]v1alpha1.LimitVictim{{Rank: 1, Namespace: "shop", Pod: "a", Container: "app"}}, w.order.LimitOrder...)
+	w.Published(node, w.order.DeepCopy())
+	w.clock.SetTime(w.clock.Now().Add(500 * time.Millisecond))
+	at := w.clock.Now().Truncate(time.Second)
+	w.take(death("a", "app", at, forensics.CauseUnknown, forensics.Low))
+	w.pass(time.Second)
+	if k := w.order.Kills[0]; k.Predicted != nil {
+		t.Errorf("predicted %+v of a kill of unknown cause", k.Predicted)
+	}
+	w.take(death("a", "app", at, forensics.CauseContainerLimit, forensics.Medium), death("a", "app", at, forensics.CauseUnknown, forensics.Low))
+	w.pass(time.Second)
+	if k := w.order.Kills[0]; k.Predicted == nil || k.Predicted.Rank != 1 || k.Predicted.Killer != v1alpha1.KillerLimit {
+		t.Errorf("predicted %+v, want rank 1 of the Limit order", k.Predicted)
+	}
+}
+
 func TestContainersOfOnePodAreOneEvent(t *testing.T) {
 	w := newWorld(t)
 	w.lead()

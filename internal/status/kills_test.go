@@ -170,9 +170,17 @@ func TestCompareWithThePrediction(t *testing.T) {
 		"no order of this killer":         {kill: killAt(0, "a"), change: func(s *v1alpha1.NodeKillOrderStatus) { s.OOMOrder = nil }, culprit: "shop/b"},
 		"foreign":                         {kill: killAt(0, "a", cause(v1alpha1.CauseForeign))},
 		"published after the kill":        {kill: killAt(-2, "a")},
-		"published in the same second":    {kill: killAt(-1, "a")},
-		"a node's clock that is ahead":    {kill: killAt(5, "a", func(k *v1alpha1.Kill) { k.SeenAt = at(-1) })},
-		"never published":                 {kill: killAt(0, "a"), change: func(s *v1alpha1.NodeKillOrderStatus) { s.LastChangedAt = nil }},
+		"published in the same second":    {kill: killAt(-1, "a"), want: prediction(v1alpha1.KillerOOM, 3, "40Mi"), culprit: "shop/b", scored: true},
+		"in the same second, not listed":  {kill: killAt(-1, "z")},
+		"in the same second, own limit":   {kill: killAt(-1, "a", cause(v1alpha1.CauseContainerLimit)), want: prediction(v1alpha1.KillerLimit, 1, "124Mi")},
+		"in the same second, knowing of another kill": {kill: killAt(-1, "a"), change: func(s *v1alpha1.NodeKillOrderStatus) {
+			s.Kills = []v1alpha1.Kill{killAt(-1, "b")}
+		}},
+		"in the same second, knowing of an older kill": {kill: killAt(-1, "a"), change: func(s *v1alpha1.NodeKillOrderStatus) {
+			s.Kills = []v1alpha1.Kill{killAt(-2, "b")}
+		}, want: prediction(v1alpha1.KillerOOM, 3, "40Mi"), culprit: "shop/b", scored: true},
+		"a node's clock that is ahead": {kill: killAt(5, "a", func(k *v1alpha1.Kill) { k.SeenAt = at(-2) })},
+		"never published":              {kill: killAt(0, "a"), change: func(s *v1alpha1.NodeKillOrderStatus) { s.LastChangedAt = nil }},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

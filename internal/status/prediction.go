@@ -16,6 +16,8 @@ type Prediction struct {
 	// PublishedAt is when the status was written.
 	PublishedAt time.Time
 
+	// lastKill is the newest kill that the status shows, zero if it shows none.
+	lastKill   time.Time
 	observedAt *metav1.Time
 	headroom   map[v1alpha1.Killer]*resource.Quantity
 	orders     map[v1alpha1.Killer][]place
@@ -39,6 +41,9 @@ func PredictionOf(s *v1alpha1.NodeKillOrderStatus) *Prediction {
 	}
 	if s.Usage != nil {
 		p.observedAt = s.Usage.ObservedAt
+	}
+	if len(s.Kills) > 0 {
+		p.lastKill = s.Kills[0].Time.Time
 	}
 	if s.Memory != nil {
 		p.headroom[v1alpha1.KillerEviction], p.headroom[v1alpha1.KillerOOM] = s.Memory.Headroom, s.Memory.OOMHeadroom
@@ -66,18 +71,44 @@ func (p *Prediction) add(killer v1alpha1.Killer, victim place) {
 
 // Before returns the newest of the predictions, oldest first, that was published before the kill; nil if none was.
 // A node's clock may be ahead of the operator's, so a prediction must also be older than the moment at which the
-// operator saw the kill. Times are whole seconds: a prediction of the same second may be from after the kill.
+// operator saw the kill.
+//
+// Times are whole seconds, so of a prediction and a kill within one second nobody can say which was first. Such a
+// prediction counts if the order was made without knowing of the kill: the order lists the victim as alive, and shows no
+// kill of that second. Else a pod that dies right after its first order would count as not foreseen.
 func Before(predictions []*Prediction, k *v1alpha1.Kill) *Prediction {
 	at := k.Time.Time
 	if k.SeenAt.Time.Before(at) {
 		at = k.SeenAt.Time
 	}
 	for _, p := range slices.Backward(predictions) {
-		if p.PublishedAt.Before(at) {
+		if p.PublishedAt.Before(at) || (p.PublishedAt.Equal(at) && p.lastKill.Before(at) && p.lists(k)) {
 			return p
 		}
 	}
 	return nil
+}
+
+// lists reports whether the victim stands in the order of its killer.
+func (p *Prediction) lists(k *v1alpha1.Kill) bool {
+	return slices.ContainsFunc(p.orders[killersOf[k.Cause]], func(v place) bool { return v.is(k) })
+}
+
+// Same reports whether two predictions were published in the same second and say the same.
+func (p *Prediction) Same(q *Prediction) bool {
+	if !p.PublishedAt.Equal(q.PublishedAt) || !p.lastKill.Equal(q.lastKill) {
+		return false
+	}
+	for _, killer := range []v1alpha1.Killer{v1alpha1.KillerEviction, v1alpha1.KillerOOM, v1alpha1.KillerLimit} {
+		if !slices.EqualFunc(p.orders[killer], q.orders[killer], samePlace) {
+			return false
+		}
+	}
+	return true
+}
+
+func samePlace(a, b place) bool {
+	return a.namespace == b.namespace && a.pod == b.pod && a.uid == b.uid && a.container == b.container
 }
 
 // killersOf are the orders that a cause is compared with; a cause that is not here has no order.

@@ -104,6 +104,9 @@ func foreseen(p *v1alpha1.KillPrediction) string {
 	if p == nil {
 		return "no order before"
 	}
+	if p.Rank == 0 {
+		return fmt.Sprintf("not listed in the %s order", p.Killer)
+	}
 	return fmt.Sprintf("rank %d by %s", p.Rank, p.Killer)
 }
 
