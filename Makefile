@@ -5,8 +5,11 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-# The image that docker-build makes and deploy installs.
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
+# The image that image and docker-build make and deploy installs.
 IMG ?= ghcr.io/killorder/killorder:latest
+# The platforms of that image.
+PLATFORMS ?= linux/amd64,linux/arm64
 # docker or podman.
 CONTAINER_TOOL ?= docker
 # Flags for the operator of `make run`, and for go test.
@@ -17,6 +20,16 @@ LDFLAGS = -s -w -X main.version=$(VERSION) -X github.com/killorder/killorder/int
 # Everything under test/ is run by targets of its own: those tests need a cluster, root, or half an hour.
 UNIT_PACKAGES = $$(go list ./... | grep -v /killorder/test/)
 CLUSTER := go run -C test/cluster ./cmd/cluster
+# Those that only packaging needs have a module of their own: their dependencies would raise those of the tools above.
+SHIP_TOOL_cyclonedx-gomod := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+SHIP_TOOL_helm := helm.sh/helm/v4/cmd/helm
+SHIP_TOOL_helm-docs := github.com/norwoodj/helm-docs/cmd/helm-docs
+SHIP_TOOL_opm := github.com/operator-framework/operator-registry/cmd/opm
+SHIP_TOOL_validate-krew-manifest := sigs.k8s.io/krew/cmd/validate-krew-manifest
+SHIP_TOOL_actionlint := github.com/rhysd/actionlint/cmd/actionlint
+SHIP_TOOL_govulncheck := golang.org/x/vuln/cmd/govulncheck
+SHIP_TOOL_go-licenses := github.com/google/go-licenses/v2
+SHIP_TOOLS := $(addprefix bin/tools/,$(patsubst SHIP_TOOL_%,%,$(filter SHIP_TOOL_%,$(.VARIABLES))))
 # One setting for all builds but those with the race detector: the build cache then has one copy of each package.
 export CGO_ENABLED := 0
 # A cluster's own kubectl where the machine has none.
@@ -41,13 +54,16 @@ run: ## Run the operator here, against the current kubeconfig (ARGS="--usage-int
 	go run ./cmd/manager --leader-elect=false $(ARGS)
 
 ##@ Build
-.PHONY: build generate docker-build docker-push
+.PHONY: build generate image docker-build docker-push
 build: ## bin/manager and bin/kubectl-killorder
 	go build -ldflags "$(LDFLAGS)" -o bin/ ./cmd/...
 generate: bin/tools/controller-gen ## Code and manifests that follow from the types and markers
 	hack/generate.sh
-docker-build: ## The operator's image (IMG=...)
-	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) -t $(IMG) .
+image: bin/tools/cyclonedx-gomod ## bin/image: the operator's image from Go alone, for docker load, skopeo and ctr (IMG=... PLATFORMS=...)
+	go run -C tools/image . -o $(CURDIR)/bin/image -name $(IMG) -platforms $(PLATFORMS) \
+	  -version $(VERSION) -revision "$(REVISION)" -sbom $(CURDIR)/bin/tools/cyclonedx-gomod
+docker-build: ## The same image by docker or podman (IMG=...)
+	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) -t $(IMG) .
 docker-push: ## Push it (IMG=...)
 	$(CONTAINER_TOOL) push $(IMG)
 
@@ -91,7 +107,7 @@ nightly: ## What CI samples, in full: more random nodes, scenarios and rounds, 5
 	$(MAKE) fuzz FUZZTIME=1m
 bench: ## Benchmarks (TESTFLAGS="-bench=Evaluate -count=6"), to be compared with go tool -modfile=tools/go.mod benchstat
 	packages="$(UNIT_PACKAGES)"; go test -run '^$$' -bench . -benchmem $(TESTFLAGS) $$packages
-verify: bin/tools/controller-gen bin/tools/kustomize ## Generated files, manifests, go.mod files and formatting are as they should be
+verify: bin/tools/controller-gen bin/tools/kustomize $(SHIP_TOOLS) ## Generated files, manifests, go.mod files and formatting are as they should be
 	hack/verify.sh
 lint: bin/tools/golangci-lint ## golangci-lint, in every module
 	hack/lint.sh
@@ -128,3 +144,9 @@ TOOL_kustomize := sigs.k8s.io/kustomize/kustomize/v5
 bin/tools/%: tools/go.mod tools/go.sum
 	@echo "building $* (once)"
 	go build -C tools -o ../$@ $(TOOL_$*)
+
+# The tags leave out what needs C libraries.
+bin/tools/opm: TAGS := -tags=json1,containers_image_openpgp,exclude_graphdriver_btrfs
+$(SHIP_TOOLS): bin/tools/%: tools/ship/go.mod tools/ship/go.sum
+	@echo "building $* (once)"
+	go build -C tools/ship -trimpath $(TAGS) -o $(CURDIR)/$@ $(SHIP_TOOL_$*)

@@ -30,5 +30,7 @@ for dir in config/{default,samples,prometheus,grafana}; do
   bin/tools/kustomize build "$dir" >/dev/null || complain "manifests do not build" "$dir"
 done
 
+hack/verify-ship.sh || complain 'what is shipped is not as it should be' 'see above'
+
 ((failed)) || echo "verify: generated code, manifests, go.mod files and formatting are as they should be"
 exit "$failed"

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# What is handed out (image, manifests, chart, bundle, plugin archives) is as it should be. Part of `make verify`.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+go test -C tools/image -trimpath ./...
