@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes what follows from the API types and the RBAC markers: deepcopy, CRDs, the manager's role. Files that nothing
-# generates any more (a type was removed) are deleted.
+# Writes what follows from the API types and the RBAC markers (deepcopy, CRDs, the manager's role) and what is shipped of
+# config/. Files that nothing generates any more (a type was removed) are deleted.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -17,3 +17,6 @@ find api config/crd/bases -type f ! -newer "$stamp" \
 
 # The README's example: the demo's scenario at its end. Its test in the same package compares, and so does `make test`.
 go test -C test/cluster ./snapshot -run '^TestStory$' -update -count=1 >/dev/null
+
+# What is handed out: manifests for kubectl.
+go run -C tools/ship -trimpath . install

@@ -10,7 +10,7 @@ complain() { # complain WHAT DETAILS
 }
 
 hack/generate.sh || complain 'the generators failed' 'see above'
-changed=$(git status --porcelain -- 'api/*/zz_generated.*' config/crd/bases config/rbac/role.yaml)
+changed=$(git status --porcelain -- 'api/*/zz_generated.*' config/crd/bases config/rbac/role.yaml dist)
 [[ -z $changed ]] || complain "generated files differ from the commit: run 'make generate' and commit" "$changed"
 
 while read -r mod; do
