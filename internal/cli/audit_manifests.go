@@ -47,41 +47,49 @@ func inManifests(m *manifest.Manifests, minor int) (found []kinds.AuditFinding) 
 // kindNode is how a Node begins in YAML and JSON.
 var kindNode = regexp.MustCompile(`"?kind"?\s*:\s*"?Node(List)?"?\s*[,}\r\n]`)
 
-// holdsNodes reports whether the input holds Nodes, so that it is a snapshot of a cluster. Standard input is read for that,
-// and kept.
-func (a *auditing) holdsNodes(ctx context.Context) (bool, error) {
-	for _, path := range a.paths {
-		var found bool
-		var err error
-		if path == manifest.Stdin {
-			found, err = a.stdinHoldsNodes()
-		} else {
-			found, err = pathHoldsNodes(ctx, path)
-		}
-		if found || err != nil {
+// holdsNodes reports whether the input holds Nodes, so that it is a snapshot of a cluster.
+func (in *input) holdsNodes(ctx context.Context) (bool, error) {
+	for _, path := range in.paths {
+		if found, err := in.holds(ctx, path, kindNode); found || err != nil {
 			return found, err
 		}
 	}
 	return false, nil
 }
 
-func (a *auditing) stdinHoldsNodes() (bool, error) {
-	const most = 1 << 30
-	raw, err := io.ReadAll(io.LimitReader(a.input.In, most+1))
-	switch {
-	case err != nil:
-		return false, fmt.Errorf("standard input: %w", err)
-	case len(raw) > most:
-		return false, fmt.Errorf("standard input: larger than %d MiB", most>>20)
+// holds reports whether a path's files hold what the pattern finds; archives are snapshots, and hold everything. Standard
+// input is read whole for that, and kept.
+func (in *input) holds(ctx context.Context, path string, pattern *regexp.Regexp) (bool, error) {
+	if path != manifest.Stdin {
+		return pathHolds(ctx, path, pattern)
 	}
-	env := *a.input.env
-	env.In = bytes.NewReader(raw)
-	a.input.env = &env
-	return kindNode.Match(raw), nil
+	if in.kept == nil {
+		const most = 1 << 30
+		raw, err := io.ReadAll(io.LimitReader(in.In, most+1))
+		switch {
+		case err != nil:
+			return false, fmt.Errorf("standard input: %w", err)
+		case len(raw) > most:
+			return false, fmt.Errorf("standard input: larger than %d MiB", most>>20)
+		}
+		in.kept = raw
+	}
+	in.rewind()
+	return pattern.Match(in.kept), nil
 }
 
-// pathHoldsNodes looks into files by their names; archives are snapshots.
-func pathHoldsNodes(ctx context.Context, path string) (found bool, err error) {
+// rewind lets standard input be read again, if it was kept.
+func (in *input) rewind() {
+	if in.kept == nil {
+		return
+	}
+	env := *in.env
+	env.In = bytes.NewReader(in.kept)
+	in.env = &env
+}
+
+// pathHolds looks into files by their names.
+func pathHolds(ctx context.Context, path string, pattern *regexp.Regexp) (found bool, err error) {
 	err = filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -93,14 +101,14 @@ func pathHoldsNodes(ctx context.Context, path string) (found bool, err error) {
 		case ".gz", ".tgz", ".zip", ".tar", ".bz2":
 			found = true
 		case ".json", ".yaml", ".yml":
-			found = fileHoldsNodes(name)
+			found = fileHolds(name, pattern)
 		}
 		return nil
 	})
 	return found, err
 }
 
-func fileHoldsNodes(name string) bool {
+func fileHolds(name string, pattern *regexp.Regexp) bool {
 	info, err := os.Stat(name)
 	if err != nil || !info.Mode().IsRegular() {
 		return false
@@ -110,5 +118,5 @@ func fileHoldsNodes(name string) bool {
 		return false
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	return kindNode.MatchReader(bufio.NewReaderSize(f, 1<<20))
+	return pattern.MatchReader(bufio.NewReaderSize(f, 1<<20))
 }

@@ -15,6 +15,8 @@ import (
 type input struct {
 	*env
 	paths []string
+	// kept is standard input, where it had to be looked into before it was read; else nil.
+	kept []byte
 	// pod sees each Pod of a snapshot, if it is there.
 	pod func(*corev1.Pod)
 }

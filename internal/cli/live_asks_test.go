@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"fmt"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -54,5 +56,37 @@ func TestLiveKubeletsWanted(t *testing.T) {
 		if asked != want {
 			t.Errorf("%s: kubelets asked %t, want %t", source, asked, want)
 		}
+	}
+}
+
+// TestExplainAsksOneNode: the pods and the kubelet of the pod's own node are read, and nothing that grows with the cluster.
+func TestExplainAsksOneNode(t *testing.T) {
+	api := apiOf(v1alpha1.PreferAuto)
+	for i := range 20 {
+		node := fmt.Sprintf("other-%d", i)
+		api.Nodes = append(api.Nodes, node)
+		api.Pods = append(api.Pods, clustertest.PodOn(node, "pod-on-"+node, ""))
+		api.Kubelets[node] = clustertest.Kubelet{Summary: clustertest.SummaryOf(node, "pod-on-"+node), Configz: clustertest.Configz}
+	}
+	t.Setenv("KUBECONFIG", t.TempDir()+"/none")
+	server := httptest.NewServer(api)
+	defer server.Close()
+	if got := run(t, "", "explain", "pod/web", "-n", "shop", "--server", server.URL); got.status != exitFine {
+		t.Fatal(got.err)
+	}
+	asks := api.Asks()
+	want := map[string]int{
+		"/api/v1/namespaces/shop/pods/web": 1, "/api/v1/nodes/worker-1": 1,
+		"/api/v1/pods?fieldSelector=spec.nodeName%3Dworker-1&limit=500": 1, "/api/v1/namespaces?limit=500": 1,
+		"/api/v1/nodes/worker-1/proxy/stats/summary?only_cpu_and_memory=true": 1, "/api/v1/nodes/worker-1/proxy/configz": 1,
+		"/apis/authorization.k8s.io/v1/selfsubjectaccessreviews": 1,
+		"/apis/killorder.io/v1alpha1/killorderpolicies/default":  1,
+	}
+	got := map[string]int{}
+	for _, ask := range asks {
+		got[ask]++
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }

@@ -44,58 +44,6 @@ func TestReference(t *testing.T) {
 	golden(t, "../../docs/plugin-reference.md", doc.String())
 }
 
-// exampleLines are the command lines of a help text that call the plugin, without what reads their output.
-func exampleLines(text string) (lines []string) {
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if line, _, _ = strings.Cut(line, "|"); strings.HasPrefix(line, "kubectl killorder ") {
-			lines = append(lines, strings.TrimSpace(line))
-		}
-	}
-	return lines
-}
-
-// TestExamplesRun: the examples of all help texts are right usage; those of commands about the living succeed on the story.
-func TestExamplesRun(t *testing.T) {
-	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
-	story, err := os.ReadFile(storyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Chdir(t.TempDir())
-	for _, file := range []string{"story.yaml", "objects.yaml", "snapshot/story.yaml", "must-gather/story.yaml"} {
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, story, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ran := 0
-	for _, c := range commands(t) {
-		if !slices.Contains([]string{"rank", "explain", "whatif", "simulate"}, c.Name()) {
-			continue
-		}
-		for _, line := range exampleLines(c.Example) {
-			args := strings.Fields(strings.TrimPrefix(line, "kubectl killorder "))
-			args = slices.DeleteFunc(args, func(a string) bool { return a == "--watch" })
-			switch {
-			case slices.Contains(args, "objects.json"):
-				args = []string{"rank", "-f", "objects.yaml"}
-			case !slices.Contains(args, "-f"):
-				args = append(args, "-f", "story.yaml")
-			}
-			ran++
-			if got := run(t, "", args...); got.status != exitFine || got.out == "" && !strings.Contains(got.err, "note: none of") {
-				t.Errorf("%s: exit status %d: %s", line, got.status, got.err)
-			}
-		}
-	}
-	if ran < 10 {
-		t.Errorf("%d examples ran: too few to be all", ran)
-	}
-}
-
 func TestCompletion(t *testing.T) {
 	for _, shell := range shells {
 		if got := run(t, "", "completion", shell); got.status != exitFine || !strings.Contains(got.out, "killorder") {

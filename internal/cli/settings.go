@@ -79,12 +79,13 @@ func bytesOf(flag, text string) (int64, error) {
 // change is the settings as the engine takes them. priority is that of the class, or the one given.
 func (s *settings) change(priority int32) whatif.Change {
 	return func(p *facts.PodState) {
+		podLevel := s.ofPod(p.Pod)
 		for i := range p.Containers {
-			if c := &p.Containers[i]; c.Kind != facts.Ephemeral && (s.containers == "" || s.containers == c.Name) && !p.PodLevel() {
+			if c := &p.Containers[i]; c.Kind != facts.Ephemeral && (s.containers == "" || s.containers == c.Name) && !podLevel {
 				s.container(p, c.Name, c.Request)
 			}
 		}
-		if p.PodLevel() {
+		if podLevel {
 			s.inAll(p)
 		}
 		if s.hasPriority || s.class != "" {
@@ -93,6 +94,9 @@ func (s *settings) change(priority int32) whatif.Change {
 		}
 	}
 }
+
+// ofPod reports whether requests and limits are set in the pod's own resources: it has some, and no container is named.
+func (s *settings) ofPod(p *facts.Pod) bool { return p.PodLevel() && s.containers == "" }
 
 // container sets the request before the limit, as given: what the API server refuses is found later.
 func (s *settings) container(p *facts.PodState, name string, request int64) {
@@ -127,22 +131,47 @@ func (s *settings) command(p *facts.Pod) string {
 		return ""
 	}
 	var commands []string
-	if s.request != unset || s.limit != unset {
-		c := fmt.Sprintf("kubectl set resources %s %s -n %s", kind, name, p.Namespace)
-		if s.containers != "" {
-			c += " -c " + s.containers
-		}
-		if s.request != unset {
-			c += " --requests=memory=" + facts.Amount(s.request)
-		}
-		if s.limit != unset {
-			c += " --limits=memory=" + facts.Amount(s.limit)
-		}
-		commands = append(commands, c)
+	switch {
+	case s.request == unset && s.limit == unset:
+	case s.ofPod(p):
+		// kubectl set resources knows containers only.
+		commands = append(commands, fmt.Sprintf(`kubectl patch %s %s -n %s -p '{"spec":{"template":{"spec":{"resources":%s}}}}'`,
+			kind, name, p.Namespace, s.resources()))
+	default:
+		commands = append(commands, s.setResources(kind, name, p.Namespace))
 	}
 	if s.class != "" {
 		commands = append(commands, fmt.Sprintf(`kubectl patch %s %s -n %s -p '{"spec":{"template":{"spec":{"priorityClassName":"%s"}}}}'`,
 			kind, name, p.Namespace, s.class))
 	}
 	return strings.Join(commands, " && ")
+}
+
+func (s *settings) setResources(kind, name, namespace string) string {
+	c := fmt.Sprintf("kubectl set resources %s %s -n %s", kind, name, namespace)
+	if s.containers != "" {
+		c += " -c " + s.containers
+	}
+	if s.request != unset {
+		c += " --requests=memory=" + facts.Amount(s.request)
+	}
+	if s.limit != unset {
+		c += " --limits=memory=" + facts.Amount(s.limit)
+	}
+	return c
+}
+
+// resources are the settings as JSON of a patch. A limit of 0 is taken away.
+func (s *settings) resources() string {
+	var fields []string
+	if s.request != unset {
+		fields = append(fields, fmt.Sprintf(`"requests":{"memory":%q}`, facts.Amount(s.request)))
+	}
+	switch {
+	case s.limit == 0:
+		fields = append(fields, `"limits":{"memory":null}`)
+	case s.limit != unset:
+		fields = append(fields, fmt.Sprintf(`"limits":{"memory":%q}`, facts.Amount(s.limit)))
+	}
+	return "{" + strings.Join(fields, ",") + "}"
 }

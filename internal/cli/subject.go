@@ -27,12 +27,9 @@ func (s *subjects) addFlags(flags *pflag.FlagSet) {
 
 // refs reads names from the command line. Live, a name without a namespace is of the kubeconfig's.
 func (s *subjects) refs(args []string) ([]target.Ref, error) {
-	namespace := s.namespace
-	if namespace == "" && len(s.paths) == 0 {
-		var err error
-		if namespace, _, err = s.kube.ToRawKubeConfigLoader().Namespace(); err != nil {
-			return nil, err
-		}
+	namespace, err := s.fallback()
+	if err != nil {
+		return nil, err
 	}
 	refs := make([]target.Ref, len(args))
 	for i, arg := range args {
@@ -49,12 +46,23 @@ func (s *subjects) refs(args []string) ([]target.Ref, error) {
 	return refs, nil
 }
 
+// fallback is the namespace of names that say none: that of --namespace, else, live, the kubeconfig's.
+func (s *subjects) fallback() (string, error) {
+	if s.namespace != "" || len(s.paths) > 0 {
+		return s.namespace, nil
+	}
+	namespace, _, err := s.kube.ToRawKubeConfigLoader().Namespace()
+	return namespace, err
+}
+
 // found is what was read about subjects, and judged.
 type found struct {
 	*clusterread.Cluster
-	// pods of each subject, and the judged nodes that they run on.
+	// pods of each subject, and the judged nodes that they run on; all nodes where there is no subject.
 	pods  [][]*facts.Pod
 	nodes []*answer.Node
+	// missing says of which optional subjects nothing runs.
+	missing []error
 }
 
 // find reads the nodes of the subjects, and judges them. The notes are printed by the caller.
@@ -68,7 +76,9 @@ func (s *subjects) find(ctx context.Context, refs []target.Ref) (*found, error) 
 	var names []string
 	for _, ref := range refs {
 		pods, err := target.Find(all, ref)
-		if err != nil {
+		if ref.Missing(err) {
+			f.missing, pods = append(f.missing, err), nil
+		} else if err != nil {
 			return nil, err
 		}
 		f.pods = append(f.pods, pods)
@@ -78,8 +88,8 @@ func (s *subjects) find(ctx context.Context, refs []target.Ref) (*found, error) 
 			}
 		}
 	}
-	if len(refs) == 0 {
-		names = nil // all nodes
+	if len(f.missing) > 0 && len(names) == 0 {
+		return nil, f.missing[0]
 	}
 	judged, notes, err := judge(c.Snapshot, names, 0)
 	if err != nil {

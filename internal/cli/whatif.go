@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/killorder/killorder/internal/cli/answer"
 	"github.com/killorder/killorder/internal/cli/kinds"
 	"github.com/killorder/killorder/internal/cli/table"
+	"github.com/killorder/killorder/internal/clusterread"
 	"github.com/killorder/killorder/internal/clusterread/target"
 	"github.com/killorder/killorder/internal/engine/whatif"
 	"github.com/killorder/killorder/internal/facts"
@@ -26,6 +28,10 @@ The change is one of requests, limits or priority of the pods and workloads name
 pods (--pressure 2Gi: as if daemons or page cache used so much more on each node). A workload is changed
 in all of its replicas, on all of their nodes. What the API server would refuse is refused.
 
+Or the change is one of manifests: with -f, files without a Node are manifests as you want to deploy them, of
+any kind that has pods, and each is compared with what runs under its name. PriorityClasses and LimitRanges
+among them are heeded. Files with Nodes are a snapshot, as everywhere; without one, the cluster is read.
+
 The last line is the command that makes the change.`
 
 const whatIfExample = `  # A request for a BestEffort workload
@@ -37,8 +43,13 @@ const whatIfExample = `  # A request for a BestEffort workload
   # If one pod grew to 8Gi, and daemons took 1Gi more
   kubectl killorder whatif --usage data/data-pipeline-2=8Gi --pressure 1Gi
 
-  # From a snapshot
-  kubectl killorder whatif deployment/payments-api --requests memory=256Mi -f snapshot/`
+  # What a changed manifest, or a chart, would do to what runs
+  kubectl killorder whatif -f changed.yaml
+  helm template my-chart | kubectl killorder whatif -f -
+
+  # From a snapshot, and a changed manifest against a snapshot
+  kubectl killorder whatif deployment/payments-api --requests memory=256Mi -f snapshot/
+  kubectl killorder whatif -f changed.yaml -f snapshot/`
 
 type whatIf struct {
 	subjects
@@ -55,14 +66,14 @@ func newWhatIf(e *env) *cobra.Command {
 		"system-cluster-critical": 2000000000, "system-node-critical": 2000001000,
 	}}
 	cmd := &cobra.Command{
-		Use:     "whatif [POD | pod/NAME | deployment/NAME]... [--requests memory=256Mi] [--usage NAME=8Gi] [-f PATH]...",
+		Use:     "whatif [POD | pod/NAME | deployment/NAME]... [--requests memory=256Mi] [--usage NAME=8Gi] [-f PATH|CHANGED.yaml]...",
 		Short:   "Judge a change before it is made",
 		Long:    whatIfLong,
 		Example: whatIfExample,
 
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := cmp.Or(w.input.validate(), w.output.validate(), w.settings.validate(cmd.Flags()), w.validate(args)); err != nil {
+			if err := cmp.Or(w.input.validate(), w.output.validate(), w.settings.validate(cmd.Flags())); err != nil {
 				return err
 			}
 			return w.run(cmd.Context(), args)
@@ -78,13 +89,14 @@ func newWhatIf(e *env) *cobra.Command {
 	return cmd
 }
 
-func (w *whatIf) validate(args []string) error {
+// validate needs to know whether there are manifests, which only their content tells.
+func (w *whatIf) validate(args []string, c *changed) error {
 	switch {
 	case len(args) == 0 && w.given():
 		return wrongUsage("name the pods or workloads that the change is of")
 	case len(args) > 0 && !w.given() && w.pressure == "" && len(w.usage) == 0:
 		return wrongUsage("say what to change: --requests, --limits, --priority-class, --priority, --usage or --pressure")
-	case len(args) == 0 && len(w.usage) == 0 && w.pressure == "":
+	case len(args) == 0 && len(w.usage) == 0 && w.pressure == "" && c == nil:
 		return wrongUsage("name a pod or workload and what to change")
 	}
 	return nil
@@ -92,11 +104,11 @@ func (w *whatIf) validate(args []string) error {
 
 func (w *whatIf) run(ctx context.Context, args []string) error {
 	w.pod = w.observe
-	names, amounts, err := w.usages()
-	if err != nil {
+	manifests, err := w.splitPaths(ctx)
+	if err := cmp.Or(err, w.validate(args, manifests)); err != nil {
 		return err
 	}
-	refs, err := w.refs(slices.Concat(args, names))
+	refs, amounts, err := w.named(args, manifests)
 	if err != nil {
 		return err
 	}
@@ -110,25 +122,106 @@ func (w *whatIf) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	w.notes(f.Notes)
+	w.notes(f.Notes, texts(f.missing))
 	if len(f.Namespaces) > 0 {
 		return fmt.Errorf("ranks are unknown where pods of some namespaces only may be listed")
+	}
+	of := subjectsOf(f.pods, len(args), len(amounts))
+	edits, err := w.manifestEdits(ctx, f, manifests, of.manifests)
+	if err != nil {
+		return err
 	}
 	priority, err := w.classValue(ctx)
 	if err != nil {
 		return err
 	}
-	q := answer.Question{Pressure: pressure, Edits: slices.Concat(w.edits(f, len(args), priority), usageEdits(f.pods[len(args):], amounts))}
-	result, err := answer.WhatIf(f.nodes, q)
+	edits = slices.Concat(edits, w.edits(f, of.named, priority), usageEdits(of.usage, amounts))
+	result, err := answer.WhatIf(f.nodes, answer.Question{Pressure: pressure, Edits: edits})
 	if err != nil {
 		return err
 	}
-	for _, pods := range f.pods[:len(args)] {
-		if c := w.command(pods[0]); c != "" {
-			result.Command = strings.TrimPrefix(result.Command+" && "+c, " && ")
+	w.finish(result, manifests, of)
+	return w.print(result, func(p *table.Printer) { printWhatIf(p, result) })
+}
+
+// found pods, by what they were found for.
+type foundFor struct{ named, usage, manifests [][]*facts.Pod }
+
+func subjectsOf(pods [][]*facts.Pod, named, usage int) foundFor {
+	return foundFor{named: pods[:named], usage: pods[named : named+usage], manifests: pods[named+usage:]}
+}
+
+// named are the subjects of the arguments, of --usage with their amounts, and of manifests, one after the other.
+func (w *whatIf) named(args []string, c *changed) (refs []target.Ref, amounts []int64, err error) {
+	names, amounts, err := w.usages()
+	if err != nil {
+		return nil, nil, err
+	}
+	if refs, err = w.refs(slices.Concat(args, names)); err != nil {
+		return nil, nil, err
+	}
+	namespace, err := w.fallback()
+	if err != nil {
+		return nil, nil, err
+	}
+	changed, err := c.refs(namespace)
+	return append(refs, changed...), amounts, err
+}
+
+// manifestEdits make pods like their manifests, as an API server would admit them.
+func (w *whatIf) manifestEdits(ctx context.Context, f *found, c *changed, pods [][]*facts.Pod) ([]whatif.Edit, error) {
+	if c == nil {
+		return nil, nil
+	}
+	w.notes(c.Notes)
+	a := &clusterread.Admission{Classes: maps.Clone(w.classes), DefaultPriority: f.DefaultPriority}
+	maps.Copy(a.Classes, f.Classes)
+	if len(w.paths) == 0 {
+		config, err := w.kube.ToRESTConfig()
+		if err != nil {
+			return nil, err
+		}
+		var notes []string
+		if a, notes, err = clusterread.ReadAdmission(ctx, config, namespacesOf(pods)); err != nil {
+			return nil, err
+		}
+		w.notes(notes)
+	}
+	if err := c.admit(f, pods, a); err != nil {
+		return nil, err
+	}
+	return c.edits(f, pods), nil
+}
+
+func namespacesOf(pods [][]*facts.Pod) (names []string) {
+	for _, ps := range pods {
+		for _, p := range ps {
+			names = append(names, p.Namespace)
 		}
 	}
-	return w.print(result, func(p *table.Printer) { printWhatIf(p, result) })
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func texts(errs []error) (lines []string) {
+	for _, err := range errs {
+		lines = append(lines, err.Error()+": left out")
+	}
+	return lines
+}
+
+// finish adds what the engine does not know of: what manifests leave open, and the commands that make the change.
+func (w *whatIf) finish(result *kinds.WhatIf, c *changed, of foundFor) {
+	var commands []string
+	if c != nil {
+		result.NotKnown = append(result.NotKnown, c.notKnown(of.manifests)...)
+		commands = append(commands, c.command())
+	}
+	for _, pods := range of.named {
+		commands = append(commands, w.command(pods[0]))
+	}
+	commands = slices.DeleteFunc(commands, func(c string) bool { return c == "" })
+	result.Command = strings.Join(commands, " && ")
 }
 
 // usages reads NAME=QUANTITY.
@@ -148,7 +241,7 @@ func (w *whatIf) usages() (names []string, amounts []int64, err error) {
 }
 
 // edits are the settings, for the workloads or pods named.
-func (w *whatIf) edits(f *found, subjects int, priority int32) (edits []whatif.Edit) {
+func (w *whatIf) edits(f *found, subjects [][]*facts.Pod, priority int32) (edits []whatif.Edit) {
 	if !w.given() {
 		return nil
 	}
@@ -159,7 +252,7 @@ func (w *whatIf) edits(f *found, subjects int, priority int32) (edits []whatif.E
 			p.Critical = f.Policy.Critical(p.Pod, f.NamespaceLabels(p.Namespace))
 		}
 	}
-	for _, pods := range f.pods[:subjects] {
+	for _, pods := range subjects {
 		edits = append(edits, whatif.Edit{Of: whatif.Replicas(pods[0]), Change: change})
 	}
 	return edits
@@ -193,16 +286,8 @@ func (w *whatIf) classValue(ctx context.Context) (int32, error) {
 	if value, ok := w.classes[w.class]; ok {
 		return value, nil
 	}
-	known := make([]string, 0, len(w.classes))
-	for name := range w.classes {
-		known = append(known, name)
-	}
-	slices.Sort(known)
-	hint := ""
-	if near := target.Near(w.class, known); len(near) > 0 {
-		hint = "; did you mean " + strings.Join(near, ", ") + "?"
-	}
-	return 0, fmt.Errorf("no pod of the snapshot is of PriorityClass %q, so its value is unknown: give --priority%s", w.class, hint)
+	return 0, fmt.Errorf("no pod of the snapshot is of PriorityClass %q, so its value is unknown: give --priority%s",
+		w.class, near(w.class, w.classes))
 }
 
 // printWhatIf prints the answer first, and the command last.

@@ -36,6 +36,42 @@ func TestWhatIfForPrograms(t *testing.T) {
 	}
 }
 
+// TestWhatIfOfPodLevelResources: where a pod has memory resources of its own, they are set, by a command that sets them.
+func TestWhatIfOfPodLevelResources(t *testing.T) {
+	const cluster = `{"apiVersion": "v1", "kind": "List", "items": [
+	  {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}, "status": {"capacity": {"memory": "16Gi"}}},
+	  {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "db-0", "namespace": "data", "ownerReferences":
+	    [{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "db", "uid": "x", "controller": true}]},
+	   "spec": {"nodeName": "n", "resources": {"requests": {"memory": "1Gi"}, "limits": {"memory": "2Gi"}}, "containers": [{"name": "app"}, {"name": "log"}]},
+	   "status": {"phase": "Running"}}]}`
+	for name, tc := range map[string]struct {
+		args    []string
+		changes []string
+		command string
+	}{
+		"in all": {
+			args:    []string{"--requests", "memory=1536Mi", "--limits", "memory=3Gi"},
+			changes: []string{"data/db pod requests.memory 1Gi -> 1536Mi", "data/db pod limits.memory 2Gi -> 3Gi"},
+			command: `kubectl patch statefulset db -n data -p '{"spec":{"template":{"spec":{"resources":{"requests":{"memory":"1536Mi"},"limits":{"memory":"3Gi"}}}}}}'`,
+		},
+		"of a container": {
+			args: []string{"-c", "log", "--requests", "memory=256Mi"}, changes: []string{"data/db log requests.memory 0 -> 256Mi"},
+			command: "kubectl set resources statefulset db -n data -c log --requests=memory=256Mi",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var w kinds.WhatIf
+			got := run(t, cluster, append([]string{"whatif", "statefulset/db", "-f", "-", "-o", "json"}, tc.args...)...)
+			if err := json.Unmarshal([]byte(got.out), &w); err != nil {
+				t.Fatalf("%v: %s", err, got.err)
+			}
+			if diff := cmp.Diff([]any{tc.changes, tc.command}, []any{w.Changes, w.Command}); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestWhatIfRefuses(t *testing.T) {
 	const see = "See 'kubectl killorder whatif --help' for usage.\n"
 	for name, tc := range map[string]struct {

@@ -1,12 +1,15 @@
 package clusterread
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	schedulingapi "k8s.io/api/scheduling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	schedulingv1 "k8s.io/client-go/kubernetes/typed/scheduling/v1"
 	"k8s.io/client-go/rest"
 
@@ -15,16 +18,24 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// nodesOf returns the names of the nodes that the targets' pods run on.
+// nodesOf returns the names of the nodes that the targets' pods run on. At least one of the targets must run.
 func (c *cluster) nodesOf(ctx context.Context, targets []target.Ref) (nodes []string, err error) {
+	var missing error
 	for _, t := range targets {
 		pods, err := c.podsOf(ctx, t)
+		if t.Missing(err) {
+			missing = cmp.Or(missing, err)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
 		for _, p := range pods {
 			nodes = append(nodes, p.Node)
 		}
+	}
+	if len(nodes) == 0 {
+		return nil, missing
 	}
 	return nodes, nil
 }
@@ -82,4 +93,47 @@ func PriorityClass(ctx context.Context, config *rest.Config, name string) (int32
 		return 0, fmt.Errorf("PriorityClass %q: %w", name, err)
 	}
 	return class.Value, nil
+}
+
+// Admission is what an API server adds to pods that decides who dies.
+type Admission struct {
+	// Classes are the values of PriorityClasses by name. DefaultPriority is that of pods that name none.
+	Classes         map[string]int32
+	DefaultPriority int32
+	// LimitRanges by namespace.
+	LimitRanges map[string][]corev1.LimitRangeItem
+}
+
+// ReadAdmission reads it for some namespaces. The notes say what could not be read.
+func ReadAdmission(ctx context.Context, config *rest.Config, namespaces []string) (a *Admission, notes []string, err error) {
+	kube, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, nil, fmt.Errorf("client: %w", err)
+	}
+	a = &Admission{Classes: map[string]int32{}, LimitRanges: map[string][]corev1.LimitRangeItem{}}
+	classes, err := kube.SchedulingV1().PriorityClasses().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		notes = append(notes, fmt.Sprintf("PriorityClasses could not be read: pods that name none are taken to have priority 0 "+
+			"(list priorityclasses.scheduling.k8s.io: %v)", err))
+		classes = &schedulingapi.PriorityClassList{}
+	}
+	for i := range classes.Items {
+		p := &classes.Items[i]
+		a.Classes[p.Name] = p.Value
+		if p.GlobalDefault {
+			a.DefaultPriority = p.Value
+		}
+	}
+	for _, ns := range namespaces {
+		ranges, err := kube.CoreV1().LimitRanges(ns).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			notes = append(notes, fmt.Sprintf("LimitRanges of namespace %q could not be read: their defaults are not added "+
+				"(list limitranges: %v)", ns, err))
+			continue
+		}
+		for i := range ranges.Items {
+			a.LimitRanges[ns] = append(a.LimitRanges[ns], ranges.Items[i].Spec.Limits...)
+		}
+	}
+	return a, notes, ctx.Err()
 }

@@ -9,14 +9,19 @@ import (
 // requests equal to limits where only limits are set (pkg/apis/core/v1/defaults.go, SetDefaults_Pod).
 func (c *collector) admit(w *Workload) {
 	spec := &w.Pod.Spec
-	if spec.Priority == nil {
+	if w.PriorityGiven = spec.Priority != nil; !w.PriorityGiven {
 		value, known := c.priority(spec.PriorityClassName)
 		spec.Priority = &value
 		if !known {
 			w.PriorityUnknown = spec.PriorityClassName
 		}
 	}
-	ranges := c.limitRanges[w.Namespace]
+	w.Default(c.limitRanges[w.Namespace])
+}
+
+// Default sets what the pod does not say of requests and limits, as an API server does in a namespace with these LimitRanges.
+func (w *Workload) Default(ranges []corev1.LimitRangeItem) {
+	spec := &w.Pod.Spec
 	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
 		for i := range list {
 			r := &list[i].Resources

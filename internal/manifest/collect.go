@@ -148,6 +148,11 @@ func namespaceOf(meta *metav1.PartialObjectMetadata) string {
 	return meta.Namespace
 }
 
+// NoWorkloadError says that nothing that was read makes pods.
+type NoWorkloadError struct{ text string }
+
+func (e *NoWorkloadError) Error() string { return e.text }
+
 // finish adds what the manifests say of each other, and checks that there is something to answer from.
 func (c *collector) finish(paths []string) (*Manifests, error) {
 	var err error
@@ -157,6 +162,7 @@ func (c *collector) finish(paths []string) (*Manifests, error) {
 			return nil, fmt.Errorf("KillOrderPolicy: %w", err)
 		}
 	}
+	c.m.DefaultClass = c.defaultClass != nil
 	for i := range c.m.Workloads {
 		c.admit(&c.m.Workloads[i])
 	}
@@ -170,7 +176,7 @@ func (c *collector) finish(paths []string) (*Manifests, error) {
 	if len(c.m.Workloads) == 0 {
 		text := fmt.Sprintf("%s: no Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, Job or CronJob found (objects read: %d)",
 			strings.Join(paths, ", "), c.objects)
-		return nil, errors.New(strings.Join(append([]string{text}, c.m.Notes...), "; "))
+		return nil, &NoWorkloadError{strings.Join(append([]string{text}, c.m.Notes...), "; ")}
 	}
 	return c.m, nil
 }

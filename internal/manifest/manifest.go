@@ -4,6 +4,8 @@
 package manifest
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -18,6 +20,8 @@ type Manifests struct {
 	Namespaces map[string]labels.Set
 	// Policy is the KillOrderPolicy among the manifests, else the default.
 	Policy *extract.Policy
+	// DefaultClass: a PriorityClass among the manifests is the global default.
+	DefaultClass bool
 	// Notes say, a line each, what was left out and why.
 	Notes []string
 }
@@ -32,6 +36,12 @@ type Workload struct {
 	Pod *corev1.Pod
 	// PriorityUnknown: the pod names a PriorityClass that is not among the manifests.
 	PriorityUnknown string
+	// PriorityGiven: the pod's template has a priority in figures.
+	PriorityGiven bool
+	// NamespaceAssumed: the object names no namespace, so that Namespace is that of clusters' users who say nothing else.
+	NamespaceAssumed bool
+	// Replicas that the object asks for; -1 if it does not say, or if its kind has none.
+	Replicas int32
 	// Annotations of the object itself, besides those of its pods.
 	Annotations map[string]string
 
@@ -44,6 +54,12 @@ func (w *Workload) LineOf(container string) int {
 		return line
 	}
 	return w.Line
+}
+
+// HasContainer reports whether the pod has a container or an init container of that name.
+func (w *Workload) HasContainer(name string) bool {
+	named := func(c corev1.Container) bool { return c.Name == name }
+	return slices.ContainsFunc(w.Pod.Spec.Containers, named) || slices.ContainsFunc(w.Pod.Spec.InitContainers, named)
 }
 
 // NamespaceLabels returns the labels of a namespace, nil if they are not known. Every namespace has its name as a label.

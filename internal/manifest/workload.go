@@ -61,11 +61,28 @@ func (c *collector) workload(file string, n *yaml.Node, raw []byte, meta *metav1
 			{APIVersion: meta.APIVersion, Kind: meta.Kind, Name: meta.Name, Controller: new(true)},
 		}
 	}
+	replicas, err := replicasOf(n)
+	if err != nil {
+		return err
+	}
 	c.m.Workloads = append(c.m.Workloads, Workload{
 		Kind: meta.Kind, Namespace: pod.Namespace, Name: pod.Name, File: file, Line: n.Line, Pod: pod,
+		NamespaceAssumed: meta.Namespace == "", Replicas: replicas,
 		Annotations: meta.Annotations, lines: linesOf(field(template, "spec")),
 	})
 	return nil
+}
+
+// replicasOf an object; -1 if it does not say.
+func replicasOf(n *yaml.Node) (count int32, err error) {
+	of := field(n, "spec", "replicas")
+	if of == nil || of.Tag == "!!null" {
+		return -1, nil
+	}
+	if err := of.Decode(&count); err != nil || count < 0 {
+		return 0, fmt.Errorf("spec.replicas: %q is not a number of replicas", of.Value)
+	}
+	return count, nil
 }
 
 func prefix(path []string) string {

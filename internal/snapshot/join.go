@@ -17,11 +17,15 @@ import (
 func (c *collector) finish() (*Snapshot, error) {
 	s := &Snapshot{
 		Pods: map[string][]*facts.Pod{}, Namespaces: values(c.namespaces), Published: values(c.orders),
+		Classes: map[string]int32{}, DefaultPriority: c.defaultPriority(),
 		Metrics: &Readings{Pods: values(c.podUsage), Nodes: values(c.nodeUsage)}, Kubelets: values(c.kubelets),
 	}
 	var err error
 	if s.Policy, err = c.policyInForce(); err != nil {
 		return nil, err
+	}
+	for name, class := range c.classes {
+		s.Classes[name] = class.value.value
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.nodes)) {
 		s.Nodes = append(s.Nodes, c.nodes[name].value)

@@ -21,6 +21,10 @@ type Snapshot struct {
 	// Namespaces are the labels of those that are known.
 	Namespaces map[string]labels.Set
 	Policy     *extract.Policy
+	// Classes are the values of the PriorityClasses that a snapshot holds, by name. DefaultPriority is the priority of pods
+	// that name none.
+	Classes         map[string]int32
+	DefaultPriority int32
 	// Published is what the operator had published, by node.
 	Published map[string]*v1alpha1.NodeKillOrder
 	// Metrics are the readings of metrics.k8s.io; Kubelets those of single kubelets, by node.

@@ -101,8 +101,10 @@ func settingsOf(before, after *facts.PodState) (texts []string) {
 	for i := range after.Containers {
 		c := &after.Containers[i]
 		var was facts.Container
-		if k := slices.IndexFunc(before.Containers, func(b facts.Container) bool { return b.Name == c.Name }); k >= 0 {
+		if k := slices.IndexFunc(before.Containers, ofName(c.Name)); k >= 0 {
 			was = before.Containers[k]
+		} else {
+			texts = append(texts, fmt.Sprintf("%s container %s is new", of, c.Name))
 		}
 		name := ""
 		if len(after.Containers) > 1 {
@@ -110,6 +112,11 @@ func settingsOf(before, after *facts.PodState) (texts []string) {
 		}
 		say(name+"requests.memory", facts.Amount(was.Request), facts.Amount(c.Request))
 		say(name+"limits.memory", limitText(was.Limit), limitText(c.Limit))
+	}
+	for i := range before.Containers {
+		if c := &before.Containers[i]; c.Lasting() && !slices.ContainsFunc(after.Containers, ofName(c.Name)) {
+			texts = append(texts, fmt.Sprintf("%s container %s is gone", of, c.Name))
+		}
 	}
 	if after.PodLevel() || before.PodLevel() {
 		say("pod requests.memory", facts.Amount(before.Request), facts.Amount(after.Request))
@@ -120,6 +127,10 @@ func settingsOf(before, after *facts.PodState) (texts []string) {
 		texts = append(texts, fmt.Sprintf("%s usage %s -> %s", fullName(before.Pod), human(before.WorkingSet), human(after.WorkingSet)))
 	}
 	return texts
+}
+
+func ofName(name string) func(facts.Container) bool {
+	return func(c facts.Container) bool { return c.Name == name }
 }
 
 func limitText(bytes int64) string {

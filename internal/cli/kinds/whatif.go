@@ -28,7 +28,7 @@ type WhatIf struct {
 	FirstOOMKilled []FirstMove  `json:"firstOOMKilled"`
 	FirstAtLimit   []FirstMove  `json:"firstAtLimit"`
 	Findings       FindingsMove `json:"findings"`
-	// Command makes the change; absent where it is one of usage, or of a manifest.
+	// Command makes the change; absent where kubectl cannot make it with one command, such as one of usage.
 	Command string `json:"command,omitempty"`
 }
 

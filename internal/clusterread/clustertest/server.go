@@ -11,6 +11,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -34,6 +35,10 @@ type Server struct {
 	Forbidden map[string]bool
 	// Orders are what the operator has published, by node.
 	Orders map[string]*v1alpha1.NodeKillOrder
+	// Classes are the PriorityClasses. DefaultRequest is the memory that LimitRanges of all namespaces give to containers which
+	// request none.
+	Classes        []schedulingv1.PriorityClass
+	DefaultRequest string
 	// Expire the first list's continuation once.
 	Expire bool
 
@@ -80,6 +85,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) groups(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	switch {
+	case path == "/apis/scheduling.k8s.io/v1/priorityclasses":
+		s.answer(w, "scheduling.k8s.io/v1", "PriorityClassList", &schedulingv1.PriorityClassList{Items: s.Classes})
+	case strings.HasPrefix(path, "/apis/scheduling.k8s.io/v1/priorityclasses/"):
+		s.class(w, path)
 	case path == "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews":
 		s.review(w, r)
 	case strings.HasPrefix(path, "/apis/metrics.k8s.io/v1beta1/namespaces/") && s.Metrics:
@@ -101,6 +110,10 @@ func (s *Server) groups(w http.ResponseWriter, r *http.Request) {
 
 // namespaced answers for the pods of a namespace, and for one of them.
 func (s *Server) namespaced(w http.ResponseWriter, path []string, selector string) {
+	if len(path) == 2 && path[1] == "limitranges" {
+		s.answer(w, "v1", "LimitRangeList", s.limitRanges())
+		return
+	}
 	if len(path) < 2 || path[1] != "pods" {
 		s.fail(w, http.StatusNotFound, metav1.StatusReasonNotFound, "")
 		return
@@ -121,6 +134,27 @@ func (s *Server) namespaced(w http.ResponseWriter, path []string, selector strin
 		return
 	}
 	s.answer(w, "v1", "PodList", list)
+}
+
+// class answers for the PriorityClass of a path.
+func (s *Server) class(w http.ResponseWriter, path string) {
+	for i := range s.Classes {
+		if strings.HasSuffix(path, "/"+s.Classes[i].Name) {
+			s.answer(w, "scheduling.k8s.io/v1", "PriorityClass", &s.Classes[i])
+			return
+		}
+	}
+	s.missing(w, "priorityclasses", path[strings.LastIndex(path, "/")+1:])
+}
+
+func (s *Server) limitRanges() *corev1.LimitRangeList {
+	list := &corev1.LimitRangeList{}
+	if s.DefaultRequest != "" {
+		list.Items = []corev1.LimitRange{{Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{
+			{Type: corev1.LimitTypeContainer, DefaultRequest: Memory(s.DefaultRequest)},
+		}}}}
+	}
+	return list
 }
 
 // missing answers that an object is not there.
@@ -258,6 +292,11 @@ func PodOn(node, name, request string) *corev1.Pod {
 		p.Spec.Containers[0].Resources.Requests = Memory(request)
 	}
 	return p
+}
+
+// OwnedBy is the controller of a pod.
+func OwnedBy(kind, name string) []metav1.OwnerReference {
+	return []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: kind, Name: name, UID: "uid-of-an-owner", Controller: new(true)}}
 }
 
 // Asks are the requests so far.

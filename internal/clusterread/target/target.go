@@ -2,6 +2,7 @@
 package target
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,7 +14,19 @@ import (
 const Pod = "Pod"
 
 // Ref names a pod or a workload. A Kind of "" is either; a Namespace of "" is any.
-type Ref struct{ Namespace, Kind, Name string }
+type Ref struct {
+	Namespace, Kind, Name string
+	// Optional: it is no error that nothing of that name runs.
+	Optional bool
+}
+
+// NotFoundError says that nothing of a Ref's name runs.
+type NotFoundError struct{ text string }
+
+func (e *NotFoundError) Error() string { return e.text }
+
+// Missing reports whether the error is only that an Optional Ref does not run.
+func (r Ref) Missing(err error) bool { return r.Optional && errors.As(err, new(*NotFoundError)) }
 
 // kinds by the words that kubectl takes for them.
 var kinds = map[string]string{
@@ -75,7 +88,7 @@ func Find(pods []*facts.Pod, r Ref) ([]*facts.Pod, error) {
 	}
 	first := found[0]
 	for _, p := range found {
-		if p.Namespace != first.Namespace || p.Workload != first.Workload {
+		if p.Namespace != first.Namespace || p.Workload != first.Workload && r.Kind != cronJob {
 			return nil, ambiguous(r, workloadName(first), workloadName(p))
 		}
 	}
@@ -99,11 +112,27 @@ func owned(pods []*facts.Pod, r Ref) (found []*facts.Pod) {
 		return nil
 	}
 	for _, p := range pods {
-		if p.Workload.Name == r.Name && (r.Kind == "" || r.Kind == p.Workload.Kind) && inside(p, r) {
+		w := p.Workload
+		if r.Kind == cronJob {
+			w = schedulerOf(w)
+		}
+		if w.Name == r.Name && (r.Kind == "" || r.Kind == w.Kind) && inside(p, r) {
 			found = append(found, p)
 		}
 	}
 	return found
+}
+
+const cronJob = "CronJob"
+
+// schedulerOf is the CronJob that has made a Job, as far as the Job's name tells: NAME-MINUTES (getJobName in
+// pkg/controller/cronjob/cronjob_controllerv2.go of Kubernetes v1.37.2). Of anything else it is the workload itself.
+func schedulerOf(w facts.Workload) facts.Workload {
+	k := strings.LastIndexByte(w.Name, '-')
+	if w.Kind != "Job" || k <= 0 || k == len(w.Name)-1 || strings.Trim(w.Name[k+1:], "0123456789") != "" {
+		return w
+	}
+	return facts.Workload{Kind: cronJob, Name: w.Name[:k]}
 }
 
 func inside(p *facts.Pod, r Ref) bool { return r.Namespace == "" || p.Namespace == r.Namespace }
@@ -142,12 +171,12 @@ func notFound(pods []*facts.Pod, r Ref) error {
 		}
 	}
 	if elsewhere != "" {
-		return fmt.Errorf("%s not found, but namespace %q has one of that name", r, elsewhere)
+		return &NotFoundError{fmt.Sprintf("%s not found, but namespace %q has one of that name", r, elsewhere)}
 	}
 	if near := Near(r.Name, names); len(near) > 0 {
-		return fmt.Errorf("%s not found: did you mean %s?", r, strings.Join(near, ", "))
+		return &NotFoundError{fmt.Sprintf("%s not found: did you mean %s?", r, strings.Join(near, ", "))}
 	}
-	return fmt.Errorf("%s not found, or none of its pods is on a node", r)
+	return &NotFoundError{fmt.Sprintf("%s not found, or none of its pods is on a node", r)}
 }
 
 // namesOf are the names that a Ref of that kind could mean the pod by.
@@ -161,13 +190,16 @@ func namesOf(p *facts.Pod, kind string) []string {
 		return []string{p.Name}
 	case kind == p.Workload.Kind:
 		return []string{p.Workload.Name}
+	case kind == cronJob:
+		if w := schedulerOf(p.Workload); w.Kind == cronJob {
+			return []string{w.Name}
+		}
 	}
 	return nil
 }
 
 // Near returns the names that are like the one wanted, the likest first, each once: those that differ in two letters, or in
-// a third of them,
-// and those that begin with the name wanted or contain it.
+// a third of them, and those that begin with the name wanted or contain it.
 func Near(wanted string, names []string) []string {
 	type candidate struct {
 		name     string

@@ -15,13 +15,13 @@ func TestParse(t *testing.T) {
 		want      Ref
 		wantErr   string
 	}{
-		"web":                  {namespace: "shop", want: Ref{"shop", "", "web"}},
-		"pod/web":              {want: Ref{"", Pod, "web"}},
-		"po/web":               {namespace: "shop", want: Ref{"shop", Pod, "web"}},
-		"deployment/web":       {want: Ref{"", "Deployment", "web"}},
-		"Deploy/web":           {want: Ref{"", "Deployment", "web"}},
-		"deployments.apps/web": {want: Ref{"", "Deployment", "web"}},
-		"shop/web":             {want: Ref{"shop", "", "web"}},
+		"web":                  {namespace: "shop", want: Ref{Namespace: "shop", Kind: "", Name: "web"}},
+		"pod/web":              {want: Ref{Namespace: "", Kind: Pod, Name: "web"}},
+		"po/web":               {namespace: "shop", want: Ref{Namespace: "shop", Kind: Pod, Name: "web"}},
+		"deployment/web":       {want: Ref{Namespace: "", Kind: "Deployment", Name: "web"}},
+		"Deploy/web":           {want: Ref{Namespace: "", Kind: "Deployment", Name: "web"}},
+		"deployments.apps/web": {want: Ref{Namespace: "", Kind: "Deployment", Name: "web"}},
+		"shop/web":             {want: Ref{Namespace: "shop", Kind: "", Name: "web"}},
 		"data/web":             {namespace: "shop", wantErr: `"data/web": "data" is not a kind that has pods, and not the namespace "shop"`},
 		"":                     {wantErr: `"" is not KIND/NAME, NAMESPACE/NAME or NAME`},
 		"pod/":                 {wantErr: `"pod/" is not KIND/NAME, NAMESPACE/NAME or NAME`},
@@ -54,6 +54,8 @@ func TestFind(t *testing.T) {
 		pod("shop", "web-1", "Deployment", "web"), pod("shop", "web-2", "Deployment", "web"),
 		pod("shop", "db-0", "StatefulSet", "db"), pod("data", "db-0", "StatefulSet", "db"),
 		pod("shop", "payments-api", "", ""), pod("shop", "same-1", "Job", "same"), pod("shop", "same-2", "DaemonSet", "same"),
+		pod("shop", "nightly-29381760-x", "Job", "nightly-29381760"), pod("shop", "nightly-29381761-x", "Job", "nightly-29381761"),
+		pod("shop", "nightly-once-x", "Job", "nightly-once"),
 		pod("shop", "twin", "", ""), pod("shop", "twin-x", "Deployment", "twin"),
 	}
 	for name, tc := range map[string]struct {
@@ -61,29 +63,32 @@ func TestFind(t *testing.T) {
 		want    string
 		wantErr string
 	}{
-		"a pod":                    {ref: Ref{"shop", Pod, "web-1"}, want: "web-1"},
-		"a pod without its kind":   {ref: Ref{"", "", "payments-api"}, want: "payments-api"},
-		"a workload":               {ref: Ref{"shop", "Deployment", "web"}, want: "web-1 web-2"},
-		"a workload by its name":   {ref: Ref{"", "", "web"}, want: "web-1 web-2"},
-		"a pod before a workload":  {ref: Ref{"shop", "", "twin"}, want: "twin"},
-		"the workload of the name": {ref: Ref{"shop", "Deployment", "twin"}, want: "twin-x"},
-		"one of two namespaces":    {ref: Ref{"data", "", "db-0"}, want: "db-0"},
+		"a pod":                    {ref: Ref{Namespace: "shop", Kind: Pod, Name: "web-1"}, want: "web-1"},
+		"a pod without its kind":   {ref: Ref{Namespace: "", Kind: "", Name: "payments-api"}, want: "payments-api"},
+		"a workload":               {ref: Ref{Namespace: "shop", Kind: "Deployment", Name: "web"}, want: "web-1 web-2"},
+		"a workload by its name":   {ref: Ref{Namespace: "", Kind: "", Name: "web"}, want: "web-1 web-2"},
+		"a pod before a workload":  {ref: Ref{Namespace: "shop", Kind: "", Name: "twin"}, want: "twin"},
+		"the workload of the name": {ref: Ref{Namespace: "shop", Kind: "Deployment", Name: "twin"}, want: "twin-x"},
+		"the Jobs of a CronJob":    {ref: Ref{Kind: "CronJob", Name: "nightly"}, want: "nightly-29381760-x nightly-29381761-x"},
+		"a Job that nobody makes":  {ref: Ref{Kind: "Job", Name: "nightly-once"}, want: "nightly-once-x"},
+		"a CronJob, mistyped":      {ref: Ref{Kind: "CronJob", Name: "nihgtly"}, wantErr: "cronjob/nihgtly not found: did you mean nightly?"},
+		"one of two namespaces":    {ref: Ref{Namespace: "data", Kind: "", Name: "db-0"}, want: "db-0"},
 		"in two namespaces": {
-			ref:     Ref{"", Pod, "db-0"},
+			ref:     Ref{Namespace: "", Kind: Pod, Name: "db-0"},
 			wantErr: "pod/db-0 is ambiguous: there are pod shop/db-0 and pod data/db-0; name the kind, or the namespace with -n",
 		},
 		"a workload in two namespaces": {
-			ref:     Ref{"", "StatefulSet", "db"},
+			ref:     Ref{Namespace: "", Kind: "StatefulSet", Name: "db"},
 			wantErr: "statefulset/db is ambiguous: there are statefulset shop/db and statefulset data/db; name the kind, or the namespace with -n",
 		},
 		"of two kinds": {
-			ref:     Ref{"shop", "", "same"},
+			ref:     Ref{Namespace: "shop", Kind: "", Name: "same"},
 			wantErr: `same in namespace "shop" is ambiguous: there are job shop/same and daemonset shop/same; name the kind, or the namespace with -n`,
 		},
-		"mistyped":          {ref: Ref{"shop", "", "paymnets-api"}, wantErr: `paymnets-api in namespace "shop" not found: did you mean payments-api?`},
-		"half of a name":    {ref: Ref{"", Pod, "web"}, wantErr: "pod/web not found: did you mean web-1, web-2?"},
-		"another namespace": {ref: Ref{"data", Pod, "web-1"}, wantErr: `pod/web-1 in namespace "data" not found, but namespace "shop" has one of that name`},
-		"nothing like it":   {ref: Ref{"", "", "zzzzzz"}, wantErr: "zzzzzz not found, or none of its pods is on a node"},
+		"mistyped":          {ref: Ref{Namespace: "shop", Kind: "", Name: "paymnets-api"}, wantErr: `paymnets-api in namespace "shop" not found: did you mean payments-api?`},
+		"half of a name":    {ref: Ref{Namespace: "", Kind: Pod, Name: "web"}, wantErr: "pod/web not found: did you mean web-1, web-2?"},
+		"another namespace": {ref: Ref{Namespace: "data", Kind: Pod, Name: "web-1"}, wantErr: `pod/web-1 in namespace "data" not found, but namespace "shop" has one of that name`},
+		"nothing like it":   {ref: Ref{Namespace: "", Kind: "", Name: "zzzzzz"}, wantErr: "zzzzzz not found, or none of its pods is on a node"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found, err := Find(pods, tc.ref)

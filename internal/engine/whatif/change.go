@@ -69,10 +69,11 @@ func Limit(container string, bytes int64) Change {
 	})
 }
 
-// edit changes the containers of that name, and the pod's request and class with them.
+// edit changes the containers of that name, and with them the pod's request and class, or, where the pod has memory
+// resources of its own, what of those is left to be shared out: they alone are the pod's request, and decide its class.
 func edit(container string, change func(*facts.Container)) Change {
 	return func(p *facts.PodState) {
-		before, found := p.ContainerRequests(), false
+		before, podLevel, found := p.ContainerRequests(), p.PodLevel(), false
 		for i := range p.Containers {
 			if p.Containers[i].Name == container {
 				change(&p.Containers[i])
@@ -82,24 +83,42 @@ func edit(container string, change func(*facts.Container)) Change {
 		if !found {
 			return
 		}
+		if podLevel {
+			p.AdjShare = shareAfter(p.Pod, before)
+			return
+		}
 		p.Request = max(p.Request+p.ContainerRequests()-before, 0)
 		p.QOS = classOf(p.Pod)
 	}
+}
+
+// shareAfter is each container's share of the pod's own request, in bytes, after its containers' requests have changed from a
+// sum of before (remainingPodMemReqPerContainer in pkg/kubelet/qos/helpers.go of Kubernetes v1.37.2). The pod's own request
+// without overhead is what was given and shared out, as far as anything was shared out; else the pod's whole request.
+func shareAfter(p *facts.Pod, before int64) int64 {
+	sharers := sharersOf(p)
+	own := p.Request
+	if p.AdjShare > 0 {
+		own = before + p.AdjShare*sharers
+	}
+	return max(own-p.ContainerRequests(), 0) / sharers
+}
+
+// sharersOf counts the containers that a pod's own request is shared out to; at least 1.
+func sharersOf(p *facts.Pod) (count int64) {
+	for i := range p.Containers {
+		if p.Containers[i].Kind != facts.Ephemeral {
+			count++
+		}
+	}
+	return max(count, 1)
 }
 
 // RequestInAll gives the pod's own memory resources a request of that many bytes. The part that is not given to
 // containers is shared out to all of them in oom_score_adj.
 func RequestInAll(bytes int64) Change {
 	return func(p *facts.PodState) {
-		sharers := int64(0)
-		for i := range p.Containers {
-			if p.Containers[i].Kind != facts.Ephemeral {
-				sharers++
-			}
-		}
-		if sharers > 0 {
-			p.AdjShare = max(p.AdjShare+(bytes-p.Request)/sharers, 0)
-		}
+		p.AdjShare = max(p.AdjShare+(bytes-p.Request)/sharersOf(p.Pod), 0)
 		p.Request = bytes
 		if p.Limit > 0 {
 			p.Limit = max(p.Limit, bytes)
@@ -112,34 +131,51 @@ func LimitInAll(bytes int64) Change {
 	return func(p *facts.PodState) { p.Limit = bytes }
 }
 
-// Like makes the pod one of another template: resources, class, priority, what is exempt and its containers are the
-// template's; name, UID, node, labels and usage stay. A container that the pod has already goes on running, with its
-// reading; a new one runs, with a reading of nothing.
+// Like makes the pod one of another template: resources, class, priority, what is exempt, labels and containers are the
+// template's; name, UID, node, workload and usage stay. A container that the pod has already goes on running, with its
+// reading; a new one runs, with a reading of nothing; what a container uses that the template does not have is not used any
+// more. A static pod stays exempt: its manifest does not tell that it is one.
 func Like(template *facts.Pod) Change {
 	return func(p *facts.PodState) {
-		was, usage := p.Containers, p.Usage
+		was, running := *p.Pod, p.AnyRunning()
 		now := *template
-		now.Namespace, now.Name, now.UID, now.Node = p.Namespace, p.Name, p.UID, p.Node
-		now.Workload, now.Labels, now.Terminating, now.SandboxReady = p.Workload, p.Labels, p.Terminating, p.SandboxReady
+		now.Namespace, now.Name, now.UID, now.Node = was.Namespace, was.Name, was.UID, was.Node
+		now.Workload, now.Terminating, now.SandboxReady = was.Workload, was.Terminating, was.SandboxReady
+		now.Exempt = now.Exempt || was.Exempt && was.Priority < facts.SystemCriticalPriority
 		now.Containers = slices.Clone(template.Containers)
-		running := p.AnyRunning()
-		p.Pod = &now
-		if usage != nil {
-			p.Usage = make([]facts.ContainerUsage, len(now.Containers))
-		}
+		usage := make([]facts.ContainerUsage, len(now.Containers))
 		for i := range now.Containers {
 			c := &now.Containers[i]
-			k := slices.IndexFunc(was, func(w facts.Container) bool { return w.Name == c.Name })
+			k := indexOf(was.Containers, c.Name)
 			if k < 0 {
 				c.Running = running && c.Lasting()
 				continue
 			}
-			c.Running, c.Started = was[k].Running, was[k].Started
-			if usage != nil {
-				p.Usage[i] = usage[k]
+			c.Running, c.Started, c.AtStart = was.Containers[k].Running, was.Containers[k].Started, was.Containers[k].AtStart
+			if p.Usage != nil {
+				usage[i] = p.Usage[k]
 			}
 		}
+		if p.Usage != nil {
+			p.WorkingSet -= goneUsage(p, &now)
+			p.Usage = usage
+		}
+		p.Pod = &now
 	}
+}
+
+func indexOf(cs []facts.Container, name string) int {
+	return slices.IndexFunc(cs, func(c facts.Container) bool { return c.Name == name })
+}
+
+// goneUsage is what the containers use, in bytes, that another version of the pod does not have.
+func goneUsage(p *facts.PodState, now *facts.Pod) (sum int64) {
+	for i := range p.Containers {
+		if indexOf(now.Containers, p.Containers[i].Name) < 0 {
+			sum += max(p.Usage[i].WorkingSet, 0)
+		}
+	}
+	return min(sum, max(p.WorkingSet, 0))
 }
 
 // Usage makes the pod use that many bytes. What that is more or less than before is used by the container that uses

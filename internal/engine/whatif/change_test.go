@@ -79,6 +79,23 @@ func TestChanges(t *testing.T) {
 			change: whatif.RequestInAll(512 * miB), request: 512 * miB, share: 192 * miB,
 			requests: []int64{64 * miB, 64 * miB}, limits: []int64{0, 0}, qos: facts.Burstable,
 		},
+		"a container of a pod with a request of its own": {
+			pod: facts.Pod{QOS: facts.Burstable, Request: 256 * miB, AdjShare: 64 * miB, Containers: []facts.Container{
+				container("app", facts.Regular, 64*miB, 0), container("log", facts.Regular, 64*miB, 0),
+			}},
+			change: whatif.Request("app", 128*miB), request: 256 * miB, share: 32 * miB,
+			requests: []int64{128 * miB, 64 * miB}, limits: []int64{0, 0}, qos: facts.Burstable,
+		},
+		"a container that takes less of the pod's own request": {
+			pod:    facts.Pod{QOS: facts.Guaranteed, Request: 256 * miB, Limit: 256 * miB, Containers: []facts.Container{container("app", facts.Regular, 256*miB, 0)}},
+			change: whatif.Request("app", 64*miB), request: 256 * miB, share: 192 * miB,
+			requests: []int64{64 * miB}, limits: []int64{0}, qos: facts.Guaranteed,
+		},
+		"a limit of a container of a pod of CPU alone": {
+			pod:    facts.Pod{QOS: facts.Burstable, Containers: []facts.Container{container("app", facts.Regular, 64*miB, 0)}},
+			change: whatif.Limit("app", 128*miB), request: 0,
+			requests: []int64{64 * miB}, limits: []int64{128 * miB}, qos: facts.Burstable,
+		},
 		"a container of another version": {
 			pod: burst(64*miB, container("web", facts.Regular, 64*miB, giB)), change: whatif.Request("app", 512*miB),
 			request: 64 * miB, requests: []int64{64 * miB}, limits: []int64{giB}, qos: facts.Burstable,
@@ -135,5 +152,43 @@ func TestAChangeIsOneOfTheWorkload(t *testing.T) {
 				t.Errorf("changed is %t", got)
 			}
 		})
+	}
+}
+
+// What a pod becomes that is created anew from another template.
+func TestLike(t *testing.T) {
+	template := facts.Pod{
+		Namespace: "x", Name: "x", Priority: 7, QOS: facts.Burstable, Request: 96 * miB,
+		Containers: []facts.Container{{Name: "app", Request: 64 * miB}, {Name: "cache", Request: 32 * miB}, {Name: "setup", Kind: facts.Init}},
+	}
+	start := &facts.Pod{Name: "as it started"}
+	app := container("app", facts.Regular, 16*miB, 0)
+	app.Started, app.AtStart = 42, start
+	pod := facts.PodState{
+		Pod: &facts.Pod{
+			Namespace: "shop", Name: "web-1", UID: "u", Node: "n", Exempt: true, Workload: facts.Workload{Kind: "Deployment", Name: "web"},
+			Containers: []facts.Container{app, container("proxy", facts.Regular, 0, 0)},
+		},
+		WorkingSet: 100 * miB, Usage: []facts.ContainerUsage{{WorkingSet: 60 * miB, RSS: 50 * miB}, {WorkingSet: 30 * miB, RSS: 20 * miB}},
+	}
+	got := whatif.Changed(&pod, &pod, whatif.Like(&template))
+	want := facts.PodState{
+		Pod: &facts.Pod{
+			Namespace: "shop", Name: "web-1", UID: "u", Node: "n", Workload: facts.Workload{Kind: "Deployment", Name: "web"},
+			Priority: 7, QOS: facts.Burstable, Request: 96 * miB, Exempt: true, // a static pod: its priority does not exempt it
+			Containers: []facts.Container{
+				{Name: "app", Request: 64 * miB, Running: true, Started: 42}, {Name: "cache", Request: 32 * miB, Running: true},
+				{Name: "setup", Kind: facts.Init},
+			},
+		},
+		WorkingSet: 70 * miB, // without what proxy used
+		Usage:      []facts.ContainerUsage{{WorkingSet: 60 * miB, RSS: 50 * miB}, {}, {}},
+	}
+	if d := cmp.Diff(&want, got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+	same := whatif.Changed(&pod, &pod, whatif.Like(pod.Pod))
+	if d := cmp.Diff(&pod, same); d != "" {
+		t.Errorf("like itself (-want +got):\n%s", d)
 	}
 }
