@@ -57,7 +57,7 @@ run: ## Run the operator here, against the current kubeconfig (ARGS="--usage-int
 .PHONY: build generate image docker-build docker-push
 build: ## bin/manager and bin/kubectl-killorder
 	go build -ldflags "$(LDFLAGS)" -o bin/ ./cmd/...
-generate: bin/tools/controller-gen bin/tools/kustomize ## Code and manifests that follow from the types, markers and config/
+generate: bin/tools/controller-gen bin/tools/kustomize bin/tools/helm-docs ## Code and manifests that follow from the types, markers and config/
 	hack/generate.sh
 image: bin/tools/cyclonedx-gomod ## bin/image: the operator's image from Go alone, for docker load, skopeo and ctr (IMG=... PLATFORMS=...)
 	go run -C tools/image . -o $(CURDIR)/bin/image -name $(IMG) -platforms $(PLATFORMS) \

@@ -18,5 +18,6 @@ find api config/crd/bases -type f ! -newer "$stamp" \
 # The README's example: the demo's scenario at its end. Its test in the same package compares, and so does `make test`.
 go test -C test/cluster ./snapshot -run '^TestStory$' -update -count=1 >/dev/null
 
-# What is handed out: manifests for kubectl.
-go run -C tools/ship -trimpath . install
+# What is handed out: manifests for kubectl, and the chart with its page of values.
+go run -C tools/ship -trimpath . install chart
+bin/tools/helm-docs --log-level warning --chart-search-root charts --template-files README.md.gotmpl

@@ -10,7 +10,7 @@ complain() { # complain WHAT DETAILS
 }
 
 hack/generate.sh || complain 'the generators failed' 'see above'
-changed=$(git status --porcelain -- 'api/*/zz_generated.*' config/crd/bases config/rbac/role.yaml dist)
+changed=$(git status --porcelain -- 'api/*/zz_generated.*' config/crd/bases config/rbac/role.yaml dist charts)
 [[ -z $changed ]] || complain "generated files differ from the commit: run 'make generate' and commit" "$changed"
 
 while read -r mod; do

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/killorder/killorder/tools/ship/chart"
 	"github.com/killorder/killorder/tools/ship/install"
 	"github.com/killorder/killorder/tools/ship/objects"
 )
@@ -14,6 +15,7 @@ import (
 // parts by name, as `make` calls them.
 var parts = map[string]func(root, version string) error{
 	"install": install.Write,
+	"chart":   chart.Write,
 }
 
 func main() {
