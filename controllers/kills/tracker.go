@@ -1,6 +1,7 @@
 package kills
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -32,6 +33,7 @@ type Tracker struct {
 	mu      sync.Mutex
 	ledger  *forensics.Ledger
 	omitted forensics.Omitted
+	looked  time.Time // when Nodes were last read again
 }
 
 // See takes a state of a pod from the watch. A pod that is gone without a trace (a tombstone) tells nothing of its end;
@@ -43,7 +45,7 @@ func (t *Tracker) See(s podcache.Sighting) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := t.open()
-	l.SetNode(t.nodeOf(s.Pod.Spec.NodeName))
+	t.take(l.SetNode(t.nodeOf(s.Pod.Spec.NodeName)), nil)
 	sighting := forensics.Sighting{Pod: s.Pod, Gone: s.Deleted, Seen: t.Clock.Now()}
 	pod := s.Before
 	if pod == nil {
@@ -63,9 +65,48 @@ func (t *Tracker) Hear(e forensics.Event) {
 	defer t.mu.Unlock()
 	l := t.open()
 	if e.Kind == "Node" {
-		l.SetNode(t.nodeOf(e.Name))
+		t.take(l.SetNode(t.nodeOf(e.Name)), nil)
 	}
 	t.take(l.Hear(e, t.Clock.Now()), nil)
+}
+
+const (
+	// settleInterval is how often what waits is judged, and lookAgain how often Nodes are read again: at an operator's start
+	// pods are seen before their Nodes and kubelets are known.
+	settleInterval = time.Second
+	lookAgain      = 10 * settleInterval
+)
+
+// NeedLeaderElection is false: a replica that stands by knows what happened before it leads.
+func (*Tracker) NeedLeaderElection() bool { return false }
+
+// Start judges what waits for it, until the context ends.
+func (t *Tracker) Start(ctx context.Context) error {
+	tick := time.NewTicker(settleInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			t.Step()
+		}
+	}
+}
+
+// Step judges what waits: deaths of a burst, and those whose node became better known.
+func (t *Tracker) Step() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l, now := t.open(), t.Clock.Now()
+	t.take(l.Settle(now), nil)
+	if now.Sub(t.looked) < lookAgain {
+		return
+	}
+	t.looked = now
+	for _, name := range l.Nodes() {
+		t.take(l.SetNode(t.nodeOf(name)), nil)
+	}
 }
 
 // open returns the ledger, which begins with the Tracker: Events of the hour before come with the first list, but none

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -230,5 +231,70 @@ func TestTrackerSurvivesHostilePods(t *testing.T) {
 	}
 	if w.leftOut()[leftOutDeath] == 0 {
 		t.Error("what was left out is not counted")
+	}
+}
+
+// TestNodeBecomesKnownLate: at an operator's start a death is seen before its Node is. The judgement made without the Node
+// is mended once the Node is known, with no other trace, and the kill is one.
+func TestNodeBecomesKnownLate(t *testing.T) {
+	w := newWorld(t)
+	w.lead()
+	tracker := w.track(0)
+	known := tracker.Node
+	tracker.Node = func(string) (*corev1.Node, *facts.KubeletConfig) { return nil, nil }
+	tracker.See(podcache.Sighting{Pod: w.podOf("a", w.died("OOMKilled", 1, time.Second))})
+	w.pass(time.Second)
+	if k := w.order.Kills; len(k) != 1 || k[0].Cause != v1alpha1.CauseProcessOOM || k[0].Confidence != v1alpha1.ConfidenceMedium {
+		t.Fatalf("kills %+v; want a ProcessOOM of Medium confidence", k)
+	}
+	tracker.Node = known
+	w.clock.SetTime(w.clock.Now().Add(lookAgain))
+	tracker.Step()
+	w.pass(settling)
+	w.pass(settling)
+	if k := w.order.Kills; len(k) != 1 || k[0].Confidence != v1alpha1.ConfidenceHigh {
+		t.Errorf("kills %+v; want it High: the node has cgroup v2", k)
+	}
+	if n := w.kills()["ProcessOOM"]; n != 1 || len(w.events) != 1 {
+		t.Errorf("%d counted, Events %v; want one of each", n, w.events)
+	}
+}
+
+// TestAThousandDeathsInAMinute: each is found and counted, memory stays bounded, and what is not told is counted as left
+// out. The order shows the last three.
+func TestAThousandDeathsInAMinute(t *testing.T) {
+	w := newWorld(t)
+	w.lead()
+	w.pass(firstCount)
+	tracker := w.track(63 << 20)
+	for i := range 1000 {
+		w.clock.SetTime(w.clock.Now().Add(60 * time.Millisecond))
+		tracker.See(podcache.Sighting{Pod: w.podOf(fmt.Sprint("p", i), w.died("OOMKilled", 137, time.Second))})
+		if i%17 == 0 {
+			tracker.Step()
+			w.pass(0)
+		}
+	}
+	for range 5 {
+		tracker.Step()
+		w.pass(settling)
+	}
+	if n := w.kills()["ContainerLimit"]; n != 1000 {
+		t.Errorf("%d kills are counted, want 1,000", n)
+	}
+	told, leftOut := len(w.events), int(testutil.ToFloat64(w.Metrics.leftOut.WithLabelValues(leftOutEvent)))
+	if told+leftOut != 1000 || told == 0 {
+		t.Errorf("%d told and %d left out, want 1,000 together", told, leftOut)
+	}
+	if n := testutil.ToFloat64(w.Metrics.leftOut.WithLabelValues(leftOutDeath)); n != 0 {
+		t.Errorf("%v deaths had no room", n)
+	}
+	if p := w.pages[node]; len(p.entries) > maxEntries || len(p.remembered) > maxRemembered || len(w.order.Kills) != v1alpha1.MaxKills {
+		t.Errorf("%d entries, %d keys, %d kills shown", len(p.entries), len(p.remembered), len(w.order.Kills))
+	}
+	for name, n := range w.events {
+		if n != 1 {
+			t.Errorf("Event %s was made %d times", name, n)
+		}
 	}
 }

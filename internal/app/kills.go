@@ -50,6 +50,9 @@ func newKills(
 			return nil, nil, fmt.Errorf("cache of %T: %w", object, err)
 		}
 	}
+	if err := mgr.Add(tracker); err != nil {
+		return nil, nil, fmt.Errorf("tracker of deaths: %w", err)
+	}
 	pods.Observe(tracker.See)
 	events, err := kills.NewEvents(config, tracker.Hear)
 	if err != nil {

@@ -29,7 +29,7 @@ type inquest struct {
 	events, nodeEvents []Event
 	// kernel is the kernel's message that names this death's container, lone one of the same seconds that names none.
 	kernel, lone *KernelKill
-	others       []*Death // see neighbours
+	others       []*Death // OOM kills, this death among them; see neighbours
 
 	record   Record
 	evidence []Evidence
@@ -79,10 +79,10 @@ func newInquest(d Death, s *Surroundings) *inquest {
 			c.events = append(c.events, e)
 		}
 	}
-	for _, e := range arranged(s.NodeEvents) {
-		if e.Kind == "Node" && (e.Name == c.v.Node || c.v.Node == "") {
-			c.nodeEvents = append(c.nodeEvents, e)
-		}
+	around := s.arrange()
+	c.others, c.nodeEvents = around.kills, around.events
+	if slices.ContainsFunc(around.events, c.elsewhere) {
+		c.nodeEvents = slices.DeleteFunc(slices.Clone(around.events), c.elsewhere)
 	}
 	c.kernel, c.lone = c.kernelKill(), c.loneKill()
 	c.record = Record{
@@ -90,6 +90,11 @@ func newInquest(d Death, s *Surroundings) *inquest {
 		ExitCode: d.ExitCode, Trace: d.Trace, Missed: d.Missed,
 	}
 	return c
+}
+
+// elsewhere reports whether an Event is not about the node of the death.
+func (c *inquest) elsewhere(e Event) bool {
+	return e.Kind != "Node" || (e.Name != c.v.Node && c.v.Node != "")
 }
 
 // close completes the record.

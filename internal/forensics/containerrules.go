@@ -54,7 +54,7 @@ func (c *inquest) survivedOOM() bool {
 
 // oomDuringLife finds an OOM kill of another container while this one ran.
 func (c *inquest) oomDuringLife() *Death {
-	for _, n := range c.neighbours() {
+	for n := range c.neighbours {
 		if n.Time.After(c.d.Started) && !n.Time.After(c.d.Time) {
 			return n
 		}

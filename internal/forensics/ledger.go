@@ -1,6 +1,7 @@
 package forensics
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -21,10 +22,14 @@ const (
 	remembered     = 75 * time.Minute // how long a pod that is gone is remembered: longer than its Events live
 	neighbourhood  = 2 * Together     // a new trace may change the judgement of deaths this near
 	maxTerminating = 64               // containers remembered as running when the deletion came
+	quietFor       = 24 * time.Hour   // how long the facts of a node without deaths are remembered
+	fewDeaths      = 8                // so many deaths of one node are judged anew with each new trace
+	spacing        = time.Second      // and more of them at most once in so long
 )
 
 // Ledger judges deaths over a watch of Pods and Events, which may come in any order, more than once, or not at all.
-// Each death is told once (a Change without Was), and again only if its judgement became another one. A Ledger holds
+// Each death is told once (a Change without Was), and again only if its judgement became another one. While many die on
+// one node, the others are judged anew once a second; call Settle each second for the last of them. A Ledger holds
 // nothing of a healthy pod. Times come in with what is seen; it has no clock and is for one goroutine.
 //
 // A Ledger forgets with its process. Restore gives it what was told before; whoever restores fewer records than were
@@ -32,6 +37,7 @@ const (
 type Ledger struct {
 	books   map[string]*podBook
 	nodes   map[string]*nodeBook
+	spacing time.Duration
 	since   time.Time
 	now     time.Time // the latest time that came in
 	pruned  time.Time
@@ -103,15 +109,20 @@ type nodeBook struct {
 	info   Node
 	events []Event
 	deaths []*entry
-	// oom are the OOM kills among them, made anew when stale.
-	oom   []Death
-	stale bool
+	// around is what the judgements of all deaths begin with, nil where events or deaths have changed since.
+	around *arrangement
+	// judged is when many deaths of the node were judged anew last; from and to are the times of news since, which wait.
+	judged   time.Time
+	waiting  bool
+	from, to time.Time
+	// quiet is since when the node has neither deaths nor Events.
+	quiet time.Time
 }
 
 // NewLedger returns an empty Ledger. Events are complete from since on (an API server keeps them for an hour), so that
 // the lack of one says something; zero: they are not.
 func NewLedger(since time.Time) *Ledger {
-	return &Ledger{books: map[string]*podBook{}, nodes: map[string]*nodeBook{}, since: since}
+	return &Ledger{books: map[string]*podBook{}, nodes: map[string]*nodeBook{}, spacing: spacing, since: since}
 }
 
 // Omitted returns what did not fit so far.
@@ -140,13 +151,35 @@ func (l *Ledger) Restore(records []Record) {
 	}
 }
 
-// SetNode tells of a node: whenever it or its kubelet's configuration changed.
-func (l *Ledger) SetNode(n Node) {
+// SetNode tells of a node, and judges the deaths there anew if that is more, or other, than was known. What was known
+// stays where n does not know it: a node may be gone, or its kubelet silent.
+func (l *Ledger) SetNode(n Node) []Change {
 	info := &l.node(n.Name).info
+	if n.Capacity == 0 && info.Capacity > 0 {
+		return nil
+	}
 	if n.CgroupV1 != facts.StateTrue && info.CgroupV1 == facts.StateTrue {
 		n.CgroupV1 = facts.StateTrue // the Event of it may be long gone
 	}
+	if n.Config == nil || (info.Config != nil && reflect.DeepEqual(n.Config, info.Config)) {
+		n.Config = info.Config
+	}
+	if *info == n {
+		return nil
+	}
 	*info = n
+	return l.judgeNear(n.Name, nil, time.Time{}, l.now)
+}
+
+// Nodes returns the names of the nodes with deaths that may still be judged anew.
+func (l *Ledger) Nodes() (names []string) {
+	for name, n := range l.nodes {
+		if len(n.deaths) > 0 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // See judges what a Pod shows.
@@ -217,7 +250,7 @@ func (l *Ledger) enter(b *podBook, s *Sighting, deaths []Death) (news []time.Tim
 		switch e := b.entries[d.Key]; {
 		case e != nil:
 			if e.death.update(d) {
-				l.node(b.node).stale = true
+				l.node(b.node).around = nil
 				news = append(news, d.Time)
 			}
 		case b.told[d.Key] || !d.suspicious():
@@ -261,7 +294,8 @@ func (l *Ledger) Hear(e Event, seen time.Time) []Change {
 			n.info.CgroupV1 = facts.StateTrue
 		}
 		l.omitted.Events += keep(&n.events, e, maxNodeEvents)
-		return l.judgeNode(e.Name, e.First, e.Last)
+		n.around = nil
+		return l.judgeNear(e.Name, nil, e.First, e.Last)
 	case e.Kind == "Pod" && e.UID != "" && e.ofPod():
 		b := l.books[e.UID]
 		d, alone := FromEvent(e)

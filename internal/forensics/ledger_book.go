@@ -154,6 +154,13 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 func compareEntries(a, b *entry) int {
 	return cmp.Or(a.seen.Compare(b.seen), a.death.Time.Compare(b.death.Time), cmp.Compare(a.death.UID, b.death.UID),
 		cmp.Compare(a.death.Container, b.death.Container), cmp.Compare(a.death.ContainerID, b.death.ContainerID))

@@ -28,7 +28,7 @@ func (l *Ledger) add(b *podBook, e *entry) {
 	set(&b.entries, e.death.Key, e)
 	n := l.node(b.node)
 	n.deaths = append(n.deaths, e)
-	n.stale = true
+	n.around = nil
 	if len(n.deaths) > maxNodeDeaths {
 		slices.SortStableFunc(n.deaths, compareEntries)
 		l.close(n.deaths[0])
@@ -51,18 +51,39 @@ func (l *Ledger) judge(b *podBook, news []time.Time) []Change {
 	}
 	changes := l.judgePod(b)
 	first, last := slices.MinFunc(news, time.Time.Compare), slices.MaxFunc(news, time.Time.Compare)
-	for _, uid := range l.node(b.node).near(first, last) {
-		if o := l.books[uid]; o != nil && o != b {
-			changes = append(changes, l.judgePod(o)...)
+	return append(changes, l.judgeNear(b.node, b, first, last)...)
+}
+
+// judgeNear judges the deaths on a node around news from first to last, but for a pod that was judged already. While there
+// are many, news wait until the spacing is over.
+func (l *Ledger) judgeNear(node string, judged *podBook, first, last time.Time) (changes []Change) {
+	n := l.node(node)
+	many := len(n.deaths) > fewDeaths
+	if n.waiting {
+		first, last = earlier(first, n.from), later(last, n.to)
+	}
+	if many && l.now.Sub(n.judged) < l.spacing {
+		n.waiting, n.from, n.to = true, first, last
+		return nil
+	}
+	n.waiting = false
+	if many {
+		n.judged = l.now
+	}
+	for _, uid := range n.near(first, last) {
+		if b := l.books[uid]; b != nil && b != judged {
+			changes = append(changes, l.judgePod(b)...)
 		}
 	}
 	return changes
 }
 
-func (l *Ledger) judgeNode(name string, first, last time.Time) (changes []Change) {
-	for _, uid := range l.node(name).near(first, last) {
-		if b := l.books[uid]; b != nil {
-			changes = append(changes, l.judgePod(b)...)
+// Settle judges what has waited. Call it each second or so, and after the last trace.
+func (l *Ledger) Settle(now time.Time) (changes []Change) {
+	l.tick(now)
+	for _, name := range l.Nodes() {
+		if n := l.nodes[name]; n.waiting {
+			changes = append(changes, l.judgeNear(name, nil, n.from, n.to)...)
 		}
 	}
 	return changes
@@ -112,7 +133,7 @@ func (l *Ledger) notable(b *podBook, death Key, r *Record) bool {
 func (l *Ledger) classify(b *podBook, e *entry) Record {
 	n := l.node(b.node)
 	r := Classify(e.death, Surroundings{
-		Node: n.info, PodEvents: b.events, NodeEvents: n.events, EventsSince: l.since, Neighbours: n.neighbours(),
+		Node: n.info, PodEvents: b.events, EventsSince: l.since, node: n.arrange(),
 		Readings: e.readings, Adj: e.adj, Workload: e.workload,
 	})
 	if r.Time.IsZero() {
@@ -151,17 +172,16 @@ func (b *podBook) tell(now map[Key]Record, became map[Key]Key) (changes []Change
 	return changes
 }
 
-// neighbours are the node's OOM kills under judgement.
-func (n *nodeBook) neighbours() []Death {
-	if n.stale {
-		n.stale, n.oom = false, n.oom[:0]
-		for _, e := range n.deaths {
-			if isOOM(&e.death) {
-				n.oom = append(n.oom, e.death)
-			}
+// arrange returns what the judgements of all deaths of the node begin with.
+func (n *nodeBook) arrange() *arrangement {
+	if n.around == nil {
+		deaths := make([]*Death, len(n.deaths))
+		for i, e := range n.deaths {
+			deaths[i] = &e.death
 		}
+		n.around = &arrangement{arrangedKills(deaths), arranged(n.events)}
 	}
-	return n.oom
+	return n.around
 }
 
 func anyKilled(records []Record) bool {

@@ -20,7 +20,7 @@ func (l *Ledger) tick(seen time.Time) {
 // prune ends the judging of old deaths and forgets pods that are gone, or of which only Events were seen.
 func (l *Ledger) prune() {
 	for name, n := range l.nodes {
-		n.stale = true
+		n.around = nil
 		n.deaths = slices.DeleteFunc(n.deaths, func(e *entry) bool {
 			old := l.now.Sub(e.seen) > judgedFor
 			if old {
@@ -29,7 +29,12 @@ func (l *Ledger) prune() {
 			return old
 		})
 		n.events = slices.DeleteFunc(n.events, func(e Event) bool { return l.now.Sub(e.Last) > time.Hour })
-		if len(n.deaths) == 0 && len(n.events) == 0 && n.info.Capacity == 0 {
+		switch {
+		case len(n.deaths)+len(n.events) > 0:
+			n.quiet = l.now
+		case n.quiet.IsZero() && n.info.Capacity > 0:
+			n.quiet = l.now
+		case n.info.Capacity == 0, l.now.Sub(n.quiet) > quietFor:
 			delete(l.nodes, name)
 		}
 	}

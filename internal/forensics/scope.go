@@ -207,9 +207,10 @@ func (c *inquest) podScope() scope {
 	if r := c.s.Readings; r != nil {
 		c.measure(&s, r.Pod, v.Limit, "the pod")
 	}
-	if n := c.together(func(n *Death) bool { return n.UID == d.UID && n.Container != d.Container && n.Limit == 0 }); len(n) > 0 {
+	alike, _ := c.together(func(n *Death) bool { return n.UID == d.UID && n.Container != d.Container && n.Limit == 0 })
+	if alike != nil {
 		s.weigh(diedAlike, SourceNeighbours,
-			n[0].Container+" of the same pod, without a limit of its own, was OOM-killed at "+clock(n[0].Time))
+			alike.Container+" of the same pod, without a limit of its own, was OOM-killed at "+clock(alike.Time))
 	}
 	return s
 }
@@ -229,19 +230,17 @@ func (c *inquest) podsScope() scope {
 	if r := c.s.Readings; r != nil && limited {
 		c.measure(&s, r.Pods, limit, "all pods")
 	}
-	dead := c.together(func(n *Death) bool {
-		return n.UID != c.d.UID || (n.Container != c.d.Container && c.v.Limit == 0)
-	})
-	if len(dead) < len(c.systemOOMs()) {
+	beside := func(n *Death) bool { return n.UID != c.d.UID || (n.Container != c.d.Container && c.v.Limit == 0) }
+	d, count := c.together(beside)
+	if count < len(c.systemOOMs()) {
 		return s
 	}
-	unlimited := slices.IndexFunc(dead, func(n *Death) bool { return n.Limit == 0 && n.Victim.Limit == 0 })
+	u, _ := c.together(func(n *Death) bool { return beside(n) && n.Limit == 0 && n.Victim.Limit == 0 })
 	switch {
-	case unlimited >= 0:
-		d := dead[unlimited]
-		s.weigh(diedAlike, SourceNeighbours, d.Victim.Name+"/"+d.Container+", which has no limit, was OOM-killed at "+clock(d.Time))
-	case len(dead) > 0:
-		s.weigh(diedBeside, SourceNeighbours, dead[0].Victim.Name+"/"+dead[0].Container+" was OOM-killed at "+clock(dead[0].Time))
+	case u != nil:
+		s.weigh(diedAlike, SourceNeighbours, u.Victim.Name+"/"+u.Container+", which has no limit, was OOM-killed at "+clock(u.Time))
+	case d != nil:
+		s.weigh(diedBeside, SourceNeighbours, d.Victim.Name+"/"+d.Container+" was OOM-killed at "+clock(d.Time))
 	}
 	return s
 }
@@ -291,43 +290,42 @@ func (c *inquest) systemOOMs() (out []*Event) {
 	return out
 }
 
-// neighbours are all other OOM kills on the node, oldest first, each once.
-func (c *inquest) neighbours() []*Death {
-	if c.others == nil {
-		c.others = c.collectNeighbours()
+// neighbours gives all other OOM kills on the node, oldest first, each once.
+func (c *inquest) neighbours(yield func(*Death) bool) {
+	for _, n := range c.others {
+		switch {
+		case n.Key == c.d.Key, c.v.Node != "" && n.Victim.Node != c.v.Node:
+		case !yield(n):
+			return
+		}
 	}
-	return c.others
 }
 
-func (c *inquest) collectNeighbours() []*Death {
-	out := make([]*Death, 0, len(c.s.Neighbours))
-	for i := range c.s.Neighbours {
-		n := &c.s.Neighbours[i]
-		if n.Victim == nil || n.Container == "" || n.Key == c.d.Key || !isOOM(n) || !killedBySignal(n) {
-			continue
-		}
-		if c.v.Node != "" && n.Victim.Node != c.v.Node {
-			continue
-		}
-		out = append(out, n)
-	}
+// arrangedKills returns the OOM kills among deaths, oldest first, each once.
+func arrangedKills(deaths []*Death) []*Death {
+	out := slices.DeleteFunc(deaths, func(n *Death) bool {
+		return n.Victim == nil || n.Container == "" || !killedBySignal(n) || !isOOM(n)
+	})
 	slices.SortFunc(out, func(a, b *Death) int { return cmp.Or(a.Time.Compare(b.Time), compareKeys(a.Key, b.Key)) })
 	return slices.CompactFunc(out, func(a, b *Death) bool { return a.Key == b.Key })
 }
 
-// together are OOM kills in the same seconds.
-func (c *inquest) together(which func(*Death) bool) (out []*Death) {
-	for _, n := range c.neighbours() {
-		if within(n.Time, c.d.Time, Together) && which(n) {
-			out = append(out, n)
+// together returns the first OOM kill in the same seconds that is wanted, nil if there is none, and how many there are.
+func (c *inquest) together(wanted func(*Death) bool) (first *Death, count int) {
+	for n := range c.neighbours {
+		if !within(n.Time, c.d.Time, Together) || !wanted(n) {
+			continue
+		}
+		if count++; count == 1 {
+			first = n
 		}
 	}
-	return out
+	return first, count
 }
 
 // deathsBefore counts earlier OOM kills of the same container.
 func (c *inquest) deathsBefore() (n int) {
-	for _, o := range c.neighbours() {
+	for o := range c.neighbours {
 		if o.UID == c.d.UID && o.Container == c.d.Container && o.Time.Before(c.d.Time) {
 			n++
 		}

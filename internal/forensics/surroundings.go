@@ -29,6 +29,27 @@ type Surroundings struct {
 	Adj *int `json:"adj,omitempty"`
 	// Kernel has the kernel's own messages, where somebody has read them.
 	Kernel []KernelKill `json:"kernel,omitempty"`
+
+	// node has Neighbours and NodeEvents arranged once for all deaths of a node; nil: they are arranged for each.
+	node *arrangement
+}
+
+// arrangement is what the deaths of one node have in common.
+type arrangement struct {
+	kills  []*Death // see arrangedKills
+	events []Event  // of the node, see arranged
+}
+
+// arrange what the Surroundings have.
+func (s *Surroundings) arrange() *arrangement {
+	if s.node != nil {
+		return s.node
+	}
+	deaths := make([]*Death, len(s.Neighbours))
+	for i := range s.Neighbours {
+		deaths[i] = &s.Neighbours[i]
+	}
+	return &arrangement{arrangedKills(deaths), arranged(s.NodeEvents)}
 }
 
 // Node is what matters of a node.

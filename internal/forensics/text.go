@@ -16,6 +16,9 @@ const (
 // oneLine makes text of others safe to print: no control or formatting characters, single spaces, at most limit
 // characters.
 func oneLine(text string, limit int) string {
+	if plain(text, limit) {
+		return text
+	}
 	out := make([]rune, 0, min(len(text), limit+1))
 	space := false
 	for _, r := range text {
@@ -37,6 +40,21 @@ func oneLine(text string, limit int) string {
 		return string(out[:limit-1]) + "…"
 	}
 	return string(out)
+}
+
+// plain reports whether oneLine has nothing to do: most texts are printable ASCII with single spaces.
+func plain(text string, limit int) bool {
+	if len(text) > limit {
+		return false
+	}
+	space := true // so far, the text ends with a space, or is empty
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' || (space && text[i] == ' ') {
+			return false
+		}
+		space = text[i] == ' '
+	}
+	return !space || text == ""
 }
 
 // oomWord reports whether a container's reason says OOM kill: OOMKilled, or what later kubelets and runtimes may say.
