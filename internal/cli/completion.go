@@ -70,7 +70,7 @@ func (s *subjects) completeSubjects(most int) cobra.CompletionFunc {
 		namespace := s.namespace
 		if namespace == "" {
 			var err error
-			if namespace, _, err = s.kube.ToRawKubeConfigLoader().Namespace(); err != nil {
+			if namespace, err = s.kube.namespace(); err != nil {
 				return nil, err
 			}
 		}
@@ -85,7 +85,7 @@ func (e *env) complete(most int, list func(context.Context, *rest.Config) ([]str
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 		defer cancel()
-		config, err := e.kube.ToRESTConfig()
+		config, err := e.kube.restConfig()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}

@@ -111,7 +111,7 @@ func (d *diagnose) trail(ctx context.Context, ref *target.Ref) (*answer.Trail, e
 		d.notes(s.Notes)
 		return t, nil
 	}
-	config, err := d.kube.ToRESTConfig()
+	config, err := d.kube.restConfig()
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}

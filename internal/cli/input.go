@@ -54,7 +54,7 @@ func (in *input) read(ctx context.Context, want clusterread.Want) (*clusterread.
 		})
 		return &clusterread.Cluster{Snapshot: s}, err
 	}
-	config, err := in.kube.ToRESTConfig()
+	config, err := in.kube.restConfig()
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}

@@ -150,8 +150,8 @@ func TestFrame(t *testing.T) {
 	t.Setenv("KUBECONFIG", t.TempDir()+"/none")
 	server := httptest.NewServer(operated(time.Now()))
 	var out bytes.Buffer
-	e := &env{Streams: Streams{Out: &out, Err: &out}, kube: kubeFlags(), colour: "auto"}
-	*e.kube.APIServer = server.URL
+	e := &env{Streams: Streams{Out: &out, Err: &out}, kube: newKubeconfig(), colour: "auto"}
+	e.kube.overrides.ClusterInfo.Server = server.URL
 	r := &rank{input: input{env: e}, output: output{env: e, format: formatTable, top: 1}, selection: selection{sort: sortName, bytes: unset, percent: -1}}
 	seen := history{}
 	if err := r.frame(t.Context(), seen); err != nil || !strings.HasPrefix(out.String(), "NODE worker-1") || !strings.Contains(out.String(), "note: kubelets") {

@@ -19,7 +19,7 @@ import (
 // commands are all that people see, in the order of their names.
 func commands(t *testing.T) []*cobra.Command {
 	t.Helper()
-	root := newRoot(&env{Streams: Streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}, kube: kubeFlags()})
+	root := newRoot(&env{Streams: Streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}, kube: newKubeconfig()})
 	return slices.DeleteFunc(slices.Clone(root.Commands()), func(c *cobra.Command) bool { return !c.IsAvailableCommand() })
 }
 

@@ -106,7 +106,7 @@ func (r *reporting) gather(ctx context.Context, t *answer.Trail, in *report.Inpu
 	if err != nil {
 		return nil, err
 	}
-	config, err := r.kube.ToRESTConfig()
+	config, err := r.kube.restConfig()
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/klog/v2"
 
 	"github.com/killorder/killorder/internal/cli/table"
@@ -26,7 +25,7 @@ type Streams struct {
 // env is what every command has.
 type env struct {
 	Streams
-	kube   *genericclioptions.ConfigFlags
+	kube   *kubeconfig
 	colour string
 }
 
@@ -35,7 +34,7 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 	// Client libraries log what ends up in the error as well.
 	klog.SetOutput(io.Discard)
 	klog.LogToStderr(false)
-	root := newRoot(&env{Streams: streams, kube: kubeFlags()})
+	root := newRoot(&env{Streams: streams, kube: newKubeconfig()})
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
@@ -75,7 +74,7 @@ kernel kills the container with the largest sum of memory and oom_score_adj thou
 	root.SetErr(e.Err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &statusError{err, exitUsage} })
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return e.validate() }
-	e.kube.AddFlags(root.PersistentFlags())
+	e.kube.addFlags(root.PersistentFlags())
 	root.PersistentFlags().StringVar(&e.colour, "color", string(table.ColourAuto), "Colour in tables: "+strings.Join(colours, "|"))
 	root.AddCommand(
 		newRank(e),
@@ -101,13 +100,6 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 		return wrongUsage("unknown command %q for %q: did you mean %s?", args[0], cmd.CommandPath(), strings.Join(near, ", "))
 	}
 	return wrongUsage("unknown command %q for %q", args[0], cmd.CommandPath())
-}
-
-// kubeFlags are kubectl's, without the namespace: only some commands have one. Nothing is cached.
-func kubeFlags() *genericclioptions.ConfigFlags {
-	flags := genericclioptions.NewConfigFlags(true)
-	flags.Namespace, flags.CacheDir = nil, nil
-	return flags
 }
 
 var colours = []string{string(table.ColourAuto), string(table.ColourAlways), string(table.ColourNever)}

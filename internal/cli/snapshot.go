@@ -110,7 +110,7 @@ func (w *writing) free() error {
 func (w *writing) read(ctx context.Context) (*snapshot.Content, error) {
 	p := newProgress(w.Err)
 	defer p.done()
-	config, err := w.kube.ToRESTConfig()
+	config, err := w.kube.restConfig()
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}

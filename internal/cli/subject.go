@@ -51,8 +51,7 @@ func (s *subjects) fallback() (string, error) {
 	if s.namespace != "" || len(s.paths) > 0 {
 		return s.namespace, nil
 	}
-	namespace, _, err := s.kube.ToRawKubeConfigLoader().Namespace()
-	return namespace, err
+	return s.kube.namespace()
 }
 
 // found is what was read about subjects, and judged.
@@ -117,7 +116,7 @@ func allPods(s *snapshot.Snapshot) (pods []*facts.Pod) {
 
 // livePriority is the value of a PriorityClass of the cluster.
 func (s *subjects) livePriority(ctx context.Context, class string) (int32, error) {
-	config, err := s.kube.ToRESTConfig()
+	config, err := s.kube.restConfig()
 	if err != nil {
 		return 0, err
 	}

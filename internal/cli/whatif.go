@@ -177,7 +177,7 @@ func (w *whatIf) manifestEdits(ctx context.Context, f *found, c *changed, pods [
 	a := &clusterread.Admission{Classes: maps.Clone(w.classes), DefaultPriority: f.DefaultPriority}
 	maps.Copy(a.Classes, f.Classes)
 	if len(w.paths) == 0 {
-		config, err := w.kube.ToRESTConfig()
+		config, err := w.kube.restConfig()
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -44,7 +45,7 @@ type contentReader struct {
 // objects reads nodes and pods, without which there is no snapshot.
 func (r *contentReader) objects(ctx context.Context) error {
 	err := eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
-		page, err := r.kube.CoreV1().Nodes().List(ctx, opts)
+		page, err := list[corev1.NodeList](ctx, r.kube.core, "", "nodes", opts)
 		if err == nil {
 			r.out.Nodes = append(r.out.Nodes, page.Items...)
 		}
@@ -54,7 +55,7 @@ func (r *contentReader) objects(ctx context.Context) error {
 		return fmt.Errorf("nodes: %w", err)
 	}
 	err = eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
-		page, err := r.kube.CoreV1().Pods(metav1.NamespaceAll).List(ctx, opts)
+		page, err := list[corev1.PodList](ctx, r.kube.core, metav1.NamespaceAll, "pods", opts)
 		if err != nil {
 			return nil, err
 		}
@@ -76,7 +77,7 @@ func (r *contentReader) objects(ctx context.Context) error {
 // optional reads what the answer is poorer without.
 func (r *contentReader) optional(ctx context.Context) {
 	err := eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
-		page, err := r.kube.CoreV1().Namespaces().List(ctx, opts)
+		page, err := list[corev1.NamespaceList](ctx, r.kube.core, "", "namespaces", opts)
 		if err == nil {
 			r.out.Namespaces = append(r.out.Namespaces, page.Items...)
 		}
@@ -85,12 +86,12 @@ func (r *contentReader) optional(ctx context.Context) {
 	if err != nil {
 		r.note("namespaces are not in the snapshot: they could not be read (%v)", err)
 	}
-	if classes, err := r.kube.SchedulingV1().PriorityClasses().List(ctx, metav1.ListOptions{}); err == nil {
+	if classes, err := list[schedulingv1.PriorityClassList](ctx, r.kube.scheduling, "", "priorityclasses", metav1.ListOptions{}); err == nil {
 		r.out.PriorityClasses = classes.Items
 	} else {
 		r.note("PriorityClasses are not in the snapshot: they could not be read (%v)", err)
 	}
-	raw, err := r.kube.CoreV1().RESTClient().Get().SetHeader("Accept", "application/json").
+	raw, err := r.kube.core.Get().SetHeader("Accept", "application/json").
 		AbsPath("/apis", v1alpha1.GroupVersion.Group, v1alpha1.GroupVersion.Version, "killorderpolicies", v1alpha1.PolicyName).Do(ctx).Raw()
 	var policy v1alpha1.KillOrderPolicy
 	if err == nil {

@@ -58,7 +58,7 @@ type traces struct {
 
 func (r *traces) pods(ctx context.Context, namespace, selector string) error {
 	return eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
-		page, err := r.kube.CoreV1().Pods(namespace).List(ctx, opts)
+		page, err := list[corev1.PodList](ctx, r.kube.core, namespace, "pods", opts)
 		if err != nil {
 			return nil, err
 		}
@@ -83,7 +83,7 @@ func (r *traces) eventsOf(ctx context.Context, namespace string) {
 
 func (r *traces) events(ctx context.Context, namespace, selector string) {
 	err := eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
-		page, err := r.kube.CoreV1().Events(namespace).List(ctx, opts)
+		page, err := list[corev1.EventList](ctx, r.kube.core, namespace, "events", opts)
 		if err != nil {
 			return nil, err
 		}
@@ -99,7 +99,7 @@ func (r *traces) events(ctx context.Context, namespace, selector string) {
 
 func (r *traces) allNodes(ctx context.Context) {
 	err := eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
-		page, err := r.kube.CoreV1().Nodes().List(ctx, opts)
+		page, err := list[corev1.NodeList](ctx, r.kube.core, "", "nodes", opts)
 		if err != nil {
 			return nil, err
 		}
@@ -120,7 +120,7 @@ func (r *traces) nodesAround(ctx context.Context, namespace string) {
 	failed := 0
 	var first error
 	for name := range r.nodes {
-		node, err := r.kube.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+		node, err := get[corev1.Node](ctx, r.kube.core, "", "nodes", name)
 		if err == nil {
 			r.to.Node(node)
 		}
@@ -143,7 +143,7 @@ func (r *traces) nodesAround(ctx context.Context, namespace string) {
 func (r *traces) orders(ctx context.Context) {
 	path := strings.Join([]string{"/apis", v1alpha1.GroupVersion.Group, v1alpha1.GroupVersion.Version, "nodekillorders"}, "/")
 	err := eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
-		raw, err := r.kube.CoreV1().RESTClient().Get().SetHeader("Accept", "application/json").AbsPath(path).
+		raw, err := r.kube.core.Get().SetHeader("Accept", "application/json").AbsPath(path).
 			Param("limit", fmt.Sprint(opts.Limit)).Param("continue", opts.Continue).Do(ctx).Raw()
 		if err != nil {
 			return nil, err

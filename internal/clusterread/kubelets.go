@@ -9,7 +9,6 @@ import (
 	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
@@ -70,9 +69,10 @@ func (c *cluster) mayNotReadKubelets(ctx context.Context) string {
 	if len(c.snapshot.Nodes) == 1 {
 		of.Name = c.snapshot.Nodes[0].Name
 	}
-	answer, err := c.kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
+	answer := &authorizationv1.SelfSubjectAccessReview{}
+	err := c.kube.authorization.Post().Resource("selfsubjectaccessreviews").Body(&authorizationv1.SelfSubjectAccessReview{
 		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: of},
-	}, metav1.CreateOptions{})
+	}).Do(ctx).Into(answer)
 	switch {
 	case err != nil:
 		return fmt.Sprintf("not read, since it cannot be told whether you may (%v)", err)

@@ -66,7 +66,7 @@ func (c *cluster) readNodes(ctx context.Context, w Want) error {
 		return c.readNamed(ctx, names, len(w.Targets) > 0)
 	}
 	err := eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
-		page, err := c.kube.CoreV1().Nodes().List(ctx, opts)
+		page, err := list[corev1.NodeList](ctx, c.kube.core, "", "nodes", opts)
 		if err != nil {
 			return nil, err
 		}
@@ -91,7 +91,7 @@ func (c *cluster) readNamed(ctx context.Context, names []string, nameWillDo bool
 		if slices.Contains(names[:i], name) {
 			continue
 		}
-		n, err := c.kube.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+		n, err := get[corev1.Node](ctx, c.kube.core, "", "nodes", name)
 		switch {
 		case apierrors.IsNotFound(err):
 			return c.noSuchNode(ctx, name)
@@ -156,7 +156,7 @@ func (c *cluster) readPods(ctx context.Context, selector string) error {
 func (c *cluster) readPodsIn(ctx context.Context, namespace, selector string) error {
 	read := 0
 	err := eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
-		page, err := c.kube.CoreV1().Pods(namespace).List(ctx, opts)
+		page, err := list[corev1.PodList](ctx, c.kube.core, namespace, "pods", opts)
 		if err != nil {
 			return nil, err
 		}
@@ -191,7 +191,7 @@ func (c *cluster) sayPods(read int, remaining *int64) {
 // readPolicy reads the operator's policy if there is one; the defaults apply otherwise.
 func (c *cluster) readPolicy(ctx context.Context) error {
 	c.snapshot.Policy = extract.DefaultPolicy()
-	answer := c.kube.CoreV1().RESTClient().Get().SetHeader("Accept", "application/json").
+	answer := c.kube.core.Get().SetHeader("Accept", "application/json").
 		AbsPath("/apis", v1alpha1.GroupVersion.Group, v1alpha1.GroupVersion.Version, "killorderpolicies", v1alpha1.PolicyName).
 		Do(ctx)
 	switch err := answer.Error(); {

@@ -46,7 +46,7 @@ func (c *cluster) readOrders(ctx context.Context) {
 }
 
 func (c *cluster) readOrder(ctx context.Context, node string) error {
-	raw, err := c.kube.CoreV1().RESTClient().Get().SetHeader("Accept", "application/json").AbsPath(ordersPath, node).Do(ctx).Raw()
+	raw, err := c.kube.core.Get().SetHeader("Accept", "application/json").AbsPath(ordersPath, node).Do(ctx).Raw()
 	if apierrors.IsNotFound(err) {
 		return nil // a node so new has none yet
 	}
@@ -64,7 +64,7 @@ func (c *cluster) readOrder(ctx context.Context, node string) error {
 var ordersPath = fmt.Sprintf("/apis/%s/%s/nodekillorders", v1alpha1.GroupVersion.Group, v1alpha1.GroupVersion.Version)
 
 func (c *cluster) ordersPage(ctx context.Context, opts metav1.ListOptions) (metav1.ListInterface, error) {
-	raw, err := c.kube.CoreV1().RESTClient().Get().SetHeader("Accept", "application/json").AbsPath(ordersPath).
+	raw, err := c.kube.core.Get().SetHeader("Accept", "application/json").AbsPath(ordersPath).
 		Param("limit", fmt.Sprint(ordersPage)).Param("continue", opts.Continue).Do(ctx).Raw()
 	if err != nil {
 		return nil, err

@@ -8,9 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes"
-	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	corev1 "k8s.io/api/core/v1"
+
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 
@@ -44,7 +43,7 @@ type Cluster struct {
 
 // cluster reads a cluster.
 type cluster struct {
-	kube kubernetes.Interface
+	kube client
 	// proxy asks kubelets.
 	proxy    rest.Interface
 	metadata metadata.Interface
@@ -109,19 +108,17 @@ func newCluster(config *rest.Config, p Progress) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.ContentType = runtime.ContentTypeProtobuf
-	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
-	kube, err := kubernetes.NewForConfig(config)
+	kube, err := newClient(config)
 	if err != nil {
 		return nil, err
 	}
 	config.QPS = -1 // each answer is waited for
-	proxy, err := corev1.NewForConfig(config)
+	proxy, err := clientFor(config, corev1.SchemeGroupVersion)
 	if err != nil {
 		return nil, err
 	}
 	return &cluster{
-		kube: kube, proxy: proxy.RESTClient(), metadata: meta, metrics: metrics, single: single, progress: p,
+		kube: kube, proxy: proxy, metadata: meta, metrics: metrics, single: single, progress: p,
 		snapshot: snapshot.Snapshot{Pods: map[string][]*facts.Pod{}},
 	}, nil
 }

@@ -6,11 +6,9 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	schedulingapi "k8s.io/api/scheduling/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
-	schedulingv1 "k8s.io/client-go/kubernetes/typed/scheduling/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/killorder/killorder/internal/clusterread/target"
@@ -43,7 +41,7 @@ func (c *cluster) nodesOf(ctx context.Context, targets []target.Ref) (nodes []st
 // podsOf finds the pods of a target: one pod with one request, else among all pods of its namespace.
 func (c *cluster) podsOf(ctx context.Context, t target.Ref) ([]*facts.Pod, error) {
 	if t.Kind == "" || t.Kind == target.Pod {
-		p, err := c.kube.CoreV1().Pods(t.Namespace).Get(ctx, t.Name, metav1.GetOptions{})
+		p, err := get[corev1.Pod](ctx, c.kube.core, t.Namespace, "pods", t.Name)
 		switch {
 		case err == nil:
 			return onNode(p)
@@ -53,7 +51,7 @@ func (c *cluster) podsOf(ctx context.Context, t target.Ref) ([]*facts.Pod, error
 	}
 	var pods []*facts.Pod
 	err := eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
-		page, err := c.kube.CoreV1().Pods(t.Namespace).List(ctx, opts)
+		page, err := list[corev1.PodList](ctx, c.kube.core, t.Namespace, "pods", opts)
 		if err != nil {
 			return nil, err
 		}
@@ -84,11 +82,11 @@ func onNode(p *corev1.Pod) ([]*facts.Pod, error) {
 
 // PriorityClass returns the value of a PriorityClass.
 func PriorityClass(ctx context.Context, config *rest.Config, name string) (int32, error) {
-	client, err := schedulingv1.NewForConfig(config)
+	c, err := clientFor(config, schedulingv1.SchemeGroupVersion)
 	if err != nil {
 		return 0, fmt.Errorf("client: %w", err)
 	}
-	class, err := client.PriorityClasses().Get(ctx, name, metav1.GetOptions{})
+	class, err := get[schedulingv1.PriorityClass](ctx, c, "", "priorityclasses", name)
 	if err != nil {
 		return 0, fmt.Errorf("PriorityClass %q: %w", name, err)
 	}
@@ -106,16 +104,16 @@ type Admission struct {
 
 // ReadAdmission reads it for some namespaces. The notes say what could not be read.
 func ReadAdmission(ctx context.Context, config *rest.Config, namespaces []string) (a *Admission, notes []string, err error) {
-	kube, err := kubernetes.NewForConfig(config)
+	kube, err := newClient(config)
 	if err != nil {
 		return nil, nil, fmt.Errorf("client: %w", err)
 	}
 	a = &Admission{Classes: map[string]int32{}, LimitRanges: map[string][]corev1.LimitRangeItem{}}
-	classes, err := kube.SchedulingV1().PriorityClasses().List(ctx, metav1.ListOptions{})
+	classes, err := list[schedulingv1.PriorityClassList](ctx, kube.scheduling, "", "priorityclasses", metav1.ListOptions{})
 	if err != nil {
 		notes = append(notes, fmt.Sprintf("PriorityClasses could not be read: pods that name none are taken to have priority 0 "+
 			"(list priorityclasses.scheduling.k8s.io: %v)", err))
-		classes = &schedulingapi.PriorityClassList{}
+		classes = &schedulingv1.PriorityClassList{}
 	}
 	for i := range classes.Items {
 		p := &classes.Items[i]
@@ -125,7 +123,7 @@ func ReadAdmission(ctx context.Context, config *rest.Config, namespaces []string
 		}
 	}
 	for _, ns := range namespaces {
-		ranges, err := kube.CoreV1().LimitRanges(ns).List(ctx, metav1.ListOptions{})
+		ranges, err := list[corev1.LimitRangeList](ctx, kube.core, ns, "limitranges", metav1.ListOptions{})
 		if err != nil {
 			notes = append(notes, fmt.Sprintf("LimitRanges of namespace %q could not be read: their defaults are not added "+
 				"(list limitranges: %v)", ns, err))

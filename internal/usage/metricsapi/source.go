@@ -10,8 +10,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/metrics/pkg/client/clientset/versioned/scheme"
 
 	"github.com/killorder/killorder/internal/usage"
 	"github.com/killorder/killorder/internal/usage/metricsapi/wire"
