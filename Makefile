@@ -68,7 +68,7 @@ docker-push: ## Push it (IMG=...)
 	$(CONTAINER_TOOL) push $(IMG)
 
 ##@ Check
-.PHONY: test test-unit test-quick test-integration test-alerts e2e e2e-vm conformance conformance-kubelet conformance-kernel scale fuzz nightly bench verify lint fmt
+.PHONY: test test-unit test-quick test-integration test-alerts test-report e2e e2e-vm conformance conformance-kubelet conformance-kernel scale fuzz nightly bench verify lint fmt
 test: test-unit test-integration ## Unit tests and integration tests
 test-unit: ## Unit tests, with the race detector
 	packages="$(UNIT_PACKAGES)"; CGO_ENABLED=1 go test -race $(TESTFLAGS) $$packages
@@ -82,8 +82,14 @@ test-integration: ## The local cluster's own tests, then Ginkgo suites on a real
 	CGO_ENABLED=1 go test -C test/cluster -race -count=1 ./... && \
 	go test -C test/cluster/builds/kubernetes ./... && \
 	go test -count=1 -v -p 8 -timeout 30m $(TESTFLAGS) ./test/integration/...
+	$(MAKE) test-report
 test-alerts: ## Alerts and dashboard only: promtool's tests, and that every metric named exists (part of test-integration)
 	go test ./test/integration/prometheus -count=1 -v -skip '^TestPrometheus$$' $(TESTFLAGS)
+test-report: ## The page of `report` in a real Chromium, judged by axe-core; screenshots in bin/report (part of test-integration)
+	@if ! command -v npm >/dev/null || [ ! -x "$${CHROMIUM:-/usr/bin/chromium}" ]; then \
+	  echo "SKIPPED: the page of report was not looked at. It takes npm and a Chromium (Debian: apt-get install npm chromium)"; exit 0; fi; \
+	go build -o bin/ ./cmd/kubectl-killorder && cd test/report && \
+	{ [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --ignore-scripts --no-audit --no-fund; } && npm test
 e2e: ## A real kubelet, containerd and kernel as judges, as root (TESTFLAGS="-rounds 2 -seed 7")
 	go test -C test/e2e ./image ./vm
 	go test -C test/e2e -count=1 -v -timeout 90m . $(TESTFLAGS)

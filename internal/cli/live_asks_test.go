@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -88,5 +89,42 @@ func TestExplainAsksOneNode(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+// TestReportAsksOnce: the page is made of one reading of everything, with the operator's orders or without them.
+func TestReportAsksOnce(t *testing.T) {
+	for name, alive := range map[string]bool{"with the operator": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			api := apiOf(v1alpha1.PreferAuto)
+			api.Pods = append(api.Pods, clustertest.PodOn("worker-1", "api", ""))
+			killed := api.Pods[0].Status.ContainerStatuses
+			killed[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
+				ExitCode: 137, Reason: "OOMKilled", ContainerID: "containerd://1", FinishedAt: metav1.NewTime(time.Now().Add(-time.Hour)),
+			}
+			if alive {
+				api.Policy.Status.LastPassAt = new(metav1.Now())
+				api.Orders = map[string]*v1alpha1.NodeKillOrder{"worker-1": {ObjectMeta: metav1.ObjectMeta{Name: "worker-1"}}}
+			}
+			t.Setenv("KUBECONFIG", t.TempDir()+"/none")
+			server := httptest.NewServer(api)
+			defer server.Close()
+			got := run(t, "", "report", "-o", "-", "--server", server.URL)
+			if got.status != exitFine || !strings.Contains(got.out, "shop/web · app") {
+				t.Errorf("exit status %d, or the kill is not on the page: %s", got.status, got.err)
+			}
+			seen, orders := map[string]int{}, 0
+			for _, ask := range api.Asks() {
+				if strings.Contains(ask, "nodekillorders") {
+					orders++
+				}
+				if seen[ask]++; seen[ask] > 1 {
+					t.Errorf("asked twice for %s", ask)
+				}
+			}
+			if orders != 1 {
+				t.Errorf("asked %d times for NodeKillOrders", orders)
+			}
+		})
 	}
 }

@@ -102,18 +102,16 @@ func (r *reporting) gather(ctx context.Context, t *answer.Trail, in *report.Inpu
 		}
 		return s, nil
 	}
-	c, err := r.read(ctx, clusterread.Want{})
-	if err != nil {
-		return nil, err
-	}
 	config, err := r.kube.restConfig()
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}
 	in.Source = config.Host
-	notes, err := clusterread.ReadTraces(ctx, config, "", clusterread.Traces{
+	c, err := r.read(ctx, clusterread.Want{Traces: &clusterread.Traces{
 		Pod: t.Pod, Event: t.CoreEvent, Node: t.Node, Order: func(o *v1alpha1.NodeKillOrder) { t.Kills(o.Status.Kills) },
-	}, nil)
-	in.Notes = notes
-	return c.Snapshot, err
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return c.Snapshot, nil
 }

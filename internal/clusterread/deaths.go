@@ -47,6 +47,19 @@ func ReadTraces(ctx context.Context, config *rest.Config, namespace string, to T
 	return r.snapshot.Notes, ctx.Err()
 }
 
+// readTraces reads, after all nodes and pods, what else the wanted traces take: Events, and the NodeKillOrders if they have not
+// been read for their culprits.
+func (c *cluster) readTraces(ctx context.Context) {
+	if c.seen == nil {
+		return
+	}
+	r := &traces{cluster: c, to: *c.seen}
+	r.eventsOf(ctx, "")
+	if c.snapshot.Published == nil {
+		r.orders(ctx)
+	}
+}
+
 // traces is one reading of traces.
 type traces struct {
 	*cluster

@@ -72,6 +72,9 @@ func (c *cluster) readNodes(ctx context.Context, w Want) error {
 		}
 		for i := range page.Items {
 			c.snapshot.Nodes = append(c.snapshot.Nodes, extract.Node(&page.Items[i]))
+			if c.seen != nil {
+				c.seen.Node(&page.Items[i])
+			}
 		}
 		c.progress.count("nodes read", len(c.snapshot.Nodes))
 		return page, nil
@@ -173,7 +176,11 @@ func (c *cluster) readPodsIn(ctx context.Context, namespace, selector string) er
 
 func (c *cluster) addPods(pods []corev1.Pod) {
 	for i := range pods {
-		if p := &pods[i]; extract.Candidate(p) {
+		p := &pods[i]
+		if c.seen != nil {
+			c.seen.Pod(p)
+		}
+		if extract.Candidate(p) {
 			c.snapshot.Pods[p.Spec.NodeName] = append(c.snapshot.Pods[p.Spec.NodeName], extract.Pod(p))
 		}
 	}

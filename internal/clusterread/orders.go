@@ -81,6 +81,9 @@ func (c *cluster) ordersPage(ctx context.Context, opts metav1.ListOptions) (meta
 
 // keepOrder keeps of an order who the culprit is, and what the order rests on.
 func (c *cluster) keepOrder(o *v1alpha1.NodeKillOrder) {
+	if c.seen != nil {
+		c.seen.Order(o)
+	}
 	kept := &v1alpha1.NodeKillOrder{ObjectMeta: metav1.ObjectMeta{Name: o.Name, UID: o.UID}}
 	kept.Status.CulpritRef, kept.Status.Usage, kept.Status.LastChangedAt = o.Status.CulpritRef, o.Status.Usage, o.Status.LastChangedAt
 	kept.Status.Conditions = o.Status.Conditions

@@ -31,6 +31,8 @@ const (
 type Want struct {
 	Nodes   []string
 	Targets []target.Ref
+	// Traces, if they are wanted, take what is read of all nodes, and Events: nothing is read twice.
+	Traces *Traces
 }
 
 // Cluster is what was read.
@@ -51,6 +53,9 @@ type cluster struct {
 	metrics  usage.Source
 	single   rest.Interface
 	progress Progress
+
+	// seen takes objects on the way; nil where nobody wants them.
+	seen *Traces
 
 	snapshot snapshot.Snapshot
 	only     []string
@@ -79,6 +84,7 @@ func Read(ctx context.Context, config *rest.Config, w Want, p Progress) (*Cluste
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
+	c.seen = w.Traces
 	if err := c.read(ctx, w); err != nil {
 		if config.Host == unconfigured {
 			return nil, fmt.Errorf("no kubeconfig names a cluster, and there is none at %s (-f reads a snapshot instead)", unconfigured)
@@ -154,6 +160,7 @@ func (c *cluster) readAll(ctx context.Context) error {
 	} else {
 		c.readNamespaces(ctx)
 		c.readOrders(ctx)
+		c.readTraces(ctx)
 	}
 	wg.Wait()
 	if err != nil {

@@ -18,6 +18,8 @@ const (
 	EvictionOrder Kind = "eviction order"
 	Ties          Kind = "ties"
 	Adj           Kind = "oom_score_adj"
+	// Sequence: simulate plays another sequence of evictions than the kubelet's.
+	Sequence Kind = "simulated sequence"
 )
 
 // Difference between killorder and the kubelet.
@@ -85,11 +87,21 @@ func Compare(n *Node, j *Judge) (*Result, error) {
 		}
 	}
 	status := predict(r.Node, pods, usage)
-	return r, r.judge(question(n, admitted, r.Pod), &status, j)
+	tied, err := r.judge(question(n, admitted, r.Pod), &status, j)
+	if err != nil {
+		return nil, err
+	}
+	played, err := play(r.Node, pods, usage, n.AllocatableSignal)
+	if err != nil {
+		return nil, err
+	}
+	r.compareOrder(Sequence, played, tied)
+	return r, nil
 }
 
-// judge asks the kubelet about the same pods and notes where the status says otherwise.
-func (r *Result) judge(q *wire.Node[corev1.Pod], status *v1alpha1.NodeKillOrderStatus, j *Judge) error {
+// judge asks the kubelet about the same pods and notes where the status says otherwise. It returns which places of the order
+// the kubelet has no preference about, against the next place.
+func (r *Result) judge(q *wire.Node[corev1.Pod], status *v1alpha1.NodeKillOrderStatus, j *Judge) (tied []bool, err error) {
 	uids, names := map[string]string{}, map[string]string{}
 	for i := range q.Pods {
 		p := &q.Pods[i].Pod
@@ -105,19 +117,20 @@ func (r *Result) judge(q *wire.Node[corev1.Pod], status *v1alpha1.NodeKillOrderS
 	}
 	verdict, err := j.Judge(q)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, uid := range verdict.Evicted {
 		r.Evicted = append(r.Evicted, names[uid])
 	}
-	r.compareOrder(predicted, r.pairs(status.EvictionOrder, predicted, names, verdict.Preferred))
+	tied = r.pairs(status.EvictionOrder, predicted, names, verdict.Preferred)
+	r.compareOrder(EvictionOrder, predicted, tied)
 	for uid, adjs := range verdict.Adjs {
 		for name, adj := range adjs {
 			r.Adjs[Container{names[uid], name}] = adj
 		}
 	}
 	r.compareAdjs(status.OOMOrder)
-	return nil
+	return tied, nil
 }
 
 // pairs looks at each pair of neighbours in the predicted order, compares the kubelet's preference with ours, and
@@ -142,20 +155,20 @@ func (r *Result) pairs(order []v1alpha1.EvictionVictim, predicted []string, name
 	return tied
 }
 
-// compareOrder compares whole orders; among pods that are tied, any order is as good.
-func (r *Result) compareOrder(predicted []string, tied []bool) {
-	if len(predicted) != len(r.Evicted) {
-		r.differ(EvictionOrder, "the kubelet evicts %d pods, killorder lists %d", len(r.Evicted), len(predicted))
+// compareOrder compares a whole order of killorder's with the kubelet's; among pods that are tied, any order is as good.
+func (r *Result) compareOrder(kind Kind, ours []string, tied []bool) {
+	if len(ours) != len(r.Evicted) || len(ours) > len(tied) {
+		r.differ(kind, "the kubelet evicts %d pods, killorder lists %d", len(r.Evicted), len(ours))
 		return
 	}
-	for from := 0; from < len(predicted); {
+	for from := 0; from < len(ours); {
 		to := from + 1
 		for tied[to-1] {
 			to++
 		}
-		ours, theirs := slices.Sorted(slices.Values(predicted[from:to])), slices.Sorted(slices.Values(r.Evicted[from:to]))
-		if !slices.Equal(ours, theirs) {
-			r.differ(EvictionOrder, "at rank %d the kubelet evicts %v, killorder lists %v", from+1, theirs, ours)
+		a, b := slices.Sorted(slices.Values(ours[from:to])), slices.Sorted(slices.Values(r.Evicted[from:to]))
+		if !slices.Equal(a, b) {
+			r.differ(kind, "at rank %d the kubelet evicts %v, killorder lists %v", from+1, b, a)
 			return
 		}
 		from = to

@@ -43,7 +43,7 @@ func TestCompareOrders(t *testing.T) {
 			for i := range preferred {
 				preferred[i] = strings.Trim(preferred[i], "-")
 			}
-			r.compareOrder(predicted, r.pairs(order, predicted, names, preferred))
+			r.compareOrder(EvictionOrder, predicted, r.pairs(order, predicted, names, preferred))
 			var got []Kind
 			for _, d := range r.Differences {
 				got = append(got, d.Kind)

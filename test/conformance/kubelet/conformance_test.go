@@ -61,6 +61,7 @@ type court struct {
 	mu                                  sync.Mutex
 	version                             string
 	nodes, pods, orders, containers, ok int
+	sequences                           int
 	traits                              map[string]int
 	reports                             atomic.Int32
 }
@@ -148,6 +149,9 @@ func (c *court) count(n *Node, r *Result, version string) {
 	if !r.Has(EvictionOrder) && !r.Has(Ties) {
 		c.orders++
 	}
+	if !r.Has(Sequence) {
+		c.sequences++
+	}
 	c.traits["left out (see unknowable.go)"] += n.LeftOut
 	for i := range n.Pods {
 		p := &n.Pods[i]
@@ -180,6 +184,7 @@ func (c *court) report() {
 		covered = append(covered, fmt.Sprintf("%s %d", trait, c.traits[trait]))
 	}
 	fmt.Printf("kubelet %s: among them: %s\n", c.version, strings.Join(covered, ", "))
-	fmt.Printf("kubelet %s: %d nodes, %d pods, eviction order equal on %d of %d, oom_score_adj equal on %d of %d containers (seed %d)\n",
-		c.version, c.nodes, c.pods, c.orders, c.nodes, c.ok, c.containers, *seed)
+	fmt.Printf("kubelet %s: %d nodes, %d pods, eviction order equal on %d of %d, simulated sequence equal on %d of %d, "+
+		"oom_score_adj equal on %d of %d containers (seed %d)\n",
+		c.version, c.nodes, c.pods, c.orders, c.nodes, c.sequences, c.nodes, c.ok, c.containers, *seed)
 }

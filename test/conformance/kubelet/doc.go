@@ -1,6 +1,7 @@
 // Package kubelet lets the kubelet's own code judge killorder: random nodes go through the real eviction manager
 // and the real oom_score_adj policy on one side, through extract, engine and publish on the other, and must come
-// out the same, to the last place and the last container.
+// out the same, to the last place and the last container. The sequence that simulate plays with the kubelet as the
+// killer, on a node that never has enough memory, must be the judge's whole order too.
 //
 //	go test -v -count=1 -timeout 60m                            2,000 nodes against the newest minor
 //	go test -v -count=1 -timeout 60m -minors 1.34,1.35,1.36,1.37
