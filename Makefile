@@ -54,10 +54,10 @@ run: ## Run the operator here, against the current kubeconfig (ARGS="--usage-int
 	go run ./cmd/manager --leader-elect=false $(ARGS)
 
 ##@ Build
-.PHONY: build generate image docker-build docker-push
+.PHONY: build generate image docker-build docker-push community-operators
 build: ## bin/manager and bin/kubectl-killorder
 	go build -ldflags "$(LDFLAGS)" -o bin/ ./cmd/...
-generate: bin/tools/controller-gen bin/tools/kustomize bin/tools/helm-docs ## Code and manifests that follow from the types, markers and config/
+generate: bin/tools/controller-gen bin/tools/kustomize bin/tools/helm-docs bin/tools/opm ## Code and manifests that follow from the types, markers and config/
 	hack/generate.sh
 image: bin/tools/cyclonedx-gomod ## bin/image: the operator's image from Go alone, for docker load, skopeo and ctr (IMG=... PLATFORMS=...)
 	go run -C tools/image . -o $(CURDIR)/bin/image -name $(IMG) -platforms $(PLATFORMS) \
@@ -66,6 +66,9 @@ docker-build: ## The same image by docker or podman (IMG=...)
 	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) -t $(IMG) .
 docker-push: ## Push it (IMG=...)
 	$(CONTAINER_TOOL) push $(IMG)
+
+community-operators: ## bin/community-operators: the bundle as a pull request to OperatorHub.io wants it
+	go run -C tools/ship -trimpath . community
 
 ##@ Check
 .PHONY: test test-unit test-quick test-integration test-alerts test-report e2e e2e-vm conformance conformance-kubelet conformance-kernel scale fuzz nightly bench verify lint fmt

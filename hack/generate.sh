@@ -18,6 +18,11 @@ find api config/crd/bases -type f ! -newer "$stamp" \
 # The README's example: the demo's scenario at its end. Its test in the same package compares, and so does `make test`.
 go test -C test/cluster ./snapshot -run '^TestStory$' -update -count=1 >/dev/null
 
-# What is handed out: manifests for kubectl, and the chart with its page of values.
-go run -C tools/ship -trimpath . install chart
+# What is handed out: manifests for kubectl, the chart with its page of values, the bundle and the catalog that has it.
+go run -C tools/ship -trimpath . install chart bundle
 bin/tools/helm-docs --log-level warning --chart-search-root charts --template-files README.md.gotmpl
+{
+  echo '# Made by `make generate` from bundle/ (opm render). Change it there.'
+  bin/tools/opm render bundle --migrate-level bundle-object-to-csv-metadata \
+    --alpha-image-ref-template 'ghcr.io/killorder/killorder-bundle:v{{.Version}}' -o yaml | sed '1{/^---$/d}'
+} >catalog/killorder/bundle.yaml

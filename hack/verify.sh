@@ -10,7 +10,8 @@ complain() { # complain WHAT DETAILS
 }
 
 hack/generate.sh || complain 'the generators failed' 'see above'
-changed=$(git status --porcelain -- 'api/*/zz_generated.*' config/crd/bases config/rbac/role.yaml dist charts)
+changed=$(git status --porcelain -- 'api/*/zz_generated.*' config/crd/bases config/rbac/role.yaml \
+  dist charts bundle bundle.Dockerfile catalog)
 [[ -z $changed ]] || complain "generated files differ from the commit: run 'make generate' and commit" "$changed"
 
 while read -r mod; do

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/killorder/killorder/tools/ship/bundle"
 	"github.com/killorder/killorder/tools/ship/chart"
 	"github.com/killorder/killorder/tools/ship/install"
 	"github.com/killorder/killorder/tools/ship/objects"
@@ -14,8 +15,10 @@ import (
 
 // parts by name, as `make` calls them.
 var parts = map[string]func(root, version string) error{
-	"install": install.Write,
-	"chart":   chart.Write,
+	"install":   install.Write,
+	"chart":     chart.Write,
+	"bundle":    bundle.Write,
+	"community": bundle.Community,
 }
 
 func main() {

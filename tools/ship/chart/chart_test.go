@@ -116,7 +116,7 @@ func TestValues(t *testing.T) {
 		"class":               {values: "priorityClass: {value: 7}", want: "\nvalue: 7\n"},
 		"node selector":       {values: "nodeSelector: {pool: infra}", want: "pool: infra"},
 		"tolerations":         {values: "tolerations: [{key: infra, operator: Exists}]", want: "tolerations:\n        - key: infra"},
-		"affinity":            {values: "affinity: {nodeAffinity: {}}", want: "affinity:\n        nodeAffinity: {}"},
+		"affinity":            {values: "affinity: {podAntiAffinity: {}}", want: "        podAntiAffinity: {}"},
 		"pod annotations":     {values: "podAnnotations: {a: b}", want: "        a: b\n"},
 		"pod labels":          {values: "podLabels: {team: c}", want: "        team: c\n"},
 		"arguments":           {values: "extraArgs: [--usage-interval=60s]", want: "- --usage-interval=60s\n        env:"},

@@ -73,7 +73,7 @@ var deployment = []edit{
 	{
 		"        app.kubernetes.io/name: killorder\n    spec:\n",
 		"        app.kubernetes.io/name: killorder\n" + more("podLabels", 8) + "    spec:\n" +
-			block("imagePullSecrets", "imagePullSecrets", 6) + block("tolerations", "tolerations", 6) + block("affinity", "affinity", 6), false,
+			block("imagePullSecrets", "imagePullSecrets", 6) + block("tolerations", "tolerations", 6) + block("nodeSelector", "nodeSelector", 6), false,
 	},
 	{
 		"        - --kubelet-service-account=$(NAMESPACE)/killorder-kubelet-reader\n",
@@ -95,7 +95,13 @@ var deployment = []edit{
 		"        terminationMessagePolicy: FallbackToLogsOnError\n",
 		"        terminationMessagePolicy: FallbackToLogsOnError\n" + block("volumeMounts", "extraVolumeMounts", 8), false,
 	},
-	{"      nodeSelector:\n        kubernetes.io/os: linux\n", block("nodeSelector", "nodeSelector", 6), false},
+	{
+		"      affinity:\n        nodeAffinity:\n          requiredDuringSchedulingIgnoredDuringExecution:\n" +
+			"            nodeSelectorTerms:\n            - matchExpressions:\n              - key: kubernetes.io/os\n                operator: In\n" +
+			"                values:\n                - linux\n              - key: kubernetes.io/arch\n                operator: In\n" +
+			"                values:\n                - amd64\n                - arm64\n",
+		block("affinity", "affinity", 6), false,
+	},
 	{
 		"      priorityClassName: killorder-manager\n",
 		"      {{- with .Values.priorityClass.name }}\n      priorityClassName: {{ . }}\n      {{- end }}\n", false,

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -88,4 +89,15 @@ func Write(path string, content []byte) error {
 		return fmt.Errorf("generated file: %w", err)
 	}
 	return nil
+}
+
+// Kinds picks objects by kind, in their order.
+func Kinds(all []*unstructured.Unstructured, kinds ...string) []*unstructured.Unstructured {
+	var some []*unstructured.Unstructured
+	for _, u := range all {
+		if slices.Contains(kinds, u.GetKind()) {
+			some = append(some, u)
+		}
+	}
+	return some
 }
