@@ -105,7 +105,7 @@ conformance-kernel: ## 200 random scenarios against the kernel's OOM killer, as 
 	go test ./test/conformance/kernel -count=1 -v -timeout 60m $(TESTFLAGS)
 scale: ## 5,000 simulated kubelets: what a pass over them takes, also while some hang (TESTFLAGS="-nodes 200 -passes 20")
 	go test -C test/scale -count=1 -v -timeout 60m . $(TESTFLAGS)
-fuzz: ## Each fuzz target for a while (FUZZTIME=20s)
+fuzz: ## Each parser's fuzz target for a while (FUZZTIME=20s)
 	hack/fuzz.sh
 nightly: ## What CI samples, in full: more random nodes, scenarios and rounds, 5,000 nodes, all kubelet versions
 	$(MAKE) conformance-kubelet TESTFLAGS="-minors 1.34,1.35,1.36,1.37"
@@ -113,7 +113,7 @@ nightly: ## What CI samples, in full: more random nodes, scenarios and rounds, 5
 	$(MAKE) e2e
 	$(MAKE) e2e-vm TESTFLAGS="-rounds 3"
 	$(MAKE) scale
-	$(MAKE) fuzz FUZZTIME=1m
+	FUZZTIME=1m hack/fuzz.sh all
 bench: ## Benchmarks (TESTFLAGS="-bench=Evaluate -count=6"), to be compared with go tool -modfile=tools/go.mod benchstat
 	packages="$(UNIT_PACKAGES)"; go test -run '^$$' -bench . -benchmem $(TESTFLAGS) $$packages
 verify: bin/tools/controller-gen bin/tools/kustomize $(SHIP_TOOLS) ## Generated files, manifests, go.mod files and formatting are as they should be

@@ -1,37 +1,55 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the main module for FUZZTIME, as many at a time as there are processors, one worker each.
+# Fuzzes the parsers of the main module: every fuzz target for FUZZTIME, as many at a time as there are processors, one
+# worker each. `fuzz.sh all` also fuzzes the properties: targets whose input is the seed of a random test. A new seed is a
+# new random test, which may fail for a reason as old as the code; so CI runs those with the seeds in the code
+# alone (`go test` does), and `make nightly` draws new ones.
 #
 # `go test -fuzz` compiles all packages anew with the fuzzer's counters, Kubernetes' thousand among them: minutes before
 # the first input. Here our own packages alone have counters, the others come from the build cache, and a target starts
 # within seconds; the fuzzer is guided by our code, which is what it is to search.
+#
+# Targets run in a copy of the tree: the fuzzer writes a failing input to testdata, where tests that run at the same time
+# would read it. The input is kept in bin/fuzz and printed; copy it to the package's testdata to have it in the tests.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-root=$PWD
-export CGO_ENABLED=0 FUZZTIME=${FUZZTIME:-20s}
+export CGO_ENABLED=0 FUZZTIME=${FUZZTIME:-20s} ROOT=$PWD
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+mkdir "$work/tree"
+git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$work/tree"
 module=$(go list -m)
 cache=$(go env GOCACHE)/fuzz
 
-# fuzz PROGRAM DIR NAME: prints its output when it has ended, so that those of two targets do not mix.
+# fuzz PROGRAM COPY PACKAGE NAME CACHE: prints its output when it has ended, so that those of two targets do not mix.
 fuzz() {
-  local program=$1 dir=$2 name=$3 log=$1.$3.log failed=0
-  mkdir -p "$4/$name"
-  (cd "$dir" && "$program" -test.run '^$' -test.fuzz "^$name\$" -test.fuzztime "$FUZZTIME" -test.parallel 1 \
-    -test.fuzzcachedir "$4") >"$log" 2>&1 || failed=1
-  printf 'fuzz: %s %s\n' "${dir#"$PWD"/}" "$name"
-  if ((failed)); then cat "$log"; else tail -2 "$log"; fi
-  return "$failed"
+  local program=$1 copy=$2 package=$3 name=$4 cache=$5 log=$1.$4.log failed=0
+  local found=testdata/fuzz/$name keep=$ROOT/bin/fuzz/$package
+  mkdir -p "$cache/$name"
+  cd "$copy/$package"
+  touch "$log.before"
+  "$program" -test.run '^$' -test.fuzz "^$name\$" -test.fuzztime "$FUZZTIME" -test.parallel 1 -test.fuzzcachedir "$cache" \
+    >"$log" 2>&1 || failed=1
+  printf 'fuzz: %s %s\n' "$package" "$name"
+  if ((!failed)); then tail -2 "$log"; return; fi
+  cat "$log"
+  find "$found" -type f -newer "$log.before" 2>/dev/null | while read -r input; do
+    mkdir -p "$keep/$found"
+    cp "$input" "$keep/$found"
+    printf 'fuzz: the failing input is in bin/fuzz/%s\n' "$package/$input"
+    head -c 4096 "$input"
+  done
+  return 1
 }
 export -f fuzz
 
 targets=$work/targets
 git grep -oE --untracked '^func Fuzz[A-Za-z0-9_]+' -- 'cmd/*_test.go' 'controllers/*_test.go' 'internal/*_test.go' |
   while IFS=: read -r file target; do
-    dir=$(dirname "$file") program=$work/$(dirname "$file" | tr / -).test
-    [[ -x $program ]] || go test -c -gcflags="$module/...=-d=libfuzzer" -o "$program" "./$dir" >&2
-    printf '%s\n' "$program" "$root/$dir" "${target#func }" "$cache/$module/$dir"
+    if [[ ${1-} != all ]] && grep -qF 'f.Fuzz(func(t *testing.T, seed uint64)' "$file"; then continue; fi
+    package=$(dirname "$file") program=$work/$(dirname "$file" | tr / -).test
+    [[ -x $program ]] || go test -c -gcflags="$module/...=-d=libfuzzer" -o "$program" "./$package" >&2
+    printf '%s\n' "$program" "$work/tree" "$package" "${target#func }" "$cache/$module/$package"
   done >"$targets"
-echo "fuzz: $(($(wc -l <"$targets") / 4)) targets, $FUZZTIME each, on $(nproc) processors"
-xargs -d '\n' -n 4 -P "$(nproc)" bash -c 'fuzz "$@"' _ <"$targets"
+echo "fuzz: $(($(wc -l <"$targets") / 5)) targets, $FUZZTIME each, on $(nproc) processors"
+xargs -d '\n' -n 5 -P "$(nproc)" bash -c 'fuzz "$@"' _ <"$targets"

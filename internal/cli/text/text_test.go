@@ -2,6 +2,7 @@ package text
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
 	"testing"
 
@@ -99,6 +100,48 @@ func TestMiddle(t *testing.T) {
 	} {
 		if got := Middle(tc.text, tc.width); got != tc.want {
 			t.Errorf("Middle(%q, %d) = %q, want %q", tc.text, tc.width, got, tc.want)
+		}
+	}
+}
+
+// FuzzText: whatever the text, nothing of it that is shown acts on a terminal, and JSON and YAML still mean the same.
+func FuzzText(f *testing.F) {
+	for _, tc := range hostile {
+		f.Add(tc.in)
+	}
+	for _, s := range []string{"", "~", "null", "1e3", "- a: b\n", "|\n x", "\"\\u001b\"", "a: !!binary x", "%YAML 1.1\n---", "0o17", "2026-11-28", "Y", "on", "No", "12:30", "0777", "1_000"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, shown := range []string{Printable(s), OneLine(s)} {
+			showsNothingThatActs(t, shown, false)
+		}
+		plain, err := json.Marshal(map[string]string{"name": s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		escaped := EscapeJSON(plain)
+		asYAML, err := YAML(plain)
+		if err != nil {
+			t.Fatalf("%q: %v", plain, err)
+		}
+		showsNothingThatActs(t, string(escaped), true)
+		showsNothingThatActs(t, string(asYAML), true)
+		var was, inJSON, inYAML map[string]string
+		if err := errors.Join(json.Unmarshal(plain, &was), json.Unmarshal(escaped, &inJSON), yaml.Unmarshal(asYAML, &inYAML)); err != nil {
+			t.Fatalf("%q, %q, %q: %v", plain, escaped, asYAML, err)
+		}
+		if was["name"] != inJSON["name"] || was["name"] != inYAML["name"] {
+			t.Errorf("%q is %q in JSON and %q in YAML", was["name"], inJSON["name"], inYAML["name"])
+		}
+	})
+}
+
+func showsNothingThatActs(t *testing.T, shown string, lines bool) {
+	t.Helper()
+	for _, r := range shown {
+		if !strconv.IsPrint(r) && (!lines || r != '\n') {
+			t.Errorf("%q shows %U", shown, r)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package text
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -30,13 +31,17 @@ func YAML(json []byte) ([]byte, error) {
 // blocks lays a document out in lines, as YAML is written by people, where JSON has braces and quotes.
 func blocks(n *yaml.Node) {
 	n.Style = 0
-	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && strings.ContainsFunc(n.Value, acts) {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && (strings.ContainsFunc(n.Value, acts) || yaml11.MatchString(n.Value)) {
 		n.Style = yaml.DoubleQuotedStyle
 	}
 	for _, c := range n.Content {
 		blocks(c)
 	}
 }
+
+// yaml11 matches the texts that YAML 1.1, which kubectl and many others read, takes for booleans and for numbers of base
+// 60, and YAML 1.2, which the encoder writes, for texts. A namespace may be called "on".
+var yaml11 = regexp.MustCompile(`^([yYnN]|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)$`)
 
 // acts reports whether a terminal might act on a character.
 func acts(r rune) bool { return r != '\n' && !strconv.IsPrint(r) }
