@@ -20,10 +20,12 @@ func (c *Cluster) Run(name, path string, args ...string) error {
 }
 
 // Ended returns an error, with the end of its log, if a program of the cluster
-// or beside it has ended.
+// or beside it has ended, other than by Crash.
 func (c *Cluster) Ended() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, p := range append([]*process{c.etcd, c.apiserver}, c.beside...) {
-		if p.ended() {
+		if p != nil && p.ended() {
 			return p.failure()
 		}
 	}

@@ -54,14 +54,15 @@ type Cluster struct {
 	kubelets  *kubelets.Server
 	config    *rest.Config
 	client    kubernetes.Interface
-	control   io.Closer
+	socket    io.Closer
 
+	mu              sync.Mutex // guards etcd and apiserver
 	etcd, apiserver *process
 	beside          []*process
 	etcdPort        int
 	apiserverPort   int
 
-	mu            sync.Mutex // guards metricsServer
+	control       sync.Mutex // programs are stopped and started one at a time; guards metricsServer
 	metricsServer *process
 }
 
@@ -118,8 +119,8 @@ func (c *Cluster) Stop() {
 	for _, p := range slices.Backward(c.beside) {
 		p.stop(15 * time.Second)
 	}
-	if c.control != nil {
-		_ = c.control.Close()
+	if c.socket != nil {
+		_ = c.socket.Close()
 	}
 	_ = c.StopMetricsServer()
 	for _, p := range []*process{c.apiserver, c.etcd} {

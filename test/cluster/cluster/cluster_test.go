@@ -81,6 +81,7 @@ func TestCluster(t *testing.T) {
 	checkMetricsServerStops(ctx, t, c)
 	checkChange(ctx, t, c)
 	checkEviction(ctx, t, c)
+	checkCrashes(ctx, t, c)
 	if _, err := Start(ctx, Options{Dir: dir, Progress: t.Output()}); err == nil || !strings.Contains(err.Error(), "is not empty") {
 		t.Errorf("a second cluster in the same folder: %v", err)
 	}
@@ -207,6 +208,31 @@ func checkMetricsServerStops(ctx context.Context, t *testing.T, c *Cluster) {
 		}
 		if served := c.metricsAPIServed(ctx) == nil; served != step.served {
 			t.Errorf("after %s: served is %t", step.command, served)
+		}
+	}
+}
+
+// checkCrashes: what was written is there again, at the same address.
+func checkCrashes(ctx context.Context, t *testing.T, c *Cluster) {
+	t.Helper()
+	for _, name := range []string{"etcd", "kube-apiserver"} {
+		if err := Control(ctx, c.Dir, name+"/crash"); err != nil {
+			t.Fatal(err)
+		}
+		if err := Control(ctx, c.Dir, name+"/crash"); err == nil || !strings.Contains(err.Error(), name+" is not running") {
+			t.Errorf("a second crash of %s: %v", name, err)
+		}
+		if c.apiServerReady(ctx) == nil {
+			t.Errorf("the API server is ready without %s", name)
+		}
+		if err := c.Ended(); err != nil {
+			t.Errorf("the cluster ends with %s: %v", name, err)
+		}
+		if err := Control(ctx, c.Dir, name+"/start"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.client.CoreV1().Nodes().Get(ctx, "worker-1", metav1.GetOptions{}); err != nil {
+			t.Errorf("after a crash of %s: %v", name, err)
 		}
 	}
 }

@@ -13,8 +13,9 @@ import (
 // controlSocket is how other processes ask a running cluster for things.
 const controlSocket = "control.sock"
 
-// startControl answers POST /metrics-server/stop and /metrics-server/start on a
-// socket in the cluster's folder.
+// startControl answers POST /metrics-server/stop and /metrics-server/start, and
+// /crash and /start of etcd and kube-apiserver, on a socket in the cluster's
+// folder.
 func (c *Cluster) startControl(context.Context) error {
 	listener, err := net.Listen("unix", c.path(controlSocket))
 	if err != nil {
@@ -23,8 +24,12 @@ func (c *Cluster) startControl(context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /metrics-server/stop", answer(func(context.Context) error { return c.StopMetricsServer() }))
 	mux.HandleFunc("POST /metrics-server/start", answer(c.StartMetricsServer))
+	for _, name := range []string{"etcd", "kube-apiserver"} {
+		mux.HandleFunc("POST /"+name+"/crash", answer(func(context.Context) error { return c.Crash(name) }))
+		mux.HandleFunc("POST /"+name+"/start", answer(func(ctx context.Context) error { return c.Restart(ctx, name) }))
+	}
 	server := &http.Server{Handler: mux}
-	c.control = server
+	c.socket = server
 	go func() { _ = server.Serve(listener) }()
 	return nil
 }

@@ -34,29 +34,36 @@ func onFreePort(start func(port int) (*process, error), ready func(*process, int
 	return nil, 0, err
 }
 
-// startEtcd keeps the data in the cluster's folder and never syncs it to disk:
-// it does not outlive the cluster.
-func (c *Cluster) startEtcd(ctx context.Context) (err error) {
+func (c *Cluster) startEtcd(ctx context.Context) error {
 	start := func(port int) (*process, error) {
-		url := fmt.Sprintf("http://127.0.0.1:%d", port)
-		peer, err := freePort()
-		if err != nil {
-			return nil, err
-		}
-		peerURL := fmt.Sprintf("http://127.0.0.1:%d", peer)
-		return c.start("etcd", c.Binaries.Etcd,
-			"--name=default", "--data-dir="+c.path("etcd"), "--unsafe-no-fsync",
-			"--listen-client-urls="+url, "--advertise-client-urls="+url,
-			"--listen-peer-urls="+peerURL, "--initial-advertise-peer-urls="+peerURL, "--initial-cluster=default="+peerURL,
-			"--quota-backend-bytes=8589934592", "--log-level=warn")
+		c.etcdPort = port
+		return c.runEtcd()
 	}
-	ready := func(p *process, port int) error {
-		return until(ctx, p, 30*time.Second, "etcd not healthy", func(ctx context.Context) error {
-			return httpOK(ctx, fmt.Sprintf("http://127.0.0.1:%d/health", port))
-		})
-	}
-	c.etcd, c.etcdPort, err = onFreePort(start, ready)
+	p, _, err := onFreePort(start, func(p *process, _ int) error { return c.etcdHealthy(ctx, p) })
+	c.setRunning(&c.etcd, p)
 	return err
+}
+
+// runEtcd keeps the data in the cluster's folder and never syncs it to disk:
+// it does not outlive the cluster.
+func (c *Cluster) runEtcd() (*process, error) {
+	url := fmt.Sprintf("http://127.0.0.1:%d", c.etcdPort)
+	peer, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	peerURL := fmt.Sprintf("http://127.0.0.1:%d", peer)
+	return c.start("etcd", c.Binaries.Etcd,
+		"--name=default", "--data-dir="+c.path("etcd"), "--unsafe-no-fsync",
+		"--listen-client-urls="+url, "--advertise-client-urls="+url,
+		"--listen-peer-urls="+peerURL, "--initial-advertise-peer-urls="+peerURL, "--initial-cluster=default="+peerURL,
+		"--quota-backend-bytes=8589934592", "--log-level=warn")
+}
+
+func (c *Cluster) etcdHealthy(ctx context.Context, p *process) error {
+	return until(ctx, p, 30*time.Second, "etcd not healthy", func(ctx context.Context) error {
+		return httpOK(ctx, fmt.Sprintf("http://127.0.0.1:%d/health", c.etcdPort))
+	})
 }
 
 func httpOK(ctx context.Context, url string) error {
@@ -76,7 +83,7 @@ func httpOK(ctx context.Context, url string) error {
 }
 
 // startAPIServer runs kube-apiserver and writes the administrator's kubeconfig.
-func (c *Cluster) startAPIServer(ctx context.Context) (err error) {
+func (c *Cluster) startAPIServer(ctx context.Context) error {
 	began := time.Now()
 	start := func(port int) (*process, error) {
 		c.apiserverPort = port
@@ -86,15 +93,22 @@ func (c *Cluster) startAPIServer(ctx context.Context) (err error) {
 		if err := c.connect(); err != nil {
 			return nil, err
 		}
-		return c.start("kube-apiserver", c.Binaries.APIServer, c.apiServerFlags(port)...)
+		return c.runAPIServer()
 	}
-	ready := func(p *process, _ int) error {
-		return until(ctx, p, 2*time.Minute, "kube-apiserver not ready", c.apiServerReady)
-	}
-	if c.apiserver, _, err = onFreePort(start, ready); err == nil {
+	p, _, err := onFreePort(start, func(p *process, _ int) error { return c.apiServerAnswers(ctx, p) })
+	c.setRunning(&c.apiserver, p)
+	if err == nil {
 		c.say("kube-apiserver ready in %s", since(began))
 	}
 	return err
+}
+
+func (c *Cluster) runAPIServer() (*process, error) {
+	return c.start("kube-apiserver", c.Binaries.APIServer, c.apiServerFlags(c.apiserverPort)...)
+}
+
+func (c *Cluster) apiServerAnswers(ctx context.Context, p *process) error {
+	return until(ctx, p, 2*time.Minute, "kube-apiserver not ready", c.apiServerReady)
 }
 
 // apiServerReady also waits for what the API server itself creates at its

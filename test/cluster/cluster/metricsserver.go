@@ -31,8 +31,8 @@ func (c *Cluster) startMetrics(ctx context.Context) error {
 // StartMetricsServer starts the real metrics-server, on a new port, and waits
 // until the API server hands requests on to it.
 func (c *Cluster) StartMetricsServer(ctx context.Context) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.control.Lock()
+	defer c.control.Unlock()
 	if c.Binaries.MetricsServer == "" {
 		return errors.New("this cluster was started without metrics-server")
 	}
@@ -55,8 +55,8 @@ func (c *Cluster) StartMetricsServer(ctx context.Context) error {
 
 // StopMetricsServer ends metrics-server; the API stays registered, and fails.
 func (c *Cluster) StopMetricsServer() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.control.Lock()
+	defer c.control.Unlock()
 	if c.metricsServer == nil {
 		return errors.New("metrics-server is not running")
 	}

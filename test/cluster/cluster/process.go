@@ -64,9 +64,15 @@ func (p *process) stop(grace time.Duration) {
 	select {
 	case <-p.exited:
 	case <-time.After(grace):
-		_ = p.cmd.Process.Kill()
-		<-p.exited
+		p.kill()
 	}
+	_ = os.Remove(p.pidFile)
+}
+
+// kill ends the process by force.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.exited
 	_ = os.Remove(p.pidFile)
 }
 

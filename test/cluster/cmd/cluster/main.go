@@ -31,6 +31,8 @@ const usage = `cluster runs a Kubernetes control plane with simulated nodes.
   cluster check --scenario FILE say what a scenario contains, without running it
   cluster stop|start metrics-server --dir DIR
                                 stop or start metrics-server in a running cluster
+  cluster crash|start etcd|kube-apiserver --dir DIR
+                                end one with SIGKILL, start it with its data
 
 cluster COMMAND --help tells the flags.
 `
@@ -70,7 +72,7 @@ func run(ctx context.Context, args []string) error {
 		return runRecord(args)
 	case "check":
 		return runCheck(args)
-	case "stop", "start":
+	case "stop", "start", "crash":
 		return runControl(ctx, command, args)
 	case "help", "-h", "--help":
 		fmt.Print(usage)

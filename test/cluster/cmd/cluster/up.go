@@ -155,10 +155,10 @@ func runCheck(args []string) error {
 }
 
 func runControl(ctx context.Context, command string, args []string) error {
-	if len(args) == 0 || args[0] != "metrics-server" {
+	if len(args) == 0 || !controllable[args[0]+"/"+command] {
 		return errUsage
 	}
-	flags := newFlags(command + " metrics-server")
+	flags := newFlags(command + " " + args[0])
 	dir := flags.String("dir", "", "the running cluster's `folder`")
 	if err := parse(flags, args[1:]); err != nil {
 		return err
@@ -166,5 +166,11 @@ func runControl(ctx context.Context, command string, args []string) error {
 	if *dir == "" {
 		return errors.New("--dir is needed")
 	}
-	return cluster.Control(ctx, *dir, "metrics-server/"+command)
+	return cluster.Control(ctx, *dir, args[0]+"/"+command)
+}
+
+// controllable is what a running cluster can be asked for.
+var controllable = map[string]bool{
+	"metrics-server/stop": true, "metrics-server/start": true,
+	"etcd/crash": true, "etcd/start": true, "kube-apiserver/crash": true, "kube-apiserver/start": true,
 }
