@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
@@ -37,7 +38,7 @@ func main() {
 		os.Exit(1)
 	}
 	log.Info("starting", "version", version)
-	if err := app.Run(ctrl.SetupSignalHandler(), config, o); err != nil {
+	if err := app.Run(ctrl.SetupSignalHandler(), config, o, clock.RealClock{}); err != nil {
 		log.Error(err, "stopped")
 		os.Exit(1)
 	}

@@ -48,8 +48,9 @@ func Scheme() (*runtime.Scheme, error) {
 	return s, nil
 }
 
-// Run runs the operator until the context ends.
-func Run(ctx context.Context, config *rest.Config, o *options.Options) error {
+// Run runs the operator until the context ends. The clock is what the operator takes for the present time; leases and
+// timers have their own.
+func Run(ctx context.Context, config *rest.Config, o *options.Options, now clock.PassiveClock) error {
 	config = rest.CopyConfig(config)
 	// Reads are a handful of watches and two lists a pass; writes have a gate of their own. The client-side
 	// limit is only a fuse.
@@ -58,7 +59,7 @@ func Run(ctx context.Context, config *rest.Config, o *options.Options) error {
 	if err != nil {
 		return err
 	}
-	if err := wire(mgr, config, o); err != nil {
+	if err := wire(mgr, config, o, now); err != nil {
 		return err
 	}
 	if err := mgr.Start(ctx); err != nil {
@@ -68,18 +69,17 @@ func Run(ctx context.Context, config *rest.Config, o *options.Options) error {
 }
 
 // wire connects sources, caches, controllers and the gate, and hands them to the manager.
-func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
+func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options, now clock.PassiveClock) error {
 	pods, err := podcache.New(config)
 	if err != nil {
 		return fmt.Errorf("cache of pods: %w", err)
 	}
 	current := &policy.Current{}
-	source, kubelets, err := newUsage(mgr, config, o, pods, current)
+	source, kubelets, err := newUsage(mgr, config, o, pods, current, now)
 	if err != nil {
 		return err
 	}
-	clock := clock.RealClock{}
-	store := usage.NewStore(facts.UnavailableAfter, clock.Now)
+	store := usage.NewStore(facts.UnavailableAfter, now.Now)
 	nodes, rollUp := &trigger.Trigger{}, &trigger.Trigger{}
 	gate := publish.NewGate(o.StatusWritesPerSecond, nodes.AddFirst)
 	runner := &poll.Runner{
@@ -87,7 +87,7 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
 		Log: mgr.GetLogger().WithName("usage"), Metrics: poll.NewMetrics(metrics.Registry),
 	}
 	writer := &publish.Writer{Client: mgr.GetClient()}
-	book, events, err := newKills(mgr, config, pods, store, kubelets, current, nodes.AddFirst)
+	book, events, err := newKills(mgr, config, pods, store, kubelets, current, nodes.AddFirst, now)
 	if err != nil {
 		return err
 	}
@@ -95,12 +95,12 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options) error {
 		Client: mgr.GetClient(), Pods: pods, Usage: store, Kubelets: kubelets, Kills: book, Policy: current.Get,
 		Passed: func() bool { return !runner.Status().At.IsZero() },
 		Writer: writer, Gate: gate,
-		Metrics: publish.NewMetrics(metrics.Registry, gate), Clock: clock,
+		Metrics: publish.NewMetrics(metrics.Registry, gate), Clock: now,
 		EventBudget: &publish.EventBudget{}, Instance: instance(),
 	}
 	metrics.Registry.MustRegister(&publish.Collector{Summaries: orders.Summaries}, poll.Kubelets{Results: kubelets.Results})
 	policies := &policy.Reconciler{
-		Client: mgr.GetClient(), Writer: writer, Current: current, Clock: clock,
+		Client: mgr.GetClient(), Writer: writer, Current: current, Clock: now,
 		Changed:  func(ctx context.Context) { orders.EveryNode(ctx, nodes) },
 		Nodes:    orders.Summaries,
 		Judged:   orders.Judged,

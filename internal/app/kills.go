@@ -26,11 +26,11 @@ import (
 // names of nodes whose order has something new to say.
 func newKills(
 	mgr ctrl.Manager, config *rest.Config, pods *podcache.Cache, readings facts.Readings, kubelets *kubelet.Source,
-	current *policy.Current, changed func(node string),
+	current *policy.Current, changed func(node string), now clock.PassiveClock,
 ) (*kills.Book, *kills.Events, error) {
-	book := &kills.Book{Changed: changed, Metrics: kills.NewMetrics(metrics.Registry), Clock: clock.RealClock{}}
+	book := &kills.Book{Changed: changed, Metrics: kills.NewMetrics(metrics.Registry), Clock: now}
 	tracker := &kills.Tracker{
-		Book: book, Pods: pods.Node, Usage: readings, Policy: current.Get, Clock: clock.RealClock{},
+		Book: book, Pods: pods.Node, Usage: readings, Policy: current.Get, Clock: now,
 		Node: func(name string) (*corev1.Node, *facts.KubeletConfig) {
 			node := &corev1.Node{}
 			if !cached(mgr.GetClient(), name, node) {

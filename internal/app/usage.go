@@ -24,7 +24,7 @@ import (
 
 // newUsage makes the sources of readings, and what chooses between them by the policy in force.
 func newUsage(
-	mgr ctrl.Manager, config *rest.Config, o *options.Options, pods *podcache.Cache, current *policy.Current,
+	mgr ctrl.Manager, config *rest.Config, o *options.Options, pods *podcache.Cache, current *policy.Current, now clock.PassiveClock,
 ) (*auto.Source, *kubelet.Source, error) {
 	metrics, err := metricsapi.New(config, o.UsageTimeout())
 	if err != nil {
@@ -41,7 +41,7 @@ func newUsage(
 		Interval:    o.UsageInterval,
 		Account:     account,
 		Trust:       kubelet.Trust{CAFile: o.KubeletCA, Insecure: o.KubeletInsecureTLS},
-		Now:         clock.RealClock{}.Now,
+		Now:         now.Now,
 		Log:         mgr.GetLogger().WithName("usage"),
 	})
 	if err != nil {
