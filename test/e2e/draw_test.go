@@ -38,7 +38,7 @@ func drawForKernel(round int, capacity int64) []hog {
 }
 
 func newRandom(round int) *rand.Rand {
-	return rand.New(rand.NewPCG(*seed, uint64(round))) //nolint:gosec // repeatable is the point
+	return rand.New(rand.NewPCG(*seed, uint64(round)))
 }
 
 // draw returns five or six pods that hold up to `most` MiB and request up to `above` MiB more than that.

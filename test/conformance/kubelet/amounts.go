@@ -18,7 +18,7 @@ type dice struct{ *rand.Rand }
 
 // newDice returns the dice of one node of a run: a node can be thrown again without those before it.
 func newDice(seed uint64, node int) dice {
-	return dice{rand.New(rand.NewPCG(seed, uint64(node)))} //nolint:gosec // chance, not secrets
+	return dice{rand.New(rand.NewPCG(seed, uint64(node)))}
 }
 
 // percent is true that often.

@@ -73,13 +73,13 @@ var observedAt = metav1.NewTime(now.Add(-10 * time.Second))
 
 // podStats is the pod in the kubelet's Summary.
 func podStats(p *Pod) *stats.PodStats {
-	ws := uint64(p.WorkingSet) //nolint:gosec // never negative
+	ws := uint64(p.WorkingSet)
 	s := &stats.PodStats{
 		PodRef: stats.PodReference{Namespace: p.Manifest.Namespace, Name: p.Manifest.Name, UID: string(p.Manifest.UID)},
 		Memory: &stats.MemoryStats{Time: observedAt, WorkingSetBytes: &ws},
 	}
 	for name, share := range shares(p) {
-		bytes := uint64(share) //nolint:gosec // never negative
+		bytes := uint64(share)
 		s.Containers = append(s.Containers, stats.ContainerStats{
 			Name: name, Memory: &stats.MemoryStats{Time: observedAt, WorkingSetBytes: &bytes, RSSBytes: &bytes},
 		})

@@ -66,7 +66,19 @@ func Client(config *rest.Config) client.Client {
 // BuildOperator builds the operator with the race detector. The first suite that comes does, the others take its file.
 func BuildOperator() string {
 	ginkgo.GinkgoHelper()
-	return build(Root(), "manager", "./cmd/manager", "CGO_ENABLED=1", "GOFLAGS="+os.Getenv("GOFLAGS")+" -race")
+	return BuildRace("manager", "./cmd/manager")
+}
+
+// BuildRace builds a program of the main module with the race detector.
+func BuildRace(name, pkg string) string {
+	ginkgo.GinkgoHelper()
+	return build(Root(), name, pkg, "CGO_ENABLED=1", "GOFLAGS="+os.Getenv("GOFLAGS")+" -race")
+}
+
+// BuildPlugin builds the plugin.
+func BuildPlugin() string {
+	ginkgo.GinkgoHelper()
+	return build(Root(), "kubectl-killorder", "./cmd/kubectl-killorder", "CGO_ENABLED=0")
 }
 
 // build a program of a module into bin/test. Suites run side by side, so each waits for its turn; whoever comes later
@@ -75,12 +87,12 @@ func build(module, name, pkg string, env ...string) string {
 	ginkgo.GinkgoHelper()
 	dir := filepath.Join(Root(), "bin", "test")
 	gomega.Expect(os.MkdirAll(dir, 0o750)).To(gomega.Succeed())
-	lock, err := os.OpenFile(filepath.Join(dir, "."+name+".lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // a name of ours
+	lock, err := os.OpenFile(filepath.Join(dir, "."+name+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	defer lock.Close()
 	gomega.Expect(syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)).To(gomega.Succeed())
 	path := filepath.Join(dir, name)
-	command := exec.Command("go", "build", "-C", module, "-o", path, pkg) //nolint:gosec // ours
+	command := exec.Command("go", "build", "-C", module, "-o", path, pkg)
 	command.Env = append(os.Environ(), env...)
 	text, err := command.CombinedOutput()
 	gomega.Expect(err).NotTo(gomega.HaveOccurred(), string(text))
@@ -96,7 +108,7 @@ type Operator struct {
 // it. Its log goes to Ginkgo's.
 func StartOperator(path, kubeconfig string, args ...string) *Operator {
 	ginkgo.GinkgoHelper()
-	command := exec.Command(path, append([]string{ //nolint:gosec // the binary just built
+	command := exec.Command(path, append([]string{
 		"--kubeconfig=" + kubeconfig, "--metrics-bind-address=0", "--health-probe-bind-address=0",
 	}, args...)...)
 	session, err := gexec.Start(command, ginkgo.GinkgoWriter, ginkgo.GinkgoWriter)
@@ -138,7 +150,7 @@ func StartCluster(scenario string) *Cluster {
 	ginkgo.GinkgoHelper()
 	dir := filepath.Join(ginkgo.GinkgoT().TempDir(), "cluster")
 	program := build(filepath.Join(Root(), "test", "cluster"), "cluster", "./cmd/cluster", "CGO_ENABLED=0")
-	command := exec.Command(program, "up", //nolint:gosec // ours
+	command := exec.Command(program, "up",
 		"--root", Root(), "--scenario", scenario, "--dir", dir, "--stop-with-parent")
 	command.Stderr = ginkgo.GinkgoWriter
 	out, err := command.StdoutPipe()
@@ -162,7 +174,24 @@ func StartCluster(scenario string) *Cluster {
 // MetricsServer stops or starts the cluster's metrics-server.
 func (c *Cluster) MetricsServer(ctx context.Context, stopOrStart string) {
 	ginkgo.GinkgoHelper()
-	out, err := exec.CommandContext(ctx, c.program, stopOrStart, "metrics-server", "--dir", c.Dir).CombinedOutput() //nolint:gosec // ours
+	c.control(ctx, stopOrStart, "metrics-server")
+}
+
+// Crash ends etcd or kube-apiserver with SIGKILL.
+func (c *Cluster) Crash(ctx context.Context, program string) {
+	ginkgo.GinkgoHelper()
+	c.control(ctx, "crash", program)
+}
+
+// Restart starts what Crash ended, at its address and with its data, and waits until the API server answers.
+func (c *Cluster) Restart(ctx context.Context, program string) {
+	ginkgo.GinkgoHelper()
+	c.control(ctx, "start", program)
+}
+
+func (c *Cluster) control(ctx context.Context, command, program string) {
+	ginkgo.GinkgoHelper()
+	out, err := exec.CommandContext(ctx, c.program, command, program, "--dir", c.Dir).CombinedOutput()
 	gomega.Expect(err).NotTo(gomega.HaveOccurred(), string(out))
 }
 

@@ -19,7 +19,7 @@ import (
 func Rendered(ctx context.Context, dir string) (objects []*unstructured.Unstructured) {
 	ginkgo.GinkgoHelper()
 	kubectl := filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl")
-	out, err := exec.CommandContext(ctx, kubectl, "kustomize", filepath.Join(Root(), dir)).Output() //nolint:gosec // ours
+	out, err := exec.CommandContext(ctx, kubectl, "kustomize", filepath.Join(Root(), dir)).Output()
 	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "kubectl kustomize %s; make test-integration sets KUBEBUILDER_ASSETS", dir)
 	for document := range strings.SplitSeq(string(out), "\n---\n") {
 		o := &unstructured.Unstructured{}
@@ -45,7 +45,7 @@ func Install(ctx context.Context, k8s client.Client, dir string, kinds ...string
 // As returns a kubeconfig whose user acts as another, with that user's rights.
 func As(kubeconfig, user string) string {
 	ginkgo.GinkgoHelper()
-	text, err := os.ReadFile(kubeconfig) //nolint:gosec // the cluster just started
+	text, err := os.ReadFile(kubeconfig)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	var config map[string]any
 	gomega.Expect(yaml.Unmarshal(text, &config)).To(gomega.Succeed())

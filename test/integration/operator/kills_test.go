@@ -1,22 +1,16 @@
 package operator
 
 import (
-	"bufio"
 	"context"
-	"crypto/tls"
 	"fmt"
-	"net"
-	"net/http"
 	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gexec"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -107,63 +101,6 @@ func killed(o *v1alpha1.NodeKillOrder) (kills []string) {
 	return kills
 }
 
-// scraper returns a function that sums the operator's samples whose name and labels contain all of the words.
-func scraper(ctx context.Context, address string) func(words ...string) float64 {
-	GinkgoHelper()
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "scraper"}}
-	Expect(k8s.Create(ctx, account)).To(Succeed())
-	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "scraper"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
-		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: "default", Name: "scraper"}},
-	}
-	Expect(k8s.Create(ctx, binding)).To(Succeed())
-	DeferCleanup(func(ctx SpecContext) {
-		Expect(k8s.Delete(ctx, binding)).To(Succeed())
-		Expect(k8s.Delete(ctx, account)).To(Succeed())
-	})
-	request := &authenticationv1.TokenRequest{}
-	Expect(k8s.SubResource("token").Create(ctx, account, request)).To(Succeed())
-	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // its certificate is its own
-	DeferCleanup(transport.CloseIdleConnections)
-	return func(words ...string) float64 {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+"/metrics", http.NoBody)
-		Expect(err).NotTo(HaveOccurred())
-		r.Header.Set("Authorization", "Bearer "+request.Status.Token)
-		response, err := (&http.Client{Transport: transport}).Do(r)
-		if err != nil {
-			return -1 // not up yet
-		}
-		defer response.Body.Close()
-		sum, lines := 0.0, bufio.NewScanner(response.Body)
-		for lines.Scan() {
-			if all(lines.Text(), words) {
-				var v float64
-				_, err := fmt.Sscan(lines.Text()[strings.LastIndex(lines.Text(), " ")+1:], &v)
-				Expect(err).NotTo(HaveOccurred())
-				sum += v
-			}
-		}
-		return sum
-	}
-}
-
-func all(line string, words []string) bool {
-	for _, w := range words {
-		if !strings.Contains(line, w) {
-			return false
-		}
-	}
-	return !strings.HasPrefix(line, "#")
-}
-
-func freeAddress() string {
-	GinkgoHelper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	Expect(err).NotTo(HaveOccurred())
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // aSecondAfter waits until the order's status is older than the present second: a kill is compared with what was
 // published before it, and times are whole seconds.
 func aSecondAfter(o *v1alpha1.NodeKillOrder) {
@@ -173,11 +110,12 @@ func aSecondAfter(o *v1alpha1.NodeKillOrder) {
 
 var _ = Describe("Kills", func() {
 	It("are shown within seconds, told once, counted once, and found after a crash", func(ctx SpecContext) {
-		address := freeAddress()
+		address := harness.FreeAddress()
 		start := func() *harness.Operator {
 			return harness.StartOperator(manager, kubeconf, "--leader-elect=false", "--usage-interval=5s", "--metrics-bind-address="+address)
 		}
-		operator, samples := start(), scraper(ctx, address)
+		operator, scraper := start(), harness.NewScraper(ctx, k8s)
+		samples := func(words ...string) float64 { return scraper.Sum(ctx, address, words...) }
 		node := createNode(ctx, "worker-1")
 		hog := createPod(ctx, "worker-1", "hog", "32Mi", limited("64Mi"))
 		victim := createPod(ctx, "worker-1", "victim", "")

@@ -47,7 +47,7 @@ func pasted(ctx context.Context, line string) string {
 		Expect(err).NotTo(HaveOccurred())
 		plugin = filepath.Dir(built)
 	}
-	command := exec.CommandContext(ctx, "bash", "-c", line) //nolint:gosec // our own runbook
+	command := exec.CommandContext(ctx, "bash", "-c", line)
 	command.Env = append(os.Environ(), "NODE=worker-1", "KUBECONFIG="+cluster.Kubeconfig,
 		"PATH="+strings.Join([]string{os.Getenv("KUBEBUILDER_ASSETS"), plugin, os.Getenv("PATH")}, string(os.PathListSeparator)))
 	output, err := command.CombinedOutput()

@@ -16,6 +16,8 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gexec"
 	"sigs.k8s.io/yaml"
+
+	"github.com/killorder/killorder/test/integration/harness"
 )
 
 // promServer is a running Prometheus.
@@ -50,8 +52,8 @@ func startServer(target string, e *endpoint, tokens map[string]string) *promServ
 	Expect(os.WriteFile(filepath.Join(dir, "prometheus.yaml"), config, 0o600)).To(Succeed())
 	program, err := binary("prometheus")
 	Expect(err).NotTo(HaveOccurred())
-	listen := freeAddress()
-	command := exec.Command(program, "--config.file="+filepath.Join(dir, "prometheus.yaml"), //nolint:gosec // found or fetched by us
+	listen := harness.FreeAddress()
+	command := exec.Command(program, "--config.file="+filepath.Join(dir, "prometheus.yaml"),
 		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+listen, "--log.level=warn")
 	session, err := gexec.Start(command, GinkgoWriter, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())

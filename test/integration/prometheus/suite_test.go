@@ -2,7 +2,6 @@ package prometheus
 
 import (
 	"context"
-	"net"
 	"path/filepath"
 	"testing"
 	"time"
@@ -39,7 +38,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	manager := harness.BuildOperator()
 	cluster = harness.StartCluster(filepath.Join(harness.Root(), "test", "integration", "prometheus", "testdata", "scenario.yaml"))
 	k8s = harness.Client(cluster.Config)
-	address = freeAddress()
+	address = harness.FreeAddress()
 	operator = harness.StartOperator(manager, cluster.Kubeconfig, "--leader-elect=false", "--usage-interval=5s", "--metrics-bind-address="+address)
 
 	harness.Install(ctx, k8s, "config/default", "Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding")
@@ -62,13 +61,4 @@ func token(ctx context.Context, account string) string {
 	subject := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: account}}
 	Expect(k8s.SubResource("token").Create(ctx, subject, request)).To(Succeed())
 	return request.Status.Token
-}
-
-// freeAddress on loopback, free a moment ago.
-func freeAddress() string {
-	GinkgoHelper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	Expect(err).NotTo(HaveOccurred())
-	defer listener.Close()
-	return listener.Addr().String()
 }
