@@ -48,6 +48,7 @@ type Book struct {
 	mu     sync.Mutex
 	pages  map[string]*page
 	gone   []*page            // pages of nodes that are gone, while their kills may still be counted, told or judged better
+	past   past               // what the kills of each workload say together
 	tidied time.Time          // when a process that stands by last forgot what is old
 	led    time.Time          // when this process began to lead, zero before
 	counts *status.KillCounts // nil until the policy's are known
@@ -114,11 +115,14 @@ func (b *Book) Take(c *forensics.Change, v Victim) {
 	for i := range c.Was {
 		if c.Was[i].Key != r.Key {
 			changed = p.withdraw(keyOf(c.Was[i].Key)) || changed
+			b.past.drop(workloadKey(&c.Was[i]), keyOf(c.Was[i].Key))
 		}
 	}
 	if r.Killed() {
+		b.past.keep(workloadKey(r), keyOf(r.Key), r)
 		changed = b.note(p, r, v) || changed
 	} else {
+		b.past.drop(workloadKey(r), keyOf(r.Key))
 		changed = p.withdraw(keyOf(r.Key)) || changed
 	}
 	changed = changed && p.left.IsZero() // the order of a node that is gone says nothing more
@@ -274,6 +278,7 @@ func (b *Book) seed(p *page, kills []v1alpha1.Kill) {
 		if sureness[k.Confidence] >= sureness[e.kill.Confidence] {
 			e.kill, e.withdrawn = k, false
 		}
+		b.past.recall(p.node, &k)
 		e.restored, e.seen = true, earlier(k.SeenAt.Time, now)
 		e.kill.SeenAt, e.kill.Predicted, e.kill.Culprit, e.kill.WrongVictim = k.SeenAt, k.Predicted, k.Culprit, k.WrongVictim
 	}

@@ -44,6 +44,9 @@ type Kills interface {
 	Published(node string, s *v1alpha1.NodeKillOrderStatus)
 	// Forget drops a node that is gone.
 	Forget(node string)
+	// After notes in the node's pods what killers did to their workloads lately, Advised takes the limits that fixes advise.
+	After(n *facts.Node)
+	Advised(found []engine.Finding)
 }
 
 // Reconciler keeps the order of one node at a time.
@@ -123,6 +126,7 @@ func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *v1alp
 	r.recall(p)
 	policy := r.Policy()
 	p.decide(r.gather(node, policy), policy)
+	r.Kills.Advised(p.verdict.Findings)
 	p.state.summary.Store(status.Summarize(&p.verdict, &p.next))
 	result, wrote, err := r.write(ctx, p)
 	if err != nil || order == nil {
@@ -153,6 +157,7 @@ func (r *Reconciler) gather(node *corev1.Node, policy *extract.Policy) *facts.No
 	n := extract.Node(node)
 	n.Config, n.KubeletUnread = r.Kubelets.Config(n.Name), r.Kubelets.Problem(n.Name)
 	r.Metrics.AbsurdReadings(extract.Attach(&n, r.Pods.Node(n.Name), r.Usage, policy, r.namespaceLabels()))
+	r.Kills.After(&n)
 	return &n
 }
 

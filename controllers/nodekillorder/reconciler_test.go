@@ -25,6 +25,7 @@ import (
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/controllers/trigger"
+	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/facts/factstest"
@@ -136,6 +137,10 @@ func (w *world) Published(_ string, s *v1alpha1.NodeKillOrderStatus) {
 
 // Forget counts the nodes that are gone.
 func (w *world) Forget(string) { w.forgotten++ }
+
+// After and Advised have nothing to add to the facts.
+func (w *world) After(*facts.Node)        {}
+func (w *world) Advised([]engine.Finding) {}
 
 // readings of the world: fresh, unless it is silent.
 type readings struct{ *world }

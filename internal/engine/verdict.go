@@ -90,6 +90,8 @@ type Finding struct {
 	Grouped   bool
 	// Message and Fix are empty for findings that are only counted.
 	Message, Fix string
+	// AdvisedLimit is the memory limit that the fix advises for the container, in bytes; 0 if the fix advises none.
+	AdvisedLimit int64
 	// Ignored is the reason why the finding is not to be seen, "" for others.
 	Ignored string
 }

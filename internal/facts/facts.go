@@ -277,6 +277,8 @@ type PodState struct {
 	Peak int64
 	// Usage of the containers, parallel to Containers; nil if there is no reading for the pod.
 	Usage []ContainerUsage
+	// Killed is what killers did to the pod's workload lately; nil if nothing is known of that.
+	Killed *Killed
 }
 
 // ContainerUsage is one container's readings; each is Unknown if there is none.

@@ -154,6 +154,74 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// killed is a pod of one container whose workload was killed before.
+func killed(limit int64, k *facts.Killed) *facts.Node {
+	n := node(limited("a", 100*miB, limit, 50*miB))
+	n.Pods[0].Killed = k
+	return n
+}
+
+// What killers did before: a limit that was reached again, or on our advice, and a killer that comes everywhere.
+func TestRulesAfterAKill(t *testing.T) {
+	at := func(times int, limit int64, edit ...func(*facts.LimitKills)) *facts.Killed {
+		k := facts.LimitKills{Container: "app", Times: times, Limit: limit}
+		for _, e := range edit {
+			e(&k)
+		}
+		return &facts.Killed{Limits: []facts.LimitKills{k}}
+	}
+	tmpfs := func(k *facts.LimitKills) { k.Tmpfs = "cache" }
+	advised := func(k *facts.LimitKills) { k.Advised = "NearMemoryLimit" }
+	for name, tc := range map[string]struct {
+		node              *facts.Node
+		want              []string
+		wantMessage, wFix string
+		wantAdvised       int64
+	}{
+		"once": {node: killed(128*miB, at(1, 128*miB))},
+		"twice": {
+			node: killed(128*miB, at(2, 128*miB)), want: []string{"LimitKilledAgain a app"},
+			wantMessage: "Reached its memory limit of 128Mi 2 times within a day, and was killed each time.",
+			wFix:        "limits.memory 192Mi, or find what grows.", wantAdvised: 192 * miB,
+		},
+		"twice, with files in memory": {
+			node: killed(128*miB, at(3, 128*miB, tmpfs)), want: []string{"LimitKilledAgain a app"},
+			wantMessage: "Reached its memory limit of 128Mi 3 times within a day, and was killed each time: " +
+				"files in volume cache stay and count, so restarts do not help.",
+			wFix: "Delete the pod or those files; then emptyDir.sizeLimit 32Mi, or a limits.memory that holds both.",
+		},
+		"twice, at a limit that nobody knows": {
+			node: killed(128*miB, at(2, 0)), want: []string{"LimitKilledAgain a app"},
+			wantMessage: "Reached its memory limit 2 times within a day, and was killed each time.",
+			wFix:        "limits.memory 192Mi, or find what grows.", wantAdvised: 192 * miB,
+		},
+		"the limit was raised since": {node: killed(256*miB, at(2, 128*miB, advised))},
+		"once, on our advice": {
+			node: killed(128*miB, at(1, 128*miB, advised)), want: []string{"FixLimitKilled a app"},
+			wantMessage: "Reached its memory limit of 128Mi, which the fix of NearMemoryLimit advised: that was too low for its peaks.",
+			wFix:        "limits.memory 192Mi, or find what grows.", wantAdvised: 192 * miB,
+		},
+		"by one killer on several nodes": {
+			node: killed(128*miB, &facts.Killed{Everywhere: &facts.KillerOnNodes{Cause: "Eviction", Nodes: 3, Kills: 5}}),
+			want: []string{"KilledOnSeveralNodes a"},
+			wantMessage: "The same killer (Eviction) took 5 of its pods on 3 nodes within a day: " +
+				"the workload is the cause, no node is.",
+			wFix: "requests.memory above what its pods use; kubectl killorder explain says how much.",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if d := cmp.Diff(tc.want, found(tc.node)); d != "" {
+				t.Fatalf("findings (-want +got):\n%s", d)
+			}
+			for _, f := range find(tc.node, factstest.Policy(), &History{}) {
+				if f.Message != tc.wantMessage || f.Fix != tc.wFix || f.AdvisedLimit != tc.wantAdvised {
+					t.Errorf("got %q, %q, advised %d", f.Message, f.Fix, f.AdvisedLimit)
+				}
+			}
+		})
+	}
+}
+
 func TestNodeRules(t *testing.T) {
 	set, soft := facts.Threshold{Set: true, Bytes: 200 * miB}, facts.Threshold{Set: true, Bytes: 500 * miB}
 	config := func(change func(*facts.KubeletConfig)) *facts.KubeletConfig {

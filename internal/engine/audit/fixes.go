@@ -12,6 +12,8 @@ import (
 type text struct {
 	message, fix string
 	change       whatif.Change
+	// limit that the fix advises for the container of the hit, in bytes; 0 if the fix advises none.
+	limit int64
 }
 
 // fixed is a text whose fix says what the change does to the pod's ranks.
@@ -19,7 +21,7 @@ func (c *audit) fixed(p *facts.PodState, message, fix string, ch whatif.Change) 
 	if m := c.moves(whatif.RanksIf(c.v, p, nil), whatif.RanksIf(c.v, p, ch)); m != "" {
 		fix += ": " + m
 	}
-	return text{message, fix + ".", ch}
+	return text{message: message, fix: fix + ".", change: ch}
 }
 
 // room is what each pod of the workload can request on this node, in bytes, beside what others request. It is

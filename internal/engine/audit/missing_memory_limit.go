@@ -31,11 +31,11 @@ func missingMemoryLimitText(c *audit, h *hit) text {
 		return text{message: message, fix: c.noLimit(peak)}
 	}
 	if limit < 2*used {
-		return text{message: message, fix: fmt.Sprintf("limits.memory %s, which is all that the node can give; it uses %s.",
+		return text{message: message, limit: limit, fix: fmt.Sprintf("limits.memory %s, which is all that the node can give; it uses %s.",
 			facts.Amount(limit), facts.Amount(used))}
 	}
 	return text{
-		message: message,
-		fix:     fmt.Sprintf("limits.memory %s, twice what it uses, or above its known peak.", facts.Amount(limit)),
+		message: message, limit: limit,
+		fix: fmt.Sprintf("limits.memory %s, twice what it uses, or above its known peak.", facts.Amount(limit)),
 	}
 }

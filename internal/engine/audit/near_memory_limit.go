@@ -67,7 +67,7 @@ func nearMemoryLimitText(c *audit, h *hit) text {
 		t.fix = "Find what grows. " + c.noLimit(peak)
 		return t
 	}
-	t.fix = fmt.Sprintf("limits.memory %s (then at %d%%), or find what grows.", facts.Amount(more), used*100/more)
+	t.fix, t.limit = fmt.Sprintf("limits.memory %s (then at %d%%), or find what grows.", facts.Amount(more), used*100/more), more
 	return t
 }
 

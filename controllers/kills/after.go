@@ -1,0 +1,228 @@
+package kills
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/forensics"
+	"github.com/killorder/killorder/internal/status"
+)
+
+const (
+	// maxWorkloads with kills, and with advised limits, are remembered, maxPast kills and maxAdvice limits of each.
+	maxWorkloads = 2048
+	maxPast      = 32
+	maxAdvice    = 8
+	// pastFor is how long a kill counts for what kills say together.
+	pastFor = 24 * time.Hour
+)
+
+// past is what is remembered of the kills of all workloads, beyond the kills that are still to be told: what several kills
+// say together. A process begins with the kills that the pods and the orders still show.
+type past struct {
+	kills  map[facts.WorkloadKey]map[status.KillKey]forensics.Record
+	advice map[facts.WorkloadKey][]advice
+}
+
+// advice is a limit that a finding's fix advised, as people copy it: in the amount that the fix prints.
+type advice struct {
+	forensics.AdvisedLimit
+	rule string
+	last time.Time // when the finding last said so
+}
+
+// keep a kill of a workload.
+func (h *past) keep(of facts.WorkloadKey, key status.KillKey, r *forensics.Record) {
+	if h.kills == nil {
+		h.kills = map[facts.WorkloadKey]map[status.KillKey]forensics.Record{}
+	}
+	if h.kills[of] == nil {
+		makeRoomIn(h.kills, func(kills map[status.KillKey]forensics.Record) time.Time { return newest(kills) })
+		h.kills[of] = map[status.KillKey]forensics.Record{}
+	}
+	short := *r
+	short.Evidence, short.Message, short.Eviction = nil, "", nil
+	h.kills[of][key] = short
+	for len(h.kills[of]) > maxPast {
+		delete(h.kills[of], oldestKill(h.kills[of]))
+	}
+}
+
+// recall a kill that an earlier process has published, unless the kill is known with all its traces.
+func (h *past) recall(node string, k *v1alpha1.Kill) {
+	r := forensics.Record{
+		Key:       forensics.Key{UID: string(k.UID), Container: k.Container, ContainerID: k.ContainerID},
+		Namespace: k.Namespace, Pod: k.Pod, Node: node, Time: k.Time.Time, Cause: forensics.Cause(k.Cause),
+	}
+	if k.Workload != nil {
+		r.Workload = k.Workload.Kind + "/" + k.Workload.Name
+	}
+	of, key := workloadKey(&r), status.KeyOfKill(k)
+	if _, known := h.kills[of][key]; !known {
+		h.keep(of, key, &r)
+	}
+}
+
+// drop what turned out to be no kill.
+func (h *past) drop(of facts.WorkloadKey, key status.KillKey) {
+	delete(h.kills[of], key)
+	if len(h.kills[of]) == 0 {
+		delete(h.kills, of)
+	}
+}
+
+// of returns the kills of a workload within the last day, oldest first.
+func (h *past) of(key facts.WorkloadKey, now time.Time) (kills []forensics.Record) {
+	for k, r := range h.kills[key] {
+		if now.Sub(r.Time) > pastFor {
+			h.drop(key, k)
+			continue
+		}
+		kills = append(kills, r)
+	}
+	slices.SortFunc(kills, func(a, b forensics.Record) int { return a.Time.Compare(b.Time) })
+	return kills
+}
+
+// advised notes the limit that a fix advises, and since when.
+func (h *past) advised(of facts.WorkloadKey, container, rule string, limit int64, now time.Time) {
+	if h.advice == nil {
+		h.advice = map[facts.WorkloadKey][]advice{}
+	}
+	known := h.advice[of]
+	if i := slices.IndexFunc(known, func(a advice) bool { return a.Container == container && a.Limit == limit }); i >= 0 {
+		known[i].last = now
+		return
+	}
+	if known == nil {
+		makeRoomIn(h.advice, func(all []advice) time.Time { return all[len(all)-1].last })
+	}
+	if len(known) == maxAdvice {
+		known = slices.Delete(known, 0, 1)
+	}
+	a := forensics.AdvisedLimit{Namespace: of.Namespace, Workload: workloadName(of), Container: container, Limit: limit, Since: now}
+	h.advice[of] = append(known, advice{a, rule, now})
+}
+
+// makeRoomIn a map for one more workload, where the map is full: what is oldest goes.
+func makeRoomIn[V any](m map[facts.WorkloadKey]V, at func(V) time.Time) {
+	if len(m) < maxWorkloads {
+		return
+	}
+	var oldest facts.WorkloadKey
+	var when time.Time
+	for k, v := range m {
+		if t := at(v); when.IsZero() || t.Before(when) {
+			oldest, when = k, t
+		}
+	}
+	delete(m, oldest)
+}
+
+func newest(kills map[status.KillKey]forensics.Record) (at time.Time) {
+	for _, r := range kills {
+		if r.Time.After(at) {
+			at = r.Time
+		}
+	}
+	return at
+}
+
+func oldestKill(kills map[status.KillKey]forensics.Record) (oldest status.KillKey) {
+	var at time.Time
+	for k, r := range kills {
+		if at.IsZero() || r.Time.Before(at) {
+			oldest, at = k, r.Time
+		}
+	}
+	return oldest
+}
+
+// killed is what the kills of a workload say together; nil if there is none.
+func (h *past) killed(key facts.WorkloadKey, now time.Time) *facts.Killed {
+	kills := h.of(key, now)
+	if len(kills) == 0 {
+		return nil
+	}
+	out := &facts.Killed{}
+	for _, k := range forensics.Repeated(kills) {
+		out.Limits = append(out.Limits, facts.LimitKills{Container: k.Container, Times: k.Times, Limit: k.Limit, Tmpfs: first(k.Tmpfs)})
+	}
+	h.blame(out, key, kills)
+	if everywhere := forensics.TakenEverywhere(kills); len(everywhere) > 0 {
+		e := &everywhere[0]
+		out.Everywhere = &facts.KillerOnNodes{Cause: string(e.Cause), Nodes: len(e.Nodes), Kills: e.Kills}
+	}
+	if len(out.Limits) == 0 && out.Everywhere == nil {
+		return nil
+	}
+	return out
+}
+
+// blame marks the limits that a fix had advised before they were reached.
+func (h *past) blame(out *facts.Killed, key facts.WorkloadKey, kills []forensics.Record) {
+	all := h.advice[key]
+	advised := make([]forensics.AdvisedLimit, len(all))
+	for i := range all {
+		advised[i] = all[i].AdvisedLimit
+	}
+	for _, f := range forensics.FixesThatKilled(kills, advised) {
+		by := slices.IndexFunc(all, func(a advice) bool { return a.AdvisedLimit == f.AdvisedLimit })
+		i := slices.IndexFunc(out.Limits, func(l facts.LimitKills) bool { return l.Container == f.Kill.Container })
+		if i < 0 {
+			i = len(out.Limits)
+			out.Limits = append(out.Limits, facts.LimitKills{Container: f.Kill.Container, Times: f.Kills, Tmpfs: first(f.Kill.Tmpfs)})
+		}
+		out.Limits[i].Limit, out.Limits[i].Advised = f.Limit, all[by].rule
+	}
+}
+
+func first(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return names[0]
+}
+
+// workloadName is kind/name as records of deaths have it, "" for a bare pod.
+func workloadName(key facts.WorkloadKey) string {
+	if key.Kind == "Pod" {
+		return ""
+	}
+	return key.Kind + "/" + key.Name
+}
+
+// workloadKey is the workload of a killed pod, or the pod where no workload is known.
+func workloadKey(r *forensics.Record) facts.WorkloadKey {
+	if kind, name, ok := strings.Cut(r.Workload, "/"); ok {
+		return facts.WorkloadKey{Namespace: r.Namespace, Workload: facts.Workload{Kind: kind, Name: name}}
+	}
+	return facts.WorkloadKey{Namespace: r.Namespace, Workload: facts.Workload{Kind: "Pod", Name: r.Pod}}
+}
+
+// After notes in the node's pods what killers did to their workloads lately.
+func (b *Book) After(n *facts.Node) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.past.kills) == 0 {
+		return
+	}
+	for i := range n.Pods {
+		n.Pods[i].Killed = b.past.killed(n.Pods[i].Key(), b.Clock.Now())
+	}
+}
+
+// Advised remembers which limits the fixes of findings advise: one of them may turn out to be too low.
+func (b *Book) Advised(found []engine.Finding) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range found {
+		if f := &found[i]; f.AdvisedLimit > 0 && f.Pod != nil {
+			b.past.advised(f.Pod.Key(), f.Container, f.Rule, f.AdvisedLimit, b.Clock.Now())
+		}
+	}
+}
