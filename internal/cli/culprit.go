@@ -1,29 +1,52 @@
 package cli
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/snapshot"
 )
 
-// takeGrowth gives a node's pods the growth that the operator has seen: one reading knows none. It reports whether there
-// was any order to take growth from.
-func takeGrowth(n *facts.Node, o *v1alpha1.NodeKillOrder) bool {
+// takeCulprit takes the culprit that the operator has published: the operator has watched the node, and one reading knows no
+// growth. It reports whether there was any order to take the culprit from; one whose pod is gone is none.
+func takeCulprit(n *facts.Node, o *v1alpha1.NodeKillOrder) bool {
 	if o == nil || o.Status.Usage == nil || o.Status.Usage.Source == v1alpha1.UsageSourceNone {
 		return false
 	}
 	c := o.Status.CulpritRef
-	for i := range n.Pods {
-		p := &n.Pods[i]
-		p.GrowthKnown = p.WorkingSet != facts.Unknown
-		p.GrowthKnown = p.GrowthKnown || p.WorkingSet != facts.Unknown
-		if c != nil && c.Reason == v1alpha1.CulpritGrowth && string(c.UID) == p.UID {
-			p.Growth = max(p.Growth, c.Amount.Value())
-		}
+	if c == nil {
+		n.Accused = &facts.Accused{}
+		return true
 	}
+	if !slices.ContainsFunc(n.Pods, func(p facts.PodState) bool { return p.UID == string(c.UID) }) {
+		return false
+	}
+	n.Accused = &facts.Accused{UID: string(c.UID), Grew: c.Reason == v1alpha1.CulpritGrowth, Bytes: c.Amount.Value()}
 	return true
+}
+
+// takeGrowth compares the two readings that were had without waiting, where there are both: that of metrics.k8s.io, and that of
+// the kubelet some seconds later. Such a short time can show that a pod grows. It cannot show that none does: without a pod
+// that grows, growth stays unknown.
+func takeGrowth(n *facts.Node, s *snapshot.Snapshot) (how string) {
+	kubelet := s.Kubelets[n.Name]
+	if kubelet == nil || s.Metrics == nil {
+		return ""
+	}
+	between := extract.GrowthBetween(n, s.Metrics, kubelet)
+	if c := engine.CulpritAmong(n, func(p *facts.PodState) bool { return p.GrowthKnown }); c.PodState == nil || !c.Grew {
+		for i := range n.Pods {
+			n.Pods[i].Growth, n.Pods[i].GrowthKnown = 0, false
+		}
+		return ""
+	}
+	return fmt.Sprintf("within %s, from the reading of metrics.k8s.io to that of the kubelet", between.Round(time.Second))
 }
 
 // history is the usage of pods that earlier readings of this command found, by UID. A nil history knows nothing.

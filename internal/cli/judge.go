@@ -60,10 +60,12 @@ func judgeWith(s *snapshot.Snapshot, names []string, top int, h history) (result
 		absurd += extract.Attach(n, s.Pods[n.Name], s.ReadingsOf(n.Name), s.Policy, s.NamespaceLabels)
 		from := ""
 		switch {
-		case takeGrowth(n, s.Published[n.Name]):
+		case takeCulprit(n, s.Published[n.Name]):
 			from = "as the operator has seen"
 		case h.grow(n, s.Now):
 			from = "since " + h.since()
+		default:
+			from = takeGrowth(n, s)
 		}
 		j := judgeNode(n, s, top)
 		j.grewFrom = from

@@ -33,6 +33,21 @@ func TestLive(t *testing.T) {
 			wantOrders: []string{"worker-1 MetricsAPI best-effort web", "worker-2 MetricsAPI other"},
 			wantErr:    noKubelets,
 		},
+		"readings of another cluster": {
+			server: &clustertest.Server{
+				Nodes: []string{"worker-1"}, Pods: pods[:2], Metrics: true, Renamed: true,
+			},
+			wantOrders: []string{"worker-1 None best-effort web"},
+			wantErr: noKubelets + "note: 2 of 2 readings of pods in metrics.k8s.io match none of the pods read here, so they are in no order\n" +
+				"note: 1 of 1 readings of nodes in metrics.k8s.io match none of the nodes read here, so they are in no order\n",
+		},
+		"a pod without a reading": {
+			server: &clustertest.Server{
+				Nodes: []string{"worker-1"}, Pods: pods[:2], Metrics: true, Unread: "best-effort",
+			},
+			wantOrders: []string{"worker-1 MetricsAPI best-effort web"},
+			wantErr:    noKubelets + "note: 1 running pod has no reading, so its usage is unknown (shop/best-effort)\n",
+		},
 		"without the metrics API": {
 			server:     &clustertest.Server{Nodes: []string{"worker-1"}, Pods: pods},
 			wantOrders: []string{"worker-1 None best-effort web"},

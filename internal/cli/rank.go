@@ -41,8 +41,9 @@ How to read it:
   =               a tie: the kubelet has no preference
   ?               unknown
 
-Who brings a node down is who grows, which one reading cannot show. --watch compares with its earlier
-readings; where the operator runs, what it has seen grow is taken from its NodeKillOrders.
+Who brings a node down is who grows, which one reading cannot show. Where the operator runs, the culprit is
+the one of its NodeKillOrders. Else, where both kubelets and metrics.k8s.io are read, their readings, some
+seconds apart, are compared; --watch compares with its earlier readings.
 
 Exit status: 0 fine; 1 the cluster or the input could not be read; 2 wrong usage.`
 

@@ -2,7 +2,10 @@ package cli
 
 import (
 	"bytes"
+	"fmt"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -99,11 +102,18 @@ func operated(lastPass time.Time) *clustertest.Server {
 
 func TestRankTakesTheOperatorsCulprit(t *testing.T) {
 	for name, tc := range map[string]struct {
-		lastPass time.Time
-		want     string
-		wantNote string
+		lastPass     time.Time
+		over, nobody bool
+		want         string
+		wantNote     string
 	}{
 		"it lives": {lastPass: time.Now(), want: "culprit  shop/web, grew by 3Gi, as the operator has seen\n"},
+		"it accuses by the request": {
+			lastPass: time.Now(), over: true, want: "culprit  shop/web, 3Gi over its request, as the operator has seen\n",
+		},
+		"it accuses nobody": {
+			lastPass: time.Now(), nobody: true, want: "culprit  none: no pod grows, and none is far over its request\n",
+		},
 		"it is gone": {
 			lastPass: time.Now().Add(-time.Hour),
 			// Seconds may pass before the note is made.
@@ -112,10 +122,17 @@ func TestRankTakesTheOperatorsCulprit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("KUBECONFIG", t.TempDir()+"/none")
-			server := httptest.NewServer(operated(tc.lastPass))
+			api := operated(tc.lastPass)
+			if ref := api.Orders["worker-1"].Status.CulpritRef; tc.over {
+				ref.Reason = v1alpha1.CulpritOverRequest
+			}
+			if tc.nobody {
+				api.Orders["worker-1"].Status.CulpritRef = nil
+			}
+			server := httptest.NewServer(api)
 			defer server.Close()
 			got := run(t, "", "rank", "--server", server.URL)
-			if grown := strings.Contains(got.out, "grew by"); grown != (tc.want != "") || !strings.Contains(got.out, tc.want) {
+			if said := strings.Contains(got.out, "as the operator has seen"); said != (tc.want != "" && !tc.nobody) || !strings.Contains(got.out, tc.want) {
 				t.Errorf("output has no %q:\n%s", tc.want, got.out)
 			}
 			if !regexp.MustCompile(tc.wantNote).MatchString(got.err) {
@@ -161,5 +178,49 @@ func TestFrame(t *testing.T) {
 	out.Reset()
 	if err := r.frame(t.Context(), seen); err == nil || !strings.HasPrefix(out.String(), "error: ") {
 		t.Errorf("%v: %s", err, out.String())
+	}
+}
+
+// TestRankOfTwoReadings: the reading of metrics.k8s.io and that of the kubelet some seconds later show who grows, though nobody
+// has waited.
+func TestRankOfTwoReadings(t *testing.T) {
+	const objects = `{"apiVersion": "v1", "kind": "List", "items": [
+	  {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "worker-1"}, "status": {"capacity": {"memory": "16Gi"}}},
+	  {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"nodeName": "worker-1",
+	    "containers": [{"name": "app", "resources": {"requests": {"memory": "4Gi"}}}]},
+	    "status": {"phase": "Running", "containerStatuses": [{"name": "app", "state": {"running": {"startedAt": "2026-11-28T05:00:00Z"}}}]}},
+	  {"apiVersion": "metrics.k8s.io/v1beta1", "kind": "PodMetrics", "metadata": {"name": "web", "namespace": "shop"},
+	    "timestamp": "2026-11-28T06:00:00Z", "window": "15s", "containers": [{"name": "app", "usage": {"memory": "1Gi"}}]}]}`
+	for name, tc := range map[string]struct {
+		at, bytes string
+		want      string
+	}{
+		"grown": {
+			at: "2026-11-28T06:00:40Z", bytes: "3221225472",
+			want: "culprit  shop/web, grew by 2Gi, within 40s, from the reading of metrics.k8s.io to that of the kubelet\n",
+		},
+		"hardly grown":      {at: "2026-11-28T06:00:40Z", bytes: "1083741824", want: "culprit  no growth known from one reading; the largest users:\n"},
+		"of one moment":     {at: "2026-11-28T06:00:05Z", bytes: "3221225472", want: "culprit  no growth known from one reading; the largest users:\n"},
+		"an hour ago":       {at: "2026-11-28T07:00:00Z", bytes: "3221225472", want: "culprit  no growth known from one reading; the largest users:\n"},
+		"the kubelet first": {at: "2026-11-28T05:59:00Z", bytes: "3221225472", want: "culprit  no growth known from one reading; the largest users:\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			summary := fmt.Sprintf(`{"node": {"nodeName": "worker-1", "memory": {"time": %[1]q, "workingSetBytes": 8589934592}}, "pods": [{"podRef":
+			  {"name": "web", "namespace": "shop"}, "memory": {"time": %[1]q, "workingSetBytes": %[2]s}, "containers": [{"name": "app",
+			  "memory": {"time": %[1]q, "workingSetBytes": %[2]s, "rssBytes": %[2]s}}]}]}`, tc.at, tc.bytes)
+			for path, content := range map[string]string{"objects.json": objects, "kubelet/worker-1/stats-summary.json": summary} {
+				path = filepath.Join(dir, path)
+				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := run(t, "", "rank", "-f", dir); !strings.Contains(got.out, tc.want) {
+				t.Errorf("no %q in:\n%s%s", tc.want, got.out, got.err)
+			}
+		})
 	}
 }

@@ -23,6 +23,12 @@ import (
 const (
 	// keepReadings older than the engine would use.
 	keepReadings = 15 * time.Minute
+	// youngest is how long a pod runs before a missing reading is worth a note: metrics-server reads each minute at the latest,
+	// and gives no reading before it has two.
+	youngest = 3 * time.Minute
+	// readTwice is up to how many named nodes have their pods' usage read from metrics.k8s.io too, one by one, where their kubelets
+	// have told it.
+	readTwice = 3
 	// usageTimeout is for all readings of a large cluster.
 	usageTimeout = time.Minute
 )
@@ -56,6 +62,9 @@ type cluster struct {
 
 	// seen takes objects on the way; nil where nobody wants them.
 	seen *Traces
+
+	// readings are those of metrics.k8s.io where all were read at once.
+	readings *usage.Store
 
 	snapshot snapshot.Snapshot
 	only     []string
@@ -170,7 +179,12 @@ func (c *cluster) readAll(ctx context.Context) error {
 	c.notes(kubeletNotes)
 	if !c.takeKubelets(ofKubelets) {
 		c.notes(usageNotes)
+		if len(usageNotes) > 0 {
+			return nil // why there are no readings has been said
+		}
 	}
+	pods, nodes := c.readings.Len()
+	c.notes(c.snapshot.Unmatched(pods, nodes, c.snapshot.Now.Add(-youngest)))
 	return nil
 }
 
@@ -187,6 +201,8 @@ func (c *cluster) readSome(ctx context.Context, w Want) error {
 	c.notes(kubeletNotes)
 	if !c.takeKubelets(ofKubelets) {
 		c.notes(c.readSingleUsage(ctx))
+	} else if len(w.Nodes) > 0 && len(w.Nodes) <= readTwice {
+		c.readSingleUsage(ctx) // an earlier reading, which shows who grows; without it nothing is missing
 	}
 	c.snapshot.Now = time.Now()
 	return ctx.Err()

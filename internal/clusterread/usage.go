@@ -14,7 +14,7 @@ func (c *cluster) readUsage(ctx context.Context) (notes []string) {
 	pass := store.Begin()
 	failures := c.metrics.Read(ctx, pass)
 	result := pass.Commit()
-	c.snapshot.Metrics = store
+	c.snapshot.Metrics, c.readings = store, store
 	for _, f := range failures {
 		if note := usageNote(f); note != "" {
 			notes = append(notes, note)

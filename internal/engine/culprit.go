@@ -13,19 +13,33 @@ const minGrowth = 64 << 20
 // noise is the growth, in bytes, up to which a pod is accused of nothing: 64Mi, or 1% of the node.
 func noise(n *facts.Node) int64 { return max(minGrowth, n.Capacity/100) }
 
-// growthKnown reports whether any pod has two readings.
+// growthKnown reports whether any pod has two readings, or somebody has watched the node for longer.
 func growthKnown(n *facts.Node) bool {
-	return slices.ContainsFunc(n.Pods, func(p facts.PodState) bool { return p.GrowthKnown })
+	return n.Accused != nil || slices.ContainsFunc(n.Pods, func(p facts.PodState) bool { return p.GrowthKnown })
 }
 
 // culpritOf returns the pod that grew most over the readings kept, if that is more than noise; else the one furthest over
 // its request, if that is more than noise and the pod holds at least a tenth of what pods use; else none. Where the
-// growth of no pod is known, nobody is accused.
+// growth of no pod is known, nobody is accused. Whoever has watched the node for longer knows better.
 func culpritOf(v *Verdict) Culprit {
 	if !v.GrowthKnown {
 		return Culprit{}
 	}
+	if v.Node.Accused != nil {
+		return accused(v.Node)
+	}
 	return CulpritAmong(v.Node, func(*facts.PodState) bool { return true })
+}
+
+// accused is the pod that somebody who has watched the node for longer accuses.
+func accused(n *facts.Node) Culprit {
+	a := n.Accused
+	for i := range n.Pods {
+		if p := &n.Pods[i]; p.UID == a.UID && p.WorkingSet != facts.Unknown {
+			return Culprit{PodState: p, Grew: a.Grew, Amount: a.Bytes}
+		}
+	}
+	return Culprit{}
 }
 
 // CulpritAmong is the culprit if only the pods that count did.

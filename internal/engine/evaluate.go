@@ -45,6 +45,7 @@ func freshness(u facts.NodeUsage, maxAge time.Duration, now time.Time) Freshness
 // withoutUsage copies the node with every reading unknown.
 func withoutUsage(n *facts.Node) *facts.Node {
 	c := *n
+	c.Accused = nil
 	c.Usage.WorkingSet, c.Usage.Available, c.Usage.PodsWorkingSet = facts.Unknown, facts.Unknown, facts.Unknown
 	c.Pods = make([]facts.PodState, len(n.Pods))
 	for i := range n.Pods {

@@ -196,12 +196,23 @@ type Node struct {
 	Config *KubeletConfig
 	// KubeletUnread says in a sentence why the kubelet could not be read; "" if it could, or was not asked.
 	KubeletUnread string
+	// Accused is the culprit by whoever has watched the node for longer, nil where nobody has.
+	Accused *Accused
 	// Usage of the node as a whole.
 	Usage NodeUsage
 	// Ignores are the findings about the node that its owner does not want to see.
 	Ignores []Ignore
 	// Pods bound to the node that are not finished.
 	Pods []PodState
+}
+
+// Accused is whom somebody who has watched a node holds for its culprit.
+type Accused struct {
+	// UID of the pod; "" if nobody is accused.
+	UID string
+	// Grew: for growth by Bytes; else for being Bytes over its request.
+	Grew  bool
+	Bytes int64
 }
 
 // Provider is who runs the node, as far as that decides how its reservations are set.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -177,16 +178,86 @@ func (c *collector) unmatched(s *Snapshot) {
 // the orders say so.
 func (c *collector) unread(s *Snapshot) {
 	nodesRead, podsRead := len(c.nodeUsage)+len(c.kubelets) > 0, len(c.podUsage)+len(c.kubelets) > 0
+	s.unread(&c.omitted, nodesRead, podsRead, time.Time{})
+}
+
+// unread counts what has no reading. Pods that have started since a time, which may be zero, cannot have any yet.
+func (s *Snapshot) unread(o *omissions, nodesRead, podsRead bool, since time.Time) {
 	for i := range s.Nodes {
 		n := &s.Nodes[i]
 		r := s.ReadingsOf(n.Name)
 		if _, ok := r.Node(n.Name); !ok && nodesRead {
-			c.omitted.count(omittedUnreadNodes, n.Name)
+			o.count(omittedUnreadNodes, n.Name)
 		}
 		for _, p := range s.Pods[n.Name] {
-			if _, ok := r.Pod(p.Namespace, p.Name); !ok && podsRead && p.HasKubeletStats(n.SandboxStats) {
-				c.omitted.count(omittedUnreadPods, p.Namespace+"/"+p.Name)
+			young := !since.IsZero() && p.Started() > since.UnixNano()
+			if _, ok := r.Pod(p.Namespace, p.Name); !ok && podsRead && !young && p.HasKubeletStats(n.SandboxStats) {
+				o.count(omittedUnreadPods, p.Namespace+"/"+p.Name)
 			}
 		}
+	}
+}
+
+// Unmatched notes, of what was read of a living cluster, nodes and pods without a reading though others have one, and readings
+// that match no node or pod. Pods come and go while a cluster is read: those that have started since a time may have no
+// reading yet, and a tenth of the readings, or two of few, may be of what is gone. pods and nodes are how many readings
+// metrics.k8s.io has given; they count for the nodes whose kubelets were not read.
+func (s *Snapshot) Unmatched(pods, nodes int, since time.Time) []string {
+	o := &omissions{}
+	matchedPods, matchedNodes := 0, 0
+	for i := range s.Nodes {
+		name := s.Nodes[i].Name
+		if _, ok := s.Metrics.Node(name); ok {
+			matchedNodes++
+		}
+		for _, p := range s.Pods[name] {
+			if _, ok := s.Metrics.Pod(p.Namespace, p.Name); ok {
+				matchedPods++
+			}
+		}
+		s.strangersOn(o, name)
+	}
+	s.unread(o, matchedNodes+len(s.Kubelets) > 0, matchedPods+len(s.Kubelets) > 0, since)
+	notes := o.notes()
+	if len(s.Kubelets) == len(s.Nodes) {
+		return notes
+	}
+	for _, part := range []struct {
+		of           string
+		all, matched int
+	}{{"pods", pods, matchedPods}, {"nodes", nodes, matchedNodes}} {
+		if strange := part.all - part.matched; tooMany(strange, part.all) {
+			notes = append(notes, fmt.Sprintf("%d of %d readings of %s in metrics.k8s.io match none of the %s read here, so they are in no order",
+				strange, part.all, part.of, part.of))
+		}
+	}
+	return notes
+}
+
+// tooMany reports whether so many of all readings match nothing that pods which come and go do not explain it.
+func tooMany(strange, all int) bool { return strange == all && all > 0 || strange > 2 && strange*10 > all }
+
+// strangersOn counts the pods that a kubelet has readings of and the API server does not know, if they are more than a tenth.
+func (s *Snapshot) strangersOn(o *omissions, node string) {
+	r := s.Kubelets[node]
+	if r == nil {
+		return
+	}
+	known := map[Key]bool{}
+	for _, p := range s.Pods[node] {
+		known[Key{p.Namespace, p.Name}] = true
+	}
+	var strangers []string
+	for key := range r.Pods {
+		if !known[key] {
+			strangers = append(strangers, key.String())
+		}
+	}
+	if !tooMany(len(strangers), len(r.Pods)) {
+		return
+	}
+	slices.Sort(strangers)
+	for _, name := range strangers {
+		o.count(omittedStrangers, name)
 	}
 }

@@ -157,9 +157,9 @@ func (t *nodeTables) culprit(p *Printer) {
 	how := text.Human(c.Amount.Value()) + " over its request"
 	if c.Reason == v1alpha1.CulpritGrowth {
 		how = "grew by " + text.Human(c.Amount.Value())
-		if t.CulpritFrom != "" {
-			how += ", " + t.CulpritFrom
-		}
+	}
+	if t.CulpritFrom != "" {
+		how += ", " + t.CulpritFrom
 	}
 	t.field(p, title, c.Namespace+"/"+c.Pod, ", "+how, Plain)
 }

@@ -39,6 +39,9 @@ type Server struct {
 	// request none.
 	Classes        []schedulingv1.PriorityClass
 	DefaultRequest string
+	// Unread is the name of a pod that metrics.k8s.io has no reading of. Renamed: its readings are of other pods and nodes.
+	Unread  string
+	Renamed bool
 	// Expire the first list's continuation once.
 	Expire bool
 
@@ -247,8 +250,11 @@ func (s *Server) fail(w http.ResponseWriter, code int, reason metav1.StatusReaso
 func (s *Server) podMetrics() *metrics.PodMetricsList {
 	list := &metrics.PodMetricsList{}
 	for _, p := range s.Pods {
+		if p.Name == s.Unread {
+			continue
+		}
 		list.Items = append(list.Items, metrics.PodMetrics{
-			ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: p.Name}, Timestamp: metav1.Now(),
+			ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: s.measured(p.Name)}, Timestamp: metav1.Now(),
 			Containers: []metrics.ContainerMetrics{{Name: "app", Usage: Memory("200Mi")}},
 		})
 	}
@@ -259,10 +265,18 @@ func (s *Server) nodeMetrics() *metrics.NodeMetricsList {
 	list := &metrics.NodeMetricsList{}
 	for _, name := range s.Nodes {
 		list.Items = append(list.Items, metrics.NodeMetrics{
-			ObjectMeta: metav1.ObjectMeta{Name: name}, Timestamp: metav1.Now(), Usage: Memory("15Gi"),
+			ObjectMeta: metav1.ObjectMeta{Name: s.measured(name)}, Timestamp: metav1.Now(), Usage: Memory("15Gi"),
 		})
 	}
 	return list
+}
+
+// measured is the name that a pod or node has in metrics.k8s.io.
+func (s *Server) measured(name string) string {
+	if s.Renamed {
+		return name + "-elsewhere"
+	}
+	return name
 }
 
 // Memory is an amount of memory as a resource list.
