@@ -35,7 +35,7 @@ var _ = ginkgo.Describe("configuration", ginkgo.Ordered, func() {
 			gomega.Eventually(func(g gomega.Gomega) {
 				k, m = readKubeletMemory(ctx, g), order(ctx).Status.Memory
 				k.equals(g, m, facts.Band)
-			}).WithTimeout(noticed).WithPolling(2 * time.Second).Should(gomega.Succeed())
+			}).WithTimeout(patience(noticed)).WithPolling(2 * time.Second).Should(gomega.Succeed())
 			say("configuration: %s: %.0f s after the kubelet was ready; in MiB, published (and the kubelet's own): "+
 				"threshold %s (%d), soft %s (%d); headroom %s (%d) of %s; pods may use %d, left in scope %s %s (%d)",
 				setting.name, time.Since(began).Seconds(), amount(m.EvictionThreshold), k.hard/mebibyte,
@@ -45,7 +45,7 @@ var _ = ginkgo.Describe("configuration", ginkgo.Ordered, func() {
 			gomega.Eventually(func(g gomega.Gomega) {
 				k = readKubeletMemory(ctx, g)
 				k.equals(g, byPlugin(ctx).Status.Memory, exactReading)
-			}).WithTimeout(time.Minute).WithPolling(2*time.Second).Should(gomega.Succeed(), "the plugin says the same")
+			}).WithTimeout(patience(time.Minute)).WithPolling(2*time.Second).Should(gomega.Succeed(), "the plugin says the same")
 		}, ginkgo.SpecTimeout(patience(6*time.Minute)))
 	}
 })

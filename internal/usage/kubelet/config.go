@@ -14,6 +14,9 @@ const (
 	configAge = time.Hour
 	// configRetry is when a configuration that could not be read is tried again.
 	configRetry = 5 * time.Minute
+	// unresumedMost is how many sessions in a row may be new ones and still tell a restart each. A kubelet may restart twice
+	// between two connections; one that has ceased to resume sessions must not be asked with each connection.
+	unresumedMost = 3
 	// configDoubt is how long a configuration is believed that may no longer be the running kubelet's. Kubelets that
 	// resume no TLS session are read once in configAge, so that theirs is never doubted for longer.
 	configDoubt = 2 * configAge
@@ -42,8 +45,8 @@ const (
 //	Unknown    Current    Unknown          Unknown              Unknown               Unknown
 //	Current    Current    Current          Current, sure now    Doubted               Doubted
 //	Doubted    Current    Doubted          Doubted              Doubted               Doubted
-//	next read  in 1 h     in 5 min         as before            now, if the session   now
-//	                                                            before was resumed
+//	next read  in 1 h     in 5 min         as before            now, if one of the    now
+//	                                                            3 before was resumed
 //
 // A configuration is believed until two hours after it was last known to be Current.
 type config struct {
@@ -55,8 +58,9 @@ type config struct {
 	dueAt time.Time
 	// sureAt is when the configuration was last known to be the running kubelet's.
 	sureAt time.Time
-	// resumes: the kubelet resumed the last TLS session.
-	resumes bool
+	// resumes is how many more sessions that are not resumed will be taken as restarts: 0 for a kubelet that was never seen
+	// to resume one.
+	resumes int8
 }
 
 // read takes a configuration that was read.
@@ -73,15 +77,17 @@ func (c *config) fail(problem *Problem, now time.Time) {
 // connected takes a connection to the kubelet, which resumed the TLS session of the one before, or did not.
 func (c *config) connected(resumed bool, now time.Time) {
 	switch {
-	case resumed && c.state == configCurrent:
-		c.sureAt = now
 	case !resumed:
 		c.doubt()
-		if c.resumes {
+		if c.resumes > 0 {
+			c.resumes--
 			c.dueAt = now
 		}
+		return
+	case c.state == configCurrent:
+		c.sureAt = now
 	}
-	c.resumes = resumed
+	c.resumes = unresumedMost
 }
 
 // restarted takes a change of the node's boot ID or of the kubelet's version.

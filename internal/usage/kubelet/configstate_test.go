@@ -36,6 +36,8 @@ func TestConfigState(t *testing.T) {
 		"Doubted, session resumed":         {"nrsns", configDoubted, 2, soon, 1},
 		"Doubted, session not resumed":     {"nrnn", configDoubted, 2, inAnHour, 2},
 		"Doubted, boot":                    {"nrnb", configDoubted, 2, soon, 0},
+		"restarted twice":                  {"nrsnrn", configDoubted, 1, soon, 0},
+		"ceased to resume sessions":        {"nrsnrnrnrn", configDoubted, 1, inAnHour, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var c config
