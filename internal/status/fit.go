@@ -2,6 +2,7 @@ package status
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 )
@@ -10,25 +11,67 @@ const (
 	// maxStatus, in bytes of JSON, keeps a stored object under 10 kB: etcd and the API server's caches hold one object
 	// per node. The rest of the 10 kB is for metadata and managedFields.
 	maxStatus = 8_300
-	// keepFindings and keepLimits are the lengths under which one list is cut only when the other cannot be cut either.
+	// keepFindings and keepLimits are the lengths down to which both lists are cut before anything else is.
 	keepFindings, keepLimits = 4, 2
 )
 
-// fit cuts the ends of findings and limitOrder until the status is small enough. Nothing important is lost: both lists
-// are sorted worst first, and summary counts every finding.
+// fit cuts the ends of findings and limitOrder until the status is small enough, and the messages of kills but the newest
+// before the worst finding goes. Nothing important is lost: both lists are sorted worst first, summary counts every
+// finding, and diagnose says again what a message said.
 func fit(s *v1alpha1.NodeKillOrderStatus) {
 	for size := sizeOf(s); size > maxStatus; {
+		before := size
 		switch f, l := len(s.Findings), len(s.LimitOrder); {
-		case f > keepFindings || (f > 0 && l <= keepLimits):
-			size -= sizeOf(s.Findings[f-1]) + 1
-			s.Findings = s.Findings[:f-1]
+		case f > keepFindings:
+			size -= cutFinding(s)
 		case l > keepLimits:
-			size -= sizeOf(s.LimitOrder[l-1]) + 1
-			s.LimitOrder = s.LimitOrder[:l-1]
+			size -= cutLimit(s)
+		case f > 1:
+			size -= cutFinding(s)
+		default:
+			size -= cutKill(s)
+		}
+		switch {
+		case size < before:
+		case len(s.LimitOrder) > 1:
+			size -= cutLimit(s)
+		case len(s.Findings) > 0:
+			size -= cutFinding(s)
+		case len(s.LimitOrder) > 0:
+			size -= cutLimit(s)
 		default:
 			return // the orders themselves are what the object is for
 		}
 	}
+}
+
+// cutFinding, cutLimit and cutKill each cut one thing, and return by how many bytes the status is smaller.
+func cutFinding(s *v1alpha1.NodeKillOrderStatus) int {
+	last := len(s.Findings) - 1
+	size := sizeOf(s.Findings[last]) + 1
+	s.Findings = s.Findings[:last]
+	return size
+}
+
+func cutLimit(s *v1alpha1.NodeKillOrderStatus) int {
+	last := len(s.LimitOrder) - 1
+	size := sizeOf(s.LimitOrder[last]) + 1
+	s.LimitOrder = s.LimitOrder[:last]
+	return size
+}
+
+// cutKill drops the message of the oldest kill that still has one, but never that of the newest. The kills may be
+// those of another status too, so they are copied.
+func cutKill(s *v1alpha1.NodeKillOrderStatus) int {
+	for i := len(s.Kills) - 1; i > 0; i-- {
+		if s.Kills[i].Message != "" {
+			size := sizeOf(s.Kills[i])
+			s.Kills = slices.Clone(s.Kills)
+			s.Kills[i].Message = ""
+			return size - sizeOf(s.Kills[i])
+		}
+	}
+	return 0
 }
 
 // sizeOf returns the length of the value as JSON, the form in which the API server stores the object.

@@ -52,6 +52,9 @@ func Kills(published, found []v1alpha1.Kill, withdrawn []KillKey) []v1alpha1.Kil
 func improved(was, is *v1alpha1.Kill) v1alpha1.Kill {
 	k := *is
 	k.SeenAt = was.SeenAt
+	if was.Message == "" && k.Cause == was.Cause && k.Confidence == was.Confidence {
+		k.Message = "" // there was no room for the message: the message does not come and go with a byte
+	}
 	if k.Predicted == nil && was.Predicted != nil {
 		// Only who saw the order before the kill can tell: the operator that found the kill first.
 		k.Predicted, k.Culprit, k.WrongVictim = was.Predicted, was.Culprit, was.WrongVictim

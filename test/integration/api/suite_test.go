@@ -5,12 +5,16 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/killorder/killorder/test/integration/harness"
 )
 
-var k8s client.Client
+var (
+	k8s    client.Client
+	config *rest.Config
+)
 
 func TestAPI(t *testing.T) {
 	RegisterFailHandler(Fail)
@@ -18,5 +22,6 @@ func TestAPI(t *testing.T) {
 }
 
 var _ = BeforeSuite(func() {
-	k8s = harness.Client(harness.ControlPlane().Config)
+	config = harness.ControlPlane().Config
+	k8s = harness.Client(config)
 })
