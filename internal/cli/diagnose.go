@@ -222,6 +222,10 @@ func culpritOf(d *kinds.Diagnosis) string {
 		said = append(said, "the wrong victim: "+d.Culprit+" was the culprit")
 	case d.Culprit != "":
 		said = append(said, "culprit: "+d.Culprit)
+	case d.Confidence != "Low" && (d.Cause == v1alpha1.CauseContainerLimit || d.Cause == v1alpha1.CausePodLimit):
+		said = append(said, "no other pod is the culprit: the limit is its own")
+	case d.Predicted != nil:
+		said = append(said, "no other pod was known as the culprit")
 	}
 	switch f := d.Predicted; {
 	case f == nil:
