@@ -21,10 +21,11 @@ import (
 
 const snapshotLong = `Write what decides who dies in this cluster, to be read with -f: to hand to a colleague, or to keep.
 
-It holds Nodes, Pods that are not finished, Namespaces, PriorityClasses, usage, the KillOrderPolicy, and,
-if you may get nodes/proxy, the kubelets' own answers; of each no more than the orders rest on. --redact
-renames everything, each name to the same one everywhere: no name, label, image, environment or annotation
-stays but what the rules need.`
+It holds Nodes, Pods that are not finished or show a death, Namespaces, PriorityClasses, usage, the Events of
+Pods and Nodes, the KillOrderPolicy and NodeKillOrders, and, if you may get nodes/proxy, the kubelets' own
+answers; of each no more than the answers rest on. --redact renames everything, each name to the same one
+everywhere: no name, label, image, environment or annotation stays but what the rules need, and of messages
+the words that deaths are told by. What could not be read is named, and not in the snapshot.`
 
 const snapshotExample = `  # An archive to hand on
   kubectl killorder snapshot -o cluster.tar.gz --redact

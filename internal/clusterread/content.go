@@ -16,6 +16,7 @@ import (
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/extract"
+	"github.com/killorder/killorder/internal/forensics"
 	"github.com/killorder/killorder/internal/snapshot"
 	"github.com/killorder/killorder/internal/usage"
 )
@@ -31,6 +32,7 @@ func Content(ctx context.Context, config *rest.Config, p Progress) (content *sna
 		return nil, nil, err
 	}
 	r.optional(ctx)
+	r.deaths(ctx)
 	r.usage(ctx)
 	r.kubelets(ctx)
 	return r.out, c.snapshot.Notes, ctx.Err()
@@ -60,7 +62,7 @@ func (r *contentReader) objects(ctx context.Context) error {
 			return nil, err
 		}
 		for i := range page.Items {
-			if p := &page.Items[i]; extract.Candidate(p) {
+			if p := &page.Items[i]; extract.Candidate(p) || died(p) {
 				p.ManagedFields = nil // half of a pod's bytes, and nobody's answer
 				r.out.Pods = append(r.out.Pods, *p)
 			}
@@ -72,6 +74,32 @@ func (r *contentReader) objects(ctx context.Context) error {
 		return fmt.Errorf("pods: %w", err)
 	}
 	return nil
+}
+
+// died reports whether a finished pod shows a death, which diagnose tells of.
+func died(p *corev1.Pod) bool {
+	deaths, _ := forensics.Deaths(p, false)
+	return len(deaths) > 0
+}
+
+// deaths reads Events of pods and nodes, and what the operator has published.
+func (r *contentReader) deaths(ctx context.Context) {
+	t := &traces{cluster: r.cluster, to: Traces{
+		Event: func(e *corev1.Event) {
+			if kind := e.InvolvedObject.Kind; kind == "Pod" || kind == "Node" {
+				e.ManagedFields = nil
+				r.out.Events = append(r.out.Events, *e)
+			}
+		},
+		Order: func(o *v1alpha1.NodeKillOrder) {
+			o.ManagedFields = nil
+			r.out.Orders = append(r.out.Orders, *o)
+		},
+	}}
+	t.eventsOf(ctx, "")
+	if err := t.published(ctx); err != nil && !apierrors.IsNotFound(err) {
+		r.note("NodeKillOrders are not in the snapshot: they could not be read (%v)", err)
+	}
 }
 
 // optional reads what the answer is poorer without.

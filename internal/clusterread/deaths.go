@@ -152,10 +152,10 @@ func (r *traces) nodesAround(ctx context.Context, namespace string) {
 	}
 }
 
-// orders reads what the operator has published, if it is installed.
-func (r *traces) orders(ctx context.Context) {
+// published reads what the operator has published.
+func (r *traces) published(ctx context.Context) error {
 	path := strings.Join([]string{"/apis", v1alpha1.GroupVersion.Group, v1alpha1.GroupVersion.Version, "nodekillorders"}, "/")
-	err := eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
+	return eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
 		raw, err := r.kube.core.Get().SetHeader("Accept", "application/json").AbsPath(path).
 			Param("limit", fmt.Sprint(opts.Limit)).Param("continue", opts.Continue).Do(ctx).Raw()
 		if err != nil {
@@ -170,7 +170,11 @@ func (r *traces) orders(ctx context.Context) {
 		}
 		return page, nil
 	}, metav1.ListOptions{})
-	switch {
+}
+
+// orders reads what the operator has published, if it is installed.
+func (r *traces) orders(ctx context.Context) {
+	switch err := r.published(ctx); {
 	case err == nil:
 	case apierrors.IsNotFound(err):
 		r.note("the killorder operator is not installed here: who was the culprit, and whether the kill was foreseen, is not known")

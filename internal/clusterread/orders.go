@@ -10,10 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/snapshot"
 )
-
-// operatorIsLate is how long after the operator's last pass its orders still say who grows.
-const operatorIsLate = 10 * time.Minute
 
 // ordersPage is how many orders are decoded at a time; each has up to 10 kB of JSON.
 const ordersPage = 100
@@ -24,7 +22,7 @@ func (c *cluster) readOrders(ctx context.Context) {
 	if !c.operator {
 		return
 	}
-	if age := time.Since(c.lastPass); age > operatorIsLate {
+	if age := time.Since(c.lastPass); age > snapshot.OperatorIsLate {
 		c.note("the killorder operator is installed, but has not looked at the nodes for %s: its culprits are not taken",
 			age.Round(time.Minute))
 		return

@@ -27,7 +27,7 @@ type collector struct {
 	pods       map[Key]kept[podFacts]
 	namespaces map[string]kept[labels.Set]
 	classes    map[string]kept[class]
-	policies   map[string]kept[v1alpha1.KillOrderPolicySpec]
+	policies   map[string]kept[v1alpha1.KillOrderPolicy]
 	orders     map[string]kept[*v1alpha1.NodeKillOrder]
 	podUsage   map[Key]kept[facts.PodReading]
 	nodeUsage  map[string]kept[facts.NodeReading]
@@ -58,7 +58,7 @@ func newCollector(ctx context.Context, o *Options) *collector {
 		pods:       map[Key]kept[podFacts]{},
 		namespaces: map[string]kept[labels.Set]{},
 		classes:    map[string]kept[class]{},
-		policies:   map[string]kept[v1alpha1.KillOrderPolicySpec]{},
+		policies:   map[string]kept[v1alpha1.KillOrderPolicy]{},
 		orders:     map[string]kept[*v1alpha1.NodeKillOrder]{},
 		podUsage:   map[Key]kept[facts.PodReading]{},
 		nodeUsage:  map[string]kept[facts.NodeReading]{},
@@ -144,7 +144,7 @@ func (c *collector) policy(at location, k *v1alpha1.KillOrderPolicy) error {
 	if _, err := extract.NewPolicy(k); err != nil {
 		return err
 	}
-	return keep(c, c.policies, "KillOrderPolicy", k.Name, kept[v1alpha1.KillOrderPolicySpec]{momentOf(at, k), k.Spec})
+	return keep(c, c.policies, "KillOrderPolicy", k.Name, kept[v1alpha1.KillOrderPolicy]{momentOf(at, k), *k})
 }
 
 // killOrder takes what the operator published for a node.

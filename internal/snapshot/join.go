@@ -35,6 +35,7 @@ func (c *collector) finish() (*Snapshot, error) {
 	c.joinKubelets(s)
 	c.joinPods(s)
 	c.setClock(s)
+	c.believe(s)
 	c.unmatched(s)
 	s.Notes = c.omitted.notes()
 	return s, nil
@@ -50,11 +51,29 @@ func values[K comparable, T any](all map[K]kept[T]) map[K]T {
 
 // policyInForce is the policy that was read, or the defaults.
 func (c *collector) policyInForce() (*extract.Policy, error) {
-	spec, ok := c.policies[v1alpha1.PolicyName]
+	policy, ok := c.policies[v1alpha1.PolicyName]
 	if !ok {
 		return extract.DefaultPolicy(), nil
 	}
-	return extract.NewPolicy(&v1alpha1.KillOrderPolicy{Spec: spec.value})
+	return extract.NewPolicy(&v1alpha1.KillOrderPolicy{Spec: policy.value.Spec})
+}
+
+// OperatorIsLate is how long after the operator's last pass its orders still say who grows.
+const OperatorIsLate = 10 * time.Minute
+
+// believe takes from the orders what they say of usage and growth, if the operator had not looked at the nodes for long: the
+// kills that it has seen stay.
+func (c *collector) believe(s *Snapshot) {
+	at := c.policies[v1alpha1.PolicyName].value.Status.LastPassAt
+	if at == nil || s.Now.Sub(at.Time) <= OperatorIsLate {
+		return
+	}
+	for name, o := range s.Published {
+		late := o.DeepCopy()
+		late.Status.Usage, late.Status.CulpritRef = nil, nil
+		s.Published[name] = late
+		c.omitted.count(omittedLate, name)
+	}
 }
 
 // configure gives nodes their kubelets' configurations, and notes of which nodes the kernel's rules do not hold.
@@ -235,7 +254,9 @@ func (s *Snapshot) Unmatched(pods, nodes int, since time.Time) []string {
 }
 
 // tooMany reports whether so many of all readings match nothing that pods which come and go do not explain it.
-func tooMany(strange, all int) bool { return strange == all && all > 0 || strange > 2 && strange*10 > all }
+func tooMany(strange, all int) bool {
+	return strange == all && all > 0 || strange > 2 && strange*10 > all
+}
 
 // strangersOn counts the pods that a kubelet has readings of and the API server does not know, if they are more than a tenth.
 func (s *Snapshot) strangersOn(o *omissions, node string) {

@@ -16,6 +16,7 @@ type omission int
 const (
 	omittedPods omission = iota
 	omittedKubelets
+	omittedLate
 	omittedStrangers
 	omittedStrangeNodes
 	omittedUnreadNodes
@@ -52,6 +53,10 @@ var sentences = map[omission][2]string{
 	omittedKubelets: {
 		"a kubelet's answers left out, its node is not in the snapshot (%s)",
 		"%d kubelets' answers left out, their nodes are not in the snapshot (first: %s)",
+	},
+	omittedLate: {
+		"the killorder operator had not looked at the node for more than ten minutes: its culprit is not taken (%s)",
+		"the killorder operator had not looked at %d nodes for more than ten minutes: its culprits are not taken (first: %s)",
 	},
 	omittedStrangers: {
 		"1 pod has a reading, but is not in the snapshot, so it is in no order (%s)",

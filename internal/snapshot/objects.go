@@ -139,10 +139,10 @@ func nameOf(raw []byte, at location) string {
 	return o.Metadata.Namespace + "/" + o.Metadata.Name
 }
 
-// readEvent shows an Event to whoever looks on; the orders do not rest on it.
+// readEvent shows an Event to whoever looks on. The orders do not rest on Events: without somebody who looks on, they are passed
+// over, and no note is made of what every snapshot has.
 func readEvent(c *collector, at location, kind string, raw []byte) error {
 	if c.options.Event == nil {
-		c.skip(kind)
 		return nil
 	}
 	e := new(corev1.Event)

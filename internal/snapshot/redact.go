@@ -47,6 +47,10 @@ func (n *names) of(name string) string { return n.renamed[name] }
 // redaction renames what a snapshot names.
 type redaction struct {
 	nodes, namespaces, pods, containers, workloads, classes *names
+	// ids are the containers' short IDs. uids are the pods' new UIDs by the old ones, and sameName counts the pods of one name.
+	ids      *names
+	uids     map[types.UID]types.UID
+	sameName map[string]int
 	// labels are the keys that the policy's selectors ask for; they stay, with their values.
 	labels map[string]bool
 }
@@ -58,6 +62,7 @@ func newRedaction(c *Content) *redaction {
 	r := &redaction{
 		nodes: newNames("node"), namespaces: newNames("namespace"), pods: newNames("pod"),
 		containers: newNames("container"), workloads: newNames("workload"), classes: newNames("class"),
+		ids: newNames("0"), uids: map[types.UID]types.UID{}, sameName: map[string]int{},
 		labels: map[string]bool{},
 	}
 	for i := range c.Nodes {
@@ -73,9 +78,13 @@ func newRedaction(c *Content) *redaction {
 		r.learnPod(&c.Pods[i])
 	}
 	r.learnMetrics(c)
+	r.learnDeaths(c)
 	r.learnLabels(c.Policy)
-	for _, n := range []*names{r.nodes, r.namespaces, r.pods, r.containers, r.workloads, r.classes} {
+	for _, n := range []*names{r.nodes, r.namespaces, r.pods, r.containers, r.workloads, r.classes, r.ids} {
 		n.settle()
+	}
+	for i := range c.Pods { // the pods that are there have the plain UID
+		r.uid(c.Pods[i].Namespace, c.Pods[i].Name, c.Pods[i].UID)
 	}
 	for name := range r.classes.renamed {
 		if strings.HasPrefix(name, "system-") {
@@ -196,6 +205,7 @@ func (r *redaction) policy(p *v1alpha1.KillOrderPolicy) *v1alpha1.KillOrderPolic
 	}
 	out := &v1alpha1.KillOrderPolicy{
 		TypeMeta: kindPolicy, ObjectMeta: metav1.ObjectMeta{Name: p.Name}, Spec: *p.Spec.DeepCopy(),
+		Status: v1alpha1.KillOrderPolicyStatus{LastPassAt: p.Status.LastPassAt},
 	}
 	for _, s := range []*metav1.LabelSelector{out.Spec.Critical.NamespaceSelector, out.Spec.Production.NamespaceSelector} {
 		if s == nil {

@@ -5,7 +5,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
@@ -36,14 +35,14 @@ func statuses(p *corev1.Pod) [][]corev1.ContainerStatus {
 	}
 }
 
-// pod returns the part of a pod that the orders and findings rest on, renamed. What a message says is lost, since
-// messages hold names.
+// pod returns the part of a pod that the orders, findings and diagnoses rest on, renamed. Of what a message says, the words
+// that deaths are told by are left.
 func (r *redaction) pod(p *corev1.Pod) corev1.Pod {
 	workload := workloadOf(p)
 	out := slimPod(p)
 	name := r.pods.of(p.Name)
 	out.ObjectMeta = metav1.ObjectMeta{
-		Name: name, Namespace: r.namespaces.of(p.Namespace), UID: types.UID(r.namespaces.of(p.Namespace) + "." + name),
+		Name: name, Namespace: r.namespaces.of(p.Namespace), UID: r.uid(p.Namespace, p.Name, p.UID),
 		ResourceVersion: p.ResourceVersion, CreationTimestamp: p.CreationTimestamp,
 		DeletionTimestamp: p.DeletionTimestamp, DeletionGracePeriodSeconds: p.DeletionGracePeriodSeconds,
 		Labels: r.keep(p.Labels), Annotations: redactAnnotations(out.Annotations),
@@ -69,7 +68,7 @@ func (r *redaction) pod(p *corev1.Pod) corev1.Pod {
 		out.Spec.EphemeralContainers[i].TargetContainerName = ""
 		redactResources(&out.Spec.EphemeralContainers[i].Resources)
 	}
-	out.Status = redactStatus(&out.Status)
+	out.Status = r.status(&out.Status)
 	eachContainerName(out, func(name *string) { *name = r.containers.of(*name) })
 	return *out
 }
@@ -120,31 +119,37 @@ func redactResources(r *corev1.ResourceRequirements) {
 	r.Claims, r.Requests, r.Limits = nil, commonResources(r.Requests), commonResources(r.Limits)
 }
 
-func redactStatus(s *corev1.PodStatus) corev1.PodStatus {
+func (r *redaction) status(s *corev1.PodStatus) corev1.PodStatus {
+	reason := s.Reason
+	if reason != "" {
+		reason = reasonOf(reason)
+	}
 	out := corev1.PodStatus{
-		Phase: s.Phase, Reason: s.Reason, QOSClass: s.QOSClass, StartTime: s.StartTime,
+		Phase: s.Phase, Reason: reason, Message: r.text(s.Message), QOSClass: s.QOSClass, StartTime: s.StartTime,
 		AllocatedResources: commonResources(s.AllocatedResources), Resources: s.Resources,
-		InitContainerStatuses:      redactStatuses(s.InitContainerStatuses),
-		ContainerStatuses:          redactStatuses(s.ContainerStatuses),
-		EphemeralContainerStatuses: redactStatuses(s.EphemeralContainerStatuses),
+		InitContainerStatuses:      r.statuses(s.InitContainerStatuses),
+		ContainerStatuses:          r.statuses(s.ContainerStatuses),
+		EphemeralContainerStatuses: r.statuses(s.EphemeralContainerStatuses),
 	}
 	redactResources(out.Resources)
 	for _, c := range s.Conditions {
 		if strings.ContainsAny(string(c.Type), "./") {
 			continue // of a readiness gate
 		}
-		c.Message = ""
+		if c.Message = r.text(c.Message); c.Type != corev1.DisruptionTarget {
+			c.Message = ""
+		}
 		out.Conditions = append(out.Conditions, c)
 	}
 	return out
 }
 
-func redactStatuses(all []corev1.ContainerStatus) (out []corev1.ContainerStatus) {
+func (r *redaction) statuses(all []corev1.ContainerStatus) (out []corev1.ContainerStatus) {
 	for i := range all {
 		s := &all[i]
 		redactResources(s.Resources)
 		out = append(out, corev1.ContainerStatus{
-			Name: s.Name, State: redactState(s.State), LastTerminationState: redactState(s.LastTerminationState),
+			Name: s.Name, State: r.state(s.State), LastTerminationState: r.state(s.LastTerminationState),
 			Ready: s.Ready, RestartCount: s.RestartCount, Started: s.Started,
 			AllocatedResources: commonResources(s.AllocatedResources), Resources: s.Resources,
 		})
@@ -152,13 +157,14 @@ func redactStatuses(all []corev1.ContainerStatus) (out []corev1.ContainerStatus)
 	return out
 }
 
-func redactState(s corev1.ContainerState) corev1.ContainerState {
+func (r *redaction) state(s corev1.ContainerState) corev1.ContainerState {
 	if s.Waiting != nil {
 		s.Waiting = &corev1.ContainerStateWaiting{Reason: s.Waiting.Reason}
 	}
 	if t := s.Terminated; t != nil {
 		s.Terminated = &corev1.ContainerStateTerminated{
 			ExitCode: t.ExitCode, Signal: t.Signal, Reason: t.Reason, StartedAt: t.StartedAt, FinishedAt: t.FinishedAt,
+			ContainerID: r.id(t.ContainerID),
 		}
 	}
 	return s

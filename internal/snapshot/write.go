@@ -24,6 +24,9 @@ type Content struct {
 	PriorityClasses []schedulingv1.PriorityClass
 	PodMetrics      []metrics.PodMetrics
 	NodeMetrics     []metrics.NodeMetrics
+	// Events of pods and nodes, and what the operator has published: what deaths are told by.
+	Events []corev1.Event
+	Orders []v1alpha1.NodeKillOrder
 	// Policy is nil where the defaults apply.
 	Policy *v1alpha1.KillOrderPolicy
 	// Summaries and Configs are kubelets' answers to /stats/summary and /configz, by node.
@@ -45,6 +48,16 @@ func Write(c *Content, put func(path string, content []byte) error) error {
 		slim.Nodes[i].ObjectMeta = slimMeta(&c.Nodes[i].ObjectMeta)
 		slim.Nodes[i].Status.Images = nil
 	}
+	slim.Events = make([]corev1.Event, len(c.Events))
+	for i := range c.Events {
+		slim.Events[i] = c.Events[i]
+		slim.Events[i].ManagedFields, slim.Events[i].TypeMeta = nil, kindEvent
+	}
+	slim.Orders = make([]v1alpha1.NodeKillOrder, len(c.Orders))
+	for i := range c.Orders {
+		slim.Orders[i] = c.Orders[i]
+		slim.Orders[i].ManagedFields, slim.Orders[i].TypeMeta = nil, kindKillOrder
+	}
 	return slim.put(put)
 }
 
@@ -65,6 +78,10 @@ func Redact(c *Content) (*Content, error) {
 	}
 	for i := range c.PriorityClasses {
 		out.PriorityClasses = append(out.PriorityClasses, r.class(&c.PriorityClasses[i]))
+	}
+	out.Events = r.events(c.Events)
+	for i := range c.Orders {
+		out.Orders = append(out.Orders, r.order(&c.Orders[i]))
 	}
 	r.metrics(c, out)
 	return out, r.answers(c, out)
@@ -151,6 +168,8 @@ func (c *Content) put(put func(string, []byte) error) error {
 		{"namespaces.json", kindNamespace, c.Namespaces, len(c.Namespaces)},
 		{"priorityclasses.json", kindPriorityClass, c.PriorityClasses, len(c.PriorityClasses)},
 		{"pod-metrics.json", kindPodMetrics, c.PodMetrics, len(c.PodMetrics)},
+		{"events.json", kindEvent, c.Events, len(c.Events)},
+		{"nodekillorders.json", kindKillOrder, c.Orders, len(c.Orders)},
 		{"node-metrics.json", kindNodeMetrics, c.NodeMetrics, len(c.NodeMetrics)},
 	} {
 		if l.n == 0 {

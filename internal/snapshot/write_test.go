@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -47,12 +48,76 @@ func evidence(t *testing.T) *snapshot.Content {
 		p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: "secret.example/gate", Message: "secret"})
 		p.Status.PodIP = "10.11.12.13"
 	}
+	addDeaths(c)
 	c.Nodes[0].Labels = map[string]string{"kubernetes.io/os": "linux", "secret-zone": "secret-where"}
 	c.Policy = &v1alpha1.KillOrderPolicy{}
 	c.Policy.Name = "default"
 	c.Policy.Spec.Production.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": "shop"}}
 	c.Nodes[0].Spec.ProviderID = "secret-provider"
 	return c
+}
+
+// addDeaths adds what a dead pod leaves, with secrets wherever somebody can write some.
+func addDeaths(c *snapshot.Content) {
+	ended := metav1.Date(2026, 11, 24, 6, 30, 0, 0, time.UTC)
+	victim := &c.Pods[0]
+	victim.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
+		ExitCode: 137, Reason: "OOMKilled", Message: "secret-last-words", ContainerID: "containerd://5ec2e70123456789", FinishedAt: ended,
+	}
+	gone := victim.DeepCopy()
+	gone.Name, gone.UID = "secret-gone", "uid-of-the-gone"
+	gone.Status = corev1.PodStatus{
+		Phase: corev1.PodFailed, Reason: "Evicted",
+		Message: "The node was low on resource: memory. Threshold quantity: 100Mi, available: 90Mi. Container secret-side was using 200Mi.",
+		Conditions: []corev1.PodCondition{{
+			Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "TerminationByKubelet", Message: "The secret of secret.example.com",
+		}},
+	}
+	c.Pods = append(c.Pods, *gone)
+	c.Events = []corev1.Event{
+		{
+			ObjectMeta: metav1.ObjectMeta{
+				Name: "secret-gone.17", Namespace: gone.Namespace, Labels: map[string]string{"secret": "x"},
+				Annotations: map[string]string{
+					"starved_resource": "memory", "offending_containers": "secret-side", "offending_containers_usage": "200Mi", "secret": "y",
+				},
+			},
+			InvolvedObject: corev1.ObjectReference{
+				Kind: "Pod", Namespace: gone.Namespace, Name: gone.Name, UID: gone.UID, FieldPath: "spec.containers{secret-side}", APIVersion: "v1",
+			},
+			Reason: "Evicted", Type: "Warning", LastTimestamp: ended, FirstTimestamp: ended, Count: 1,
+			Message: "The node was low on resource: memory. http://secret.example.com:8080/secret?a=b 10.11.12.13 SECRET_WORD münchen-secret",
+			Source:  corev1.EventSource{Component: "kubelet", Host: c.Nodes[0].Name},
+			Related: &corev1.ObjectReference{Kind: "Pod", Name: "secret-related"}, Action: "secret-action", ReportingInstance: "secret-instance",
+		},
+		{
+			InvolvedObject: corev1.ObjectReference{Kind: "SecretKind", Name: "secret-object", Namespace: "secret-namespace"}, Reason: "SecretReason",
+		},
+		{
+			InvolvedObject: corev1.ObjectReference{Kind: "Node", Name: c.Nodes[0].Name}, Reason: "SecretReason", Type: "Secret",
+			Message: "System OOM encountered, victim process: secretd, pid: 4711",
+		},
+	}
+	workload := &v1alpha1.WorkloadReference{Kind: "SecretSet", Name: "secret-workload"}
+	c.Orders = []v1alpha1.NodeKillOrder{{
+		ObjectMeta: metav1.ObjectMeta{Name: c.Nodes[0].Name, Labels: map[string]string{"secret": "x"}, UID: "secret-order"},
+		Status: v1alpha1.NodeKillOrderStatus{
+			Usage:         &v1alpha1.UsageStatus{Source: v1alpha1.UsageSourceKubelet},
+			EvictionOrder: []v1alpha1.EvictionVictim{{Namespace: "secret-namespace", Pod: "secret-pod"}},
+			Findings:      []v1alpha1.Finding{{Message: "secret-finding", Fix: "secret-fix"}},
+			Summary:       &v1alpha1.SummaryStatus{FirstEvicted: "secret/first"},
+			CulpritRef: &v1alpha1.CulpritReference{
+				Namespace: victim.Namespace, Pod: victim.Name, UID: victim.UID, Workload: workload, Reason: v1alpha1.CulpritGrowth,
+				Amount: resource.MustParse("1Gi"),
+			},
+			Kills: []v1alpha1.Kill{{
+				Time: ended, Cause: "ContainerLimit", Namespace: victim.Namespace, Pod: victim.Name, UID: victim.UID, ContainerID: "5ec2e7012345",
+				Container: victim.Spec.Containers[0].Name, Workload: workload, Culprit: "secret-ns/secret-culprit",
+				Message: "container secret-app of secret-pod used 64Mi",
+			}},
+			Conditions: []metav1.Condition{{Type: "Ready", Status: "True", Reason: "UsageFresh", Message: "secret-condition"}},
+		},
+	}}
 }
 
 func withExtended(l corev1.ResourceList) corev1.ResourceList {
@@ -138,7 +203,7 @@ func TestRedact(t *testing.T) {
 	if after, err := json.Marshal(c); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("redacting has changed the original, error %v", err)
 	}
-	secrets := []string{"secret", "SECRET", "registry", "10.11.12.13"}
+	secrets := []string{"secret", "SECRET", "SecretKind", "SecretReason", "SecretSet", "registry", "10.11.12.13", "example.com", "münchen", "5ec2e7", "uid-of-the-gone"}
 	for i := range c.Pods {
 		p := &c.Pods[i]
 		secrets = append(secrets, `"`+p.Name+`"`, string(p.UID))

@@ -4,6 +4,7 @@ package clustertest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -42,6 +43,8 @@ type Server struct {
 	// Unread is the name of a pod that metrics.k8s.io has no reading of. Renamed: its readings are of other pods and nodes.
 	Unread  string
 	Renamed bool
+	// Events of all namespaces; asking for them is refused if there are none.
+	Events []corev1.Event
 	// Expire the first list's continuation once.
 	Expire bool
 
@@ -77,6 +80,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.namespaced(w, strings.Split(strings.TrimPrefix(path, "/api/v1/namespaces/"), "/"), query.Get("fieldSelector"))
 	case path == "/api/v1/pods":
 		s.page(w, query.Get("fieldSelector"), query.Get("continue"))
+	case path == "/api/v1/events" && s.Events != nil:
+		s.answer(w, "v1", "EventList", &corev1.EventList{Items: s.Events})
 	case path == "/api/v1/namespaces":
 		s.answer(w, "meta.k8s.io/v1", "PartialObjectMetadataList", &metav1.PartialObjectMetadataList{})
 	default:
@@ -104,6 +109,12 @@ func (s *Server) groups(w http.ResponseWriter, r *http.Request) {
 		s.usage(w, "NodeMetricsList", s.nodeMetrics())
 	case path == "/apis/killorder.io/v1alpha1/killorderpolicies/default" && s.Policy != nil:
 		s.answer(w, "killorder.io/v1alpha1", "KillOrderPolicy", s.Policy)
+	case path == "/apis/killorder.io/v1alpha1/nodekillorders" && s.Orders != nil:
+		list := &v1alpha1.NodeKillOrderList{}
+		for _, name := range slices.Sorted(maps.Keys(s.Orders)) {
+			list.Items = append(list.Items, *s.Orders[name])
+		}
+		s.answer(w, "killorder.io/v1alpha1", "NodeKillOrderList", list)
 	case strings.HasPrefix(path, "/apis/killorder.io/v1alpha1/nodekillorders/") && s.Orders[path[strings.LastIndex(path, "/")+1:]] != nil:
 		s.answer(w, "killorder.io/v1alpha1", "NodeKillOrder", s.Orders[path[strings.LastIndex(path, "/")+1:]])
 	default:
