@@ -23,15 +23,11 @@ import (
 	"github.com/killorder/killorder/test/integration/harness"
 )
 
-const (
-	// kubelets that are hostile.
-	kubelets = 22
-	// mostMiB that the operator may take at any time: half of what config/manager gives it.
-	mostMiB = 256
-)
-
 var (
 	length   = flag.Duration("length", time.Minute, "how long the operator has to stand it")
+	kubelets = flag.Int("kubelets", 22, "how many kubelets are hostile, beside two honest ones")
+	interval = flag.Duration("interval", 5*time.Second, "the operator's --usage-interval; 30s is its own")
+	shipped  = flag.Bool("shipped", false, "run the operator with the memory and CPU limits of config/manager (needs root)")
 	capacity = corev1.ResourceList{
 		corev1.ResourceMemory: resource.MustParse("16Gi"), corev1.ResourceCPU: resource.MustParse("4"), corev1.ResourcePods: resource.MustParse("110"),
 	}
@@ -83,12 +79,20 @@ var _ = Describe("Hostile kubelets", func() {
 		Expect(err).NotTo(HaveOccurred())
 		cluster := harness.StartCluster(filepath.Join(harness.Root(), "test", "integration", "usage", "testdata", "scenario.yaml"))
 		k8s = harness.Client(cluster.Config)
-		for i := range kubelets {
+		for i := range *kubelets {
 			newKubelet(i).register(ctx)
 		}
-		GinkgoT().Setenv("GOMEMLIMIT", "512MiB") // as config/manager has it
+		limits := shippedLimits(ctx)
+		mostMiB := int(limits.Memory().Value() >> 21) // half
+		var inside *pod
+		if *shipped {
+			inside = newPod(limits)
+			manager = inside.wrapped(manager)
+		}
+		GinkgoT().Setenv("GOMEMLIMIT", fmt.Sprintf("%dB", limits.Memory().Value())) // as config/manager has it
 		// Whoever holds a node has a certificate that fits it. The ones here have none that would.
-		operator := harness.StartOperator(manager, cluster.Kubeconfig, "--leader-elect=false", "--usage-interval=5s", "--kubelet-insecure-tls")
+		operator := harness.StartOperator(manager, cluster.Kubeconfig,
+			"--leader-elect=false", "--usage-interval="+interval.String(), "--kubelet-insecure-tls")
 
 		honest := And(HaveField("Source", v1alpha1.UsageSourceKubelet), HaveField("Reason", v1alpha1.ReasonUsageFresh))
 		for _, node := range []string{"full", "small"} {
@@ -101,13 +105,20 @@ var _ = Describe("Hostile kubelets", func() {
 			}
 		}
 		told := map[string]int{}
-		for i := range kubelets {
+		for i := range *kubelets {
 			c := ready(ctx, fmt.Sprintf("hostile-%02d", i))()
 			if strings.Contains(c.Message, "The kubelet's answer of nodes/stats is ") {
 				told[c.Message]++
 			}
 		}
-		fmt.Fprintf(GinkgoWriter, "%s: at most %d MiB; %v\n", *length, peakMiB(operator.Command.Process.Pid), told)
+		fmt.Fprintf(GinkgoWriter, "%d hostile kubelets for %s: at most %d MiB; %v\n",
+			*kubelets, *length, peakMiB(operator.Command.Process.Pid), told)
+		if inside != nil {
+			kills, most := inside.kills()
+			fmt.Fprintf(GinkgoWriter, "in a control group of %d MiB and %d millicores: at most %d MiB, oom_kill %d\n",
+				limits.Memory().Value()>>20, limits.Cpu().MilliValue(), most, kills)
+			Expect(kills).To(BeZero())
+		}
 		Expect(told).NotTo(BeEmpty(), "orders of hostile nodes that say why their kubelet is not read")
 		Expect(operator).NotTo(gexec.Exit())
 	}, NodeTimeout(40*time.Minute))
