@@ -19,12 +19,12 @@ import (
 
 // emit creates the Events that a published status calls for. An Event's name says what happened and when: creating the
 // Event again, after a restart or by another leader, is refused as AlreadyExists, which counts as success. The names of
-// created Events are remembered only to save requests. An Event that the rate holds back is created in a later pass.
-func (r *Reconciler) emit(ctx context.Context, p *pass, published *v1alpha1.NodeKillOrder) error {
+// created Events are remembered only to save requests. An Event that the rate holds back is created by a later reconcile.
+func (r *Reconciler) emit(ctx context.Context, v *visit, published *v1alpha1.NodeKillOrder) error {
 	called := map[string]bool{}
-	for _, e := range status.Events(published, &p.verdict, r.Instance, p.now) {
+	for _, e := range status.Events(published, &v.verdict, r.Instance, v.now) {
 		key := e.Namespace + "/" + e.Name
-		if called[key] = p.state.emitted[key]; called[key] || !r.EventBudget.Allow(e.Namespace, p.now) {
+		if called[key] = v.state.emitted[key]; called[key] || !r.EventBudget.Allow(e.Namespace, v.now) {
 			continue
 		}
 		err := r.Client.Create(ctx, e, client.FieldOwner(publish.FieldManager))
@@ -37,12 +37,12 @@ func (r *Reconciler) emit(ctx context.Context, p *pass, published *v1alpha1.Node
 			log.FromContext(ctx).V(1).Info("an Event is refused", "event", key, "error", err.Error())
 			continue
 		default:
-			maps.Copy(called, p.state.emitted)
-			p.state.emitted = called
+			maps.Copy(called, v.state.emitted)
+			v.state.emitted = called
 			return fmt.Errorf("create Event %s: %w", key, err)
 		}
 		called[key] = true
 	}
-	p.state.emitted = called
+	v.state.emitted = called
 	return nil
 }

@@ -98,7 +98,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.forget(req.Name)
 		return ctrl.Result{}, r.delete(ctx, order)
 	case !r.Passed():
-		return ctrl.Result{}, nil // the first pass enqueues every node
+		return ctrl.Result{}, nil // the first pass over the readings enqueues every node
 	}
 	if !hasOrder {
 		order = nil
@@ -106,8 +106,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	return r.update(ctx, node, order)
 }
 
-// pass is one reconcile of one node: what was known at its start, and what was decided.
-type pass struct {
+// visit is one reconcile of one node: what was known at the beginning, and what was decided.
+type visit struct {
 	node *corev1.Node
 	// order is the NodeKillOrder in the cache, nil if the cache has none.
 	order   *v1alpha1.NodeKillOrder
@@ -121,35 +121,35 @@ type pass struct {
 // update decides what the order should say, publishes it if that is worth a write, and creates the Events that the
 // published status calls for.
 func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *v1alpha1.NodeKillOrder) (ctrl.Result, error) {
-	p := &pass{node: node, order: order, state: r.states.of(node.Name), now: r.Clock.Now()}
-	p.current = p.state.current(order)
-	r.recall(p)
+	v := &visit{node: node, order: order, state: r.states.of(node.Name), now: r.Clock.Now()}
+	v.current = v.state.current(order)
+	r.recall(v)
 	policy := r.Policy()
-	p.decide(r.gather(node, policy), policy)
-	r.Kills.Advised(p.verdict.Findings)
-	p.state.summary.Store(status.Summarize(&p.verdict, &p.next))
-	result, wrote, err := r.write(ctx, p)
+	v.decide(r.gather(node, policy), policy)
+	r.Kills.Advised(v.verdict.Findings)
+	v.state.summary.Store(status.Summarize(&v.verdict, &v.next))
+	result, wrote, err := r.write(ctx, v)
 	if err != nil || order == nil {
-		return result, err // Events need the order's UID, which the pass after the order's creation sees
+		return result, err // Events need the order's UID, which the reconcile after the order's creation sees
 	}
 	published := *order
 	switch {
 	case wrote:
-		published.Status = p.next
-	case p.current.status != nil:
-		published.Status = *p.current.status // the cache may still show the version before this process's last write
+		published.Status = v.next
+	case v.current.status != nil:
+		published.Status = *v.current.status // the cache may still show the version before this process's last write
 	}
-	return result, r.emit(ctx, p, &published)
+	return result, r.emit(ctx, v, &published)
 }
 
 // recall tells the kills what is published, and the node's history which kills are to be.
-func (r *Reconciler) recall(p *pass) {
-	published := p.current.status
+func (r *Reconciler) recall(v *visit) {
+	published := v.current.status
 	if published == nil {
 		published = &v1alpha1.NodeKillOrderStatus{}
 	}
-	r.Kills.Published(p.node.Name, published)
-	p.state.history.Found(r.Kills.Found(p.node.Name))
+	r.Kills.Published(v.node.Name, published)
+	v.state.history.SetKills(r.Kills.Found(v.node.Name))
 }
 
 // gather collects the node's facts from the caches: the Node, its kubelet's configuration, its pods and their readings.
@@ -163,45 +163,45 @@ func (r *Reconciler) gather(node *corev1.Node, policy *extract.Policy) *facts.No
 
 // decide asks nobody and writes nothing: from facts and the node's history to the verdict and the status that should be
 // published. It updates the history.
-func (p *pass) decide(n *facts.Node, policy *extract.Policy) {
-	p.state.history.Published(p.current.status)
-	p.verdict, p.next = status.Judge(n, &policy.Policy, &p.state.history, policy.TopN, p.current.generation, p.now)
+func (v *visit) decide(n *facts.Node, policy *extract.Policy) {
+	v.state.history.SetPublished(v.current.status)
+	v.verdict, v.next = status.Judge(n, &policy.Policy, &v.state.history, policy.TopN, v.current.generation, v.now)
 }
 
 // write publishes the status if the change is worth a write and the gate lets the node through now.
-func (r *Reconciler) write(ctx context.Context, p *pass) (result ctrl.Result, wrote bool, err error) {
-	plan := status.PlanWrite(p.node.Name, p.current.status, &p.next, p.current.writtenAt, p.now)
+func (r *Reconciler) write(ctx context.Context, v *visit) (result ctrl.Result, wrote bool, err error) {
+	plan := status.PlanWrite(v.node.Name, v.current.status, &v.next, v.current.writtenAt, v.now)
 	switch {
 	case !plan.Write && plan.After == 0:
-		r.Gate.Withdraw(p.node.Name)
+		r.Gate.Withdraw(v.node.Name)
 		r.Metrics.Unchanged()
 	case !plan.Write:
-		r.Gate.Withdraw(p.node.Name)
+		r.Gate.Withdraw(v.node.Name)
 		r.Metrics.HeldForInterval()
-	case !r.Gate.Admit(p.node.Name, plan.Urgent || p.verdict.AtRisk()):
+	case !r.Gate.Admit(v.node.Name, plan.Urgent || v.verdict.AtRisk()):
 		r.Metrics.HeldForTurn() // the gate enqueues the node when its turn comes
 	default:
-		return ctrl.Result{}, true, r.publish(ctx, p)
+		return ctrl.Result{}, true, r.publish(ctx, v)
 	}
 	return ctrl.Result{RequeueAfter: plan.After}, false, nil
 }
 
-func (r *Reconciler) publish(ctx context.Context, p *pass) error {
-	if p.order == nil && !p.state.written() {
-		if err := r.Writer.CreateOrder(ctx, p.node.Name, p.node.UID); err != nil {
+func (r *Reconciler) publish(ctx context.Context, v *visit) error {
+	if v.order == nil && !v.state.written() {
+		if err := r.Writer.CreateOrder(ctx, v.node.Name, v.node.UID); err != nil {
 			r.Metrics.WriteFailed()
 			return err
 		}
 		r.Gate.Charge() // two writes
 		r.Metrics.Written()
 	}
-	resourceVersion, err := r.Writer.WriteOrder(ctx, p.node.Name, &p.next)
+	resourceVersion, err := r.Writer.WriteOrder(ctx, v.node.Name, &v.next)
 	if err != nil {
 		r.Metrics.WriteFailed()
 		return err
 	}
-	p.state.wrote(version{&p.next, resourceVersion, p.current.generation, p.now})
-	r.Kills.Published(p.node.Name, &p.next)
+	v.state.wrote(version{&v.next, resourceVersion, v.current.generation, v.now})
+	r.Kills.Published(v.node.Name, &v.next)
 	r.Metrics.Written()
 	log.FromContext(ctx).V(1).Info("wrote status", "resourceVersion", resourceVersion)
 	return nil

@@ -8,7 +8,7 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// Challenger is a pod that beat the published culprit in one pass. If the pod beats the culprit in the next pass too,
+// Challenger is a pod that beat the published culprit after one pass over the readings. If the pod beats the culprit after the next pass too,
 // the pod becomes the culprit. The zero value means that there is no challenger.
 type Challenger struct {
 	UID string

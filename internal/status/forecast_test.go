@@ -55,7 +55,7 @@ type watch struct {
 
 func (w *watch) read(n *facts.Node, at time.Time) {
 	n.Usage.ObservedAt = at
-	w.history.Published(w.published)
+	w.history.SetPublished(w.published)
 	v, s := Judge(n, &testPolicy, &w.history, testPolicy.TopN, 1, at)
 	w.published, w.summary = &s, Summarize(&v, &s)
 }

@@ -13,15 +13,15 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// History is what judging a node compares with: all that a judgement remembers from one pass to the next, but for one
+// History is what a judgement of a node remembers for the next judgement of the same node: everything but one
 // thing: package podcache remembers the requests with which a container started, because only the watch sees each change
 // of a pod. What was written stands in nodekillorder.state, kills in kills.Book, a kubelet's health in kubelet.Source. A node
 // without a History (a restart, a new leader) is judged from its readings alone; what is lost is calm, not
-// correctness: figures may move by noise once, a new culprit needs two passes again, and forecasts begin anew.
+// correctness: figures may move by noise once, a new culprit needs two passes over the readings again, and forecasts begin anew.
 type History struct {
 	// published is the status as the API server has it; nil before the first.
 	published *v1alpha1.NodeKillOrderStatus
-	// challenger is the pod that beat the published culprit in the last pass.
+	// challenger is the pod that beat the published culprit in the last judgement.
 	challenger Challenger
 	// forecasts has the past readings from which times are estimated.
 	forecasts forecast.History
@@ -32,13 +32,13 @@ type History struct {
 	withdrawn []KillKey
 }
 
-// Published tells the History which status the API server has: the one that the next judgement is compared with.
-// nil means none.
-func (h *History) Published(s *v1alpha1.NodeKillOrderStatus) { h.published = s }
+// SetPublished tells the History which status the API server has: the next judgement is compared with that status.
+// nil means that there is none.
+func (h *History) SetPublished(s *v1alpha1.NodeKillOrderStatus) { h.published = s }
 
-// Found tells the History which kills on the node are to be published beside those that the published status has, and
-// which of the latter turned out to be none.
-func (h *History) Found(kills []v1alpha1.Kill, withdrawn []KillKey) {
+// SetKills tells the History which kills on the node are to be published beside the published ones, and which of the
+// published ones turned out to be no kills.
+func (h *History) SetKills(kills []v1alpha1.Kill, withdrawn []KillKey) {
 	h.kills, h.withdrawn = kills, withdrawn
 }
 

@@ -17,17 +17,18 @@ func settleMemory(v *engine.Verdict, prev *v1alpha1.MemoryStatus) engine.Memory 
 	if before, ok := podsLeft(v, prev); ok {
 		left.Pods = keep(before, left.Pods)
 	}
-	if judgedAlike(v.Node, prev) { // else the published memory says nothing about kubepods
+	if limitKnownAsBefore(v.Node, prev) { // else the published memory says nothing about kubepods
 		left.EvictionBias = bias(prev.EvictionSignal == v1alpha1.SignalAllocatableMemoryAvailable, left.Pods)
 		left.OOMBias = bias(prev.OOMScope == v1alpha1.OOMScopePods, left.Pods)
 	}
 	return v.Memory.With(v.Node, left)
 }
 
-// judgedAlike reports whether the limit of kubepods was known in the same way when the published memory was judged: read
-// from the kubelet's configuration, as now, or inferred, as now. A threshold of None may have been inferred, but then
-// nothing is reserved and kubepods is never nearer.
-func judgedAlike(n *facts.Node, prev *v1alpha1.MemoryStatus) bool {
+// limitKnownAsBefore reports whether the published memory rests on the same knowledge of the limit of kubepods as the
+// present verdict. The limit is read from the kubelet's configuration, or inferred without one; when the operator has just
+// learned the configuration, the published memory was judged by an inferred limit, which is no reason to keep a signal.
+// Where the published threshold is None, nothing is reserved, so the limit of kubepods is the node's capacity either way.
+func limitKnownAsBefore(n *facts.Node, prev *v1alpha1.MemoryStatus) bool {
 	return n.Config == nil || prev.ThresholdSource == v1alpha1.ThresholdKubelet || prev.ThresholdSource == v1alpha1.ThresholdNone
 }
 

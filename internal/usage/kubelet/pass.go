@@ -36,7 +36,7 @@ var decoders = sync.Pool{New: func() any { return new(summary.Decoder) }}
 func (p *pass) ask(ctx context.Context, nodes []asked, atOnce int) <-chan struct{} {
 	starting, cancel := context.WithTimeout(ctx, p.source.Interval*9/10)
 	defer cancel()
-	between := min(pace, p.source.Interval/2/time.Duration(max(len(nodes), 1)))
+	between := min(mostBetween, p.source.Interval/2/time.Duration(max(len(nodes), 1)))
 	limit := rate.NewLimiter(rate.Every(between), 4)
 	slots, read := make(chan struct{}, atOnce), make(chan struct{})
 	var wg sync.WaitGroup
@@ -58,7 +58,7 @@ func (p *pass) ask(ctx context.Context, nodes []asked, atOnce int) <-chan struct
 	return read
 }
 
-// mayStart waits until the pace allows the next request and a slot is free. It is false when the context ends first.
+// mayStart waits until the next request is due and a slot is free. It is false when the context ends first.
 func mayStart(ctx context.Context, limit *rate.Limiter, slots chan<- struct{}) bool {
 	if limit.Wait(ctx) != nil {
 		return false

@@ -19,14 +19,16 @@ import (
 )
 
 const (
-	// trustedAtOnce bounds the kubelets asked at the same time. A Summary takes up to some hundred milliseconds, so the
-	// pace alone keeps some 30 requests under way for 5,000 kubelets. The bound is larger for the day on which a zone's
-	// kubelets begin to hang together: a third of 5,000 may hang while the others are read.
+	// trustedAtOnce bounds the kubelets asked at the same time. Requests begin one after another, spread over half of
+	// the interval, and a Summary takes up to some hundred milliseconds: of 5,000 kubelets some 30 are asked at a time. The
+	// bound is larger for the day on which a zone's kubelets begin to hang together: a third of 5,000 may hang while the
+	// others are read.
 	trustedAtOnce = 1200
 	// suspectsAtOnce bounds the kubelets asked at the same time of those that failed the last time: most of them hang.
 	suspectsAtOnce = 256
-	// pace is the least time from one request to the next in a small cluster.
-	pace = 20 * time.Millisecond
+	// mostBetween is the most time from the beginning of one request to the beginning of the next: a small cluster, whose
+	// requests could be spread more widely, is read sooner.
+	mostBetween = 20 * time.Millisecond
 	// maxTimeout of one request.
 	maxTimeout = 10 * time.Second
 	// patience is how long a pass waits for answers after the last request. A kubelet whose node is short of memory takes

@@ -72,7 +72,10 @@ func (e *tokenError) text() string {
 // none (kubernetes v1.37.2, cmd/kubelet/app/auth.go BuildAuthn sets no APIAudiences). It cannot be bound to the operator's
 // Pod, which has another account (pkg/registry/core/serviceaccount/storage/token.go).
 func (t *tokens) renew(ctx context.Context) {
-	if age := t.age(); age >= 0 && age < t.life/2 {
+	t.mu.RLock()
+	isYoung := t.isYounger(t.life / 2)
+	t.mu.RUnlock()
+	if isYoung {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
@@ -97,29 +100,25 @@ func (t *tokens) renew(ctx context.Context) {
 	}
 }
 
-// age of the present token; -1 if there is none, or if the clock was put back since.
-func (t *tokens) age() time.Duration {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	if t.text == "" {
-		return -1
-	}
-	return max(t.now().Sub(t.received), -1)
+// isYounger reports whether there is a token that was received less than that long ago. After the clock was put back, the
+// token was received in the future: how old the token is, is then not known, and it counts as old. The caller holds mu.
+func (t *tokens) isYounger(than time.Duration) bool {
+	age := t.now().Sub(t.received)
+	return t.text != "" && age >= 0 && age < than
 }
 
 // current returns the token to show.
 func (t *tokens) current() (string, error) {
-	age := t.age()
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if age < 0 || age >= t.life {
-		err := t.err
-		if err == nil {
-			err = context.DeadlineExceeded // none was requested since
-		}
-		return "", &tokenError{t.Account, err}
+	if t.isYounger(t.life) {
+		return t.text, nil
 	}
-	return t.text, nil
+	err := t.err
+	if err == nil {
+		err = context.DeadlineExceeded // the last token ran out before renew asked for another
+	}
+	return "", &tokenError{t.Account, err}
 }
 
 // showing sends requests with the account's token.

@@ -227,7 +227,7 @@ func (d *Decoder) podItem() error {
 		return err
 	}
 	isCut := len(d.pod.Containers) == usage.MaxContainers && d.pod.WorkingSet == facts.Unknown // the sum would be too small
-	if isCut || !d.keep(d.pod) || d.replaces() {
+	if isCut || !d.keep(d.pod) || d.listedBefore() {
 		d.Pods = d.Pods[:len(d.Pods)-1]
 		return nil
 	}
@@ -237,9 +237,9 @@ func (d *Decoder) podItem() error {
 	return nil
 }
 
-// replaces reports whether the answer has the last pod already, as it may when a pod was just made again under its name.
-// The newer reading stays.
-func (d *Decoder) replaces() bool {
+// listedBefore reports whether the answer has listed a pod of the last pod's name before. A kubelet lists two pods of one
+// name while one pod ends and its successor starts. Of the two readings the newer one is kept, in the place of the first.
+func (d *Decoder) listedBefore() bool {
 	last := len(d.Pods) - 1
 	for i := range d.Pods[:last] {
 		if p := &d.Pods[i]; bytes.Equal(p.Name, d.pod.Name) && bytes.Equal(p.Namespace, d.pod.Namespace) {
