@@ -10,48 +10,97 @@ import (
 	"github.com/killorder/killorder/internal/usage/metricsapi/wire"
 )
 
-// Where the quantities stand in a PodMetrics and in a NodeMetrics: numbers of the fields of
-// k8s.io/metrics/pkg/apis/metrics/v1beta1/generated.proto, of the entry of its map, and of Quantity.
+// Numbers of fields in k8s.io/metrics/pkg/apis/metrics/v1beta1/generated.proto, and in what it is made of.
+const (
+	ofMetadata   wire.Number = 1 // of PodMetrics and NodeMetrics
+	ofTime       wire.Number = 2
+	ofContainers wire.Number = 4 // of PodMetrics
+	ofNodeUsage  wire.Number = 4 // of NodeMetrics
+	ofName       wire.Number = 1 // of ObjectMeta and ContainerMetrics
+	ofNamespace  wire.Number = 3 // of ObjectMeta
+	ofUsage      wire.Number = 2 // of ContainerMetrics
+	ofKey        wire.Number = 1 // of an entry of a map
+	ofValue      wire.Number = 2
+	ofQuantity   wire.Number = 1 // of Quantity: its text
+)
+
+type fields = map[wire.Number]*wire.Wanted
+
+// What is read of the messages: names, the time, and memory. metrics-server repeats the labels of each pod, which would be
+// most of what Unmarshal makes. Containers are read one by one.
 var (
-	podQuantities  = []wire.Number{4, 2, 2, 1}
-	nodeQuantities = []wire.Number{4, 2, 1}
+	wantedMemory    = &wire.Wanted{Key: string(corev1.ResourceMemory), Fields: fields{ofKey: nil, ofValue: nil}}
+	wantedMetadata  = &wire.Wanted{Fields: fields{ofName: nil, ofNamespace: nil}}
+	wantedPod       = &wire.Wanted{Fields: fields{ofMetadata: wantedMetadata, ofTime: nil}}
+	wantedContainer = &wire.Wanted{Fields: fields{ofName: nil, ofUsage: wantedMemory}}
+	wantedNode      = &wire.Wanted{Fields: fields{ofMetadata: wantedMetadata, ofTime: nil, ofNodeUsage: wantedMemory}}
+)
+
+// Where the quantities stand.
+var (
+	containerQuantities = []wire.Number{ofUsage, ofValue, ofQuantity}
+	nodeQuantities      = []wire.Number{ofNodeUsage, ofValue, ofQuantity}
 )
 
 // podSink decodes one PodMetrics after another, and hands the reading of each to the sink.
 type podSink struct {
 	into usage.Sink
 	pod  usage.Pod
+	// What one message takes is used again for the next.
+	trimmed   []byte
+	container metrics.ContainerMetrics
 }
 
 func (s *podSink) item(b []byte) {
-	var m metrics.PodMetrics
-	if !wire.Parsable(b, podQuantities) || m.Unmarshal(b) != nil {
-		s.into.Drop(usage.DropMalformed)
-		return
+	cause := s.takePod(b)
+	if err := wire.Each(b, ofContainers, func(container []byte) bool {
+		if cause == "" {
+			cause = s.takeContainer(container)
+		}
+		return cause == ""
+	}); err != nil {
+		cause = usage.DropMalformed
 	}
-	if cause := s.take(&m); cause != "" {
+	if cause != "" {
 		s.into.Drop(cause)
 		return
 	}
 	s.into.Pod(&s.pod)
 }
 
-// take makes m the pod's reading, or says why m is none.
-func (s *podSink) take(m *metrics.PodMetrics) usage.DropCause {
+// takePod begins the reading of a pod, or says why there is none.
+func (s *podSink) takePod(b []byte) usage.DropCause {
+	var m metrics.PodMetrics
+	var err error
+	if s.trimmed, err = wantedPod.Trim(s.trimmed[:0], b); err != nil || m.Unmarshal(s.trimmed) != nil {
+		return usage.DropMalformed
+	}
 	s.pod = usage.Pod{
 		Source: facts.SourceMetricsAPI, ObservedAt: m.Timestamp.Time, WorkingSet: facts.Unknown,
 		Namespace: append(s.pod.Namespace[:0], m.Namespace...), Name: append(s.pod.Name[:0], m.Name...),
 		Containers: s.pod.Containers[:0],
 	}
-	for i := range m.Containers {
-		bytes, cause := memory(m.Containers[i].Usage)
-		if cause != "" {
-			return cause
-		}
-		c := usage.Container{Name: []byte(m.Containers[i].Name), ContainerUsage: facts.NoContainerUsage}
-		c.WorkingSet = bytes
-		s.pod.Containers = append(s.pod.Containers, c)
+	return ""
+}
+
+// takeContainer adds a container to the reading, or says why the pod has none.
+func (s *podSink) takeContainer(b []byte) usage.DropCause {
+	c := &s.container
+	c.Name = ""
+	clear(c.Usage)
+	var err error
+	s.trimmed, err = wantedContainer.Trim(s.trimmed[:0], b)
+	if err != nil || len(s.pod.Containers) == usage.MaxContainers || !wire.Parsable(s.trimmed, containerQuantities) ||
+		c.Unmarshal(s.trimmed) != nil {
+		return usage.DropMalformed
 	}
+	bytes, cause := memory(c.Usage)
+	if cause != "" {
+		return cause
+	}
+	u := usage.Container{Name: []byte(c.Name), ContainerUsage: facts.NoContainerUsage}
+	u.WorkingSet = bytes
+	s.pod.Containers = append(s.pod.Containers, u)
 	return ""
 }
 
@@ -60,11 +109,14 @@ type nodeSink struct {
 	names    []string
 	readings []facts.NodeReading
 	dropped  []usage.DropCause
+	trimmed  []byte
 }
 
 func (s *nodeSink) item(b []byte) {
 	var m metrics.NodeMetrics
-	if !wire.Parsable(b, nodeQuantities) || m.Unmarshal(b) != nil {
+	var err error
+	s.trimmed, err = wantedNode.Trim(s.trimmed[:0], b)
+	if err != nil || !wire.Parsable(s.trimmed, nodeQuantities) || m.Unmarshal(s.trimmed) != nil {
 		s.dropped = append(s.dropped, usage.DropMalformed)
 		return
 	}

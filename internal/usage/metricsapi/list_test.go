@@ -55,7 +55,6 @@ func TestMalformedItemsAreDropped(t *testing.T) {
 		"noise in place of amount": container("\x0a\x06memory\x12\x02\xff\xff"),
 		// which are parsed in minutes, or never
 		"an absurd amount":          container("\x0a\x06memory\x12\x0c\x0a\x0a1e-9999999"),
-		"an absurd amount of CPU":   container("\x0a\x03cpu\x12\x0e\x0a\x0c1e2147483647"),
 		"an absurd amount at last":  container("\x0a\x06memory\x12\x0f\x0a\x011\x0a\x0a1e-9999999"),
 		"more containers than any":  bytes.Repeat([]byte{4<<3 | 2, 0}, usage.MaxContainers+1),
 		"a negative amount":         container("\x0a\x06memory\x12\x04\x0a\x02-1"),
@@ -75,6 +74,25 @@ func TestMalformedItemsAreDropped(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
+	}
+}
+
+// TestWhatIsNotReadIsNotParsed: labels and CPU cost nothing, whatever they hold.
+func TestWhatIsNotReadIsNotParsed(t *testing.T) {
+	m := metrics.PodMetrics{Containers: []metrics.ContainerMetrics{{Name: "app", Usage: corev1.ResourceList{
+		corev1.ResourceCPU: resource.MustParse("7"), corev1.ResourceMemory: resource.MustParse("64Mi"),
+	}}}}
+	m.Name, m.Labels = "web-1", map[string]string{"app": "web"}
+	b, err := m.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = bytes.Replace(b, []byte("\x0a\x017"), []byte("\x0a\x01x"), 1)
+	var got drain
+	sink := podSink{into: &got}
+	sink.item(b)
+	if want := (drain{pods: 1}); got != want || string(sink.pod.Name) != "web-1" || sink.pod.Containers[0].WorkingSet != 64<<20 {
+		t.Errorf("got %+v, %s, %+v", got, sink.pod.Name, sink.pod.Containers)
 	}
 }
 

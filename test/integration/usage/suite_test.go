@@ -189,7 +189,8 @@ var _ = Describe("Usage from metrics-server", Ordered, func() {
 		Expect(order(ctx, "small")().Status).To(And(
 			HaveField("Usage.Source", v1alpha1.UsageSourceMetricsAPI),
 			HaveField("Memory", And(
-				HaveField("OOMScope", v1alpha1.OOMScopePods), HaveField("ThresholdSource", Not(Equal(v1alpha1.ThresholdKubelet))),
+				HaveField("OOMScope", v1alpha1.OOMScopePods), HaveField("ThresholdSource", v1alpha1.ThresholdDefault),
+				HaveField("EvictionThreshold", amount("100Mi")),
 				HaveField("SoftEvictionThreshold", BeNil()), HaveField("OOMKills", BeEmpty())))))
 	})
 

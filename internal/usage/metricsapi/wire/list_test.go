@@ -73,7 +73,35 @@ func TestParsable(t *testing.T) {
 	}
 }
 
-// FuzzDecode: no bytes panic, and no item is larger than any may be.
+// wanted is a name, and of a map of messages the entry of memory.
+var wanted = &Wanted{Fields: map[Number]*Wanted{
+	1: {Fields: map[Number]*Wanted{1: nil}},
+	4: {Fields: map[Number]*Wanted{1: nil, 2: {Key: "memory", Fields: map[Number]*Wanted{1: nil, 2: nil}}}},
+}}
+
+func TestTrim(t *testing.T) {
+	for name, tc := range map[string]struct{ in, want string }{
+		"nothing":                    {"", ""},
+		"what is not wanted":         {"\x12\x01x\x18\x07", ""},
+		"a name beside labels":       {"\x0a\x0a\x0a\x03web\x5a\x03abc", "\x0a\x85\x80\x80\x00\x0a\x03web"},
+		"of CPU and memory":          {"\x22\x15\x12\x07\x0a\x03cpu\x12\x00\x12\x0a\x0a\x06memory\x12\x00", "\x22\x8f\x80\x80\x00\x12\x8a\x80\x80\x00\x0a\x06memory\x12\x00"},
+		"a number in a list's place": {"\x20\x07", "\x20\x07"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := wanted.Trim([]byte("before"), []byte(tc.in))
+			if err != nil || string(got) != "before"+tc.want {
+				t.Errorf("got %q, %v, want %q", got, err, "before"+tc.want)
+			}
+		})
+	}
+	for name, in := range map[string]string{"noise": "\xff\xff", "noise in a name": "\x0a\x02\xff\xff", "noise in an entry": "\x22\x04\x12\x02\xff\xff"} {
+		if _, err := wanted.Trim(nil, []byte(in)); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// FuzzDecode: no bytes panic, no item is larger than any may be, and what is left of an item stays when trimmed again.
 func FuzzDecode(f *testing.F) {
 	pod := []byte("\x0a\x0b\x0a\x03web\x1a\x04shop\x12\x05\x08\x80\x80\x80\x01\x22\x1a\x0a\x03app\x12\x13\x0a\x06memory\x12\x09\x0a\x07123456Ki")
 	item := protowire.AppendBytes(protowire.AppendTag(nil, listItems, protowire.BytesType), pod)
@@ -84,6 +112,10 @@ func FuzzDecode(f *testing.F) {
 		_ = DecodeList(bytes.NewReader(body), "PodMetricsList", func(item []byte) {
 			if Parsable(item, podQuantities); len(item) > maxItem {
 				t.Fatalf("an item of %d bytes", len(item))
+			}
+			trimmed, err := wanted.Trim(nil, item)
+			if again, err2 := wanted.Trim(nil, trimmed); err == nil && (err2 != nil || !bytes.Equal(again, trimmed)) {
+				t.Fatalf("trimmed again: %v\n%x\n%x", err2, trimmed, again)
 			}
 		})
 	})

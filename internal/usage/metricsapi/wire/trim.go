@@ -1,0 +1,81 @@
+package wire
+
+import "google.golang.org/protobuf/encoding/protowire"
+
+// Wanted is what is wanted of an encoded message, so that the generated Unmarshal makes nothing else.
+type Wanted struct {
+	// Fields that are wanted, by number: of a field that holds a message, what is wanted of that message. nil is all of it.
+	Fields map[Number]*Wanted
+	// Key, if any, is that of the only entry that is wanted of a map; the message is an entry.
+	Key string
+}
+
+// keyOfEntry is the number of the key in an entry of a map.
+const keyOfEntry Number = 1
+
+// Trim appends to a buffer what is wanted of a message, encoded as before.
+func (w *Wanted) Trim(to, message []byte) ([]byte, error) {
+	if w == nil {
+		return append(to, message...), nil
+	}
+	for len(message) > 0 {
+		number, value, rest, err := next(message)
+		if err != nil {
+			return to, err
+		}
+		field := message[:len(message)-len(rest)]
+		message = rest
+		of, isWanted := w.Fields[number]
+		switch {
+		case !isWanted:
+		case of == nil || value == nil:
+			to = append(to, field...)
+		default:
+			if to, err = of.append(to, number, value); err != nil {
+				return to, err
+			}
+		}
+	}
+	return to, nil
+}
+
+// append a field that holds a message, trimmed. The message's length is known only afterwards: it is written into four
+// bytes that were left for it, as a varint that is longer than it need be. No item has 2^28 bytes.
+func (w *Wanted) append(to []byte, number Number, message []byte) ([]byte, error) {
+	if isEntry, err := w.isEntry(message); err != nil || !isEntry {
+		return to, err
+	}
+	to = protowire.AppendTag(to, number, protowire.BytesType)
+	to = append(to, 0, 0, 0, 0)
+	begin := len(to)
+	to, err := w.Trim(to, message)
+	length := len(to) - begin
+	for i := range 4 {
+		to[begin-4+i] = byte(length>>(7*i))&0x7f | 0x80
+	}
+	to[begin-1] &= 0x7f
+	return to, err
+}
+
+// Each calls do with each value of a field that holds messages, until do returns false.
+func Each(message []byte, field Number, do func([]byte) bool) error {
+	for len(message) > 0 {
+		number, value, rest, err := next(message)
+		if err != nil {
+			return err
+		}
+		if message = rest; number == field && value != nil && !do(value) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// isEntry reports whether a message is the wanted entry of a map, where one is wanted.
+func (w *Wanted) isEntry(message []byte) (bool, error) {
+	if w.Key == "" {
+		return true, nil
+	}
+	number, key, _, err := next(message)
+	return number == keyOfEntry && string(key) == w.Key, err
+}
