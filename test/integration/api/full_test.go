@@ -99,14 +99,14 @@ var _ = Describe("A NodeKillOrder of 110 pods and three kills", Ordered, func() 
 		for i := range v1alpha1.MaxKills {
 			found = append(found, killed(i))
 		}
-		history.Found(found, nil)
+		history.SetKills(found, nil)
 		writer := &publish.Writer{Client: k8s}
 		Expect(writer.CreateOrder(ctx, name, owner.UID)).To(Succeed())
 		for range 2 { // the second time, published figures are there
 			_, s := status.Judge(n, factstest.Policy(), history, 10, 1, factstest.Now)
 			_, err := writer.WriteOrder(ctx, name, &s)
 			Expect(err).NotTo(HaveOccurred())
-			history.Published(&s)
+			history.SetPublished(&s)
 		}
 		DeferCleanup(func(ctx SpecContext) {
 			_ = k8s.Delete(ctx, owner)
