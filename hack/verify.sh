@@ -29,6 +29,11 @@ foreign='^(sigs.k8s.io/controller-runtime|github.com/prometheus|k8s.io/client-go
 linked=$(go list -deps ./cmd/kubectl-killorder | grep -E "$foreign" || true)
 [[ -z $linked ]] || complain "kubectl-killorder links packages that it does not need" "$linked"
 
+# What a release has promised: no change of the CRDs may break who stores or reads its objects. The test shows that the
+# check fails on broken copies.
+go test -C tools/crds ./... >/dev/null || complain "the check of the CRDs does not work" "run 'go test -C tools/crds ./...'"
+go run -C tools/crds . "$PWD" || complain "the CRDs break what the last release promised" "see above, and docs/upgrading.md"
+
 for dir in config/{default,samples,prometheus,grafana}; do
   bin/tools/kustomize build "$dir" >/dev/null || complain "manifests do not build" "$dir"
 done
