@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # tools and api stand alone, as do the programs that share nothing with Kubernetes' (containerd, the CNI plugins).
-modules=(go.mod tools/crds/go.mod test/{cluster,cluster/builds/kubernetes,e2e,scale,conformance/kubelet,conformance/kubelet/judge}/go.mod)
+modules=(go.mod tools/{crds,docs}/go.mod examples/consumer/go.mod test/{cluster,cluster/builds/kubernetes,e2e,scale,conformance/kubelet,conformance/kubelet/judge}/go.mod)
 
 # Lines are "DEPENDENCY VERSION"; v0.0.0 stands for a replaced module, whose version is elsewhere.
 different=$(sed -nE 's/^(require )?[[:space:]]*([a-z0-9.-]+\.[a-z]+\/[^ ]+) (v[^ ]+).*/\2 \3/p' "${modules[@]}" |

@@ -7,11 +7,13 @@ import (
 	. "github.com/onsi/gomega"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/killorder/killorder/test/integration/harness"
 )
 
 var (
+	env    *envtest.Environment
 	k8s    client.Client
 	config *rest.Config
 )
@@ -22,6 +24,7 @@ func TestAPI(t *testing.T) {
 }
 
 var _ = BeforeSuite(func() {
-	config = harness.ControlPlane().Config
+	env = harness.ControlPlane()
+	config = env.Config
 	k8s = harness.Client(config)
 })

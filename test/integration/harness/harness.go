@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -28,10 +27,20 @@ import (
 	"github.com/killorder/killorder/api/v1alpha1"
 )
 
-// Root of the repository.
+// Root of the repository: a test runs in the folder of its package, and the nearest go.mod above is the root's. The path of
+// this source file would do as well, but for builds with -trimpath.
 func Root() string {
-	_, file, _, _ := runtime.Caller(0) //nolint:dogsled // the other three do not matter
-	return filepath.Join(filepath.Dir(file), "..", "..", "..")
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if filepath.Dir(dir) == dir {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	panic("no go.mod above the folder of this test")
 }
 
 // ControlPlane starts a kube-apiserver and etcd with the CRDs, for the length of the suite. KUBEBUILDER_ASSETS
@@ -79,6 +88,12 @@ func BuildRace(name, pkg string) string {
 func BuildPlugin() string {
 	ginkgo.GinkgoHelper()
 	return build(Root(), "kubectl-killorder", "./cmd/kubectl-killorder", "CGO_ENABLED=0")
+}
+
+// BuildConsumer builds examples/consumer.
+func BuildConsumer() string {
+	ginkgo.GinkgoHelper()
+	return build(filepath.Join(Root(), "examples", "consumer"), "consumer", ".", "CGO_ENABLED=0")
 }
 
 // build a program of a module into bin/test. Suites run side by side, so each waits for its turn; whoever comes later

@@ -21,7 +21,20 @@ func Rendered(ctx context.Context, dir string) (objects []*unstructured.Unstruct
 	kubectl := filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl")
 	out, err := exec.CommandContext(ctx, kubectl, "kustomize", filepath.Join(Root(), dir)).Output()
 	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "kubectl kustomize %s; make test-integration sets KUBEBUILDER_ASSETS", dir)
-	for document := range strings.SplitSeq(string(out), "\n---\n") {
+	return parse(out)
+}
+
+// Documents of a YAML file of the repository.
+func Documents(file string) []*unstructured.Unstructured {
+	ginkgo.GinkgoHelper()
+	text, err := os.ReadFile(filepath.Join(Root(), file)) //nolint:gosec // a file of the repository
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	return parse(text)
+}
+
+func parse(text []byte) (objects []*unstructured.Unstructured) {
+	ginkgo.GinkgoHelper()
+	for document := range strings.SplitSeq(string(text), "\n---\n") {
 		o := &unstructured.Unstructured{}
 		gomega.Expect(yaml.Unmarshal([]byte(document), &o.Object)).To(gomega.Succeed())
 		objects = append(objects, o)
