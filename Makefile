@@ -54,11 +54,13 @@ run: ## Run the operator here, against the current kubeconfig (ARGS="--usage-int
 	go run ./cmd/manager --leader-elect=false $(ARGS)
 
 ##@ Build
-.PHONY: build generate image docker-build docker-push community-operators
+.PHONY: build generate docs image docker-build docker-push community-operators
 build: ## bin/manager and bin/kubectl-killorder
 	go build -ldflags "$(LDFLAGS)" -o bin/ ./cmd/...
-generate: bin/tools/controller-gen bin/tools/kustomize bin/tools/helm-docs bin/tools/opm ## Code and manifests that follow from the types, markers and config/
+generate: bin/tools/controller-gen bin/tools/crd-ref-docs bin/tools/kustomize bin/tools/helm-docs bin/tools/opm ## Code and manifests that follow from the types, markers and config/
 	hack/generate.sh
+docs: ## bin/site: the documentation as a site (Debian: mkdocs, mkdocs-material)
+	mkdocs build --strict --quiet --config-file mkdocs.yml --site-dir $(CURDIR)/bin/site
 image: bin/tools/cyclonedx-gomod ## bin/image: the operator's image from Go alone, for docker load, skopeo and ctr (IMG=... PLATFORMS=...)
 	go run -C tools/image . -o $(CURDIR)/bin/image -name $(IMG) -platforms $(PLATFORMS) \
 	  -version $(VERSION) -revision "$(REVISION)" -sbom $(CURDIR)/bin/tools/cyclonedx-gomod
@@ -116,7 +118,7 @@ nightly: ## What CI samples, in full: more random nodes, scenarios and rounds, 5
 	FUZZTIME=1m hack/fuzz.sh all
 bench: ## Benchmarks (TESTFLAGS="-bench=Evaluate -count=6"), to be compared with go tool -modfile=tools/go.mod benchstat
 	packages="$(UNIT_PACKAGES)"; go test -run '^$$' -bench . -benchmem $(TESTFLAGS) $$packages
-verify: bin/tools/controller-gen bin/tools/kustomize $(SHIP_TOOLS) ## Generated files, manifests, go.mod files and formatting are as they should be
+verify: bin/tools/controller-gen bin/tools/crd-ref-docs bin/tools/kustomize $(SHIP_TOOLS) ## Generated files, manifests, go.mod files and formatting are as they should be
 	hack/verify.sh
 lint: bin/tools/golangci-lint ## golangci-lint, in every module
 	hack/lint.sh
@@ -150,6 +152,9 @@ clean: ## Remove bin/, the built cluster programs too
 TOOL_controller-gen := sigs.k8s.io/controller-tools/cmd/controller-gen
 TOOL_golangci-lint := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 TOOL_kustomize := sigs.k8s.io/kustomize/kustomize/v5
+bin/tools/crd-ref-docs: tools/docs/go.mod tools/docs/go.sum
+	@echo "building crd-ref-docs (once)"
+	go build -C tools/docs -o $(CURDIR)/$@ github.com/elastic/crd-ref-docs
 bin/tools/%: tools/go.mod tools/go.sum
 	@echo "building $* (once)"
 	go build -C tools -o ../$@ $(TOOL_$*)

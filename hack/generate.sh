@@ -18,6 +18,11 @@ find api config/crd/bases -type f ! -newer "$stamp" \
 # The README's example: the demo's scenario at its end. Its test in the same package compares, and so does `make test`.
 go test -C test/cluster ./snapshot -run '^TestStory$' -update -count=1 >/dev/null
 
+# The reference of the API, and the pictures, which the engine draws.
+(cd api && ../bin/tools/crd-ref-docs --log-level ERROR --config ../hack/api-docs/config.yaml --templates-dir ../hack/api-docs \
+  --renderer markdown --source-path v1alpha1 --output-path ../docs/api.md)
+go test -C tools/docs -run '^TestPictures$' -update -count=1 . >/dev/null
+
 # What is handed out: manifests for kubectl, the chart with its page of values, the bundle and the catalog that has it.
 go run -C tools/ship -trimpath . install chart bundle
 bin/tools/helm-docs --log-level warning --chart-search-root charts --template-files README.md.gotmpl

@@ -11,7 +11,7 @@ complain() { # complain WHAT DETAILS
 
 hack/generate.sh || complain 'the generators failed' 'see above'
 changed=$(git status --porcelain -- 'api/*/zz_generated.*' config/crd/bases config/rbac/role.yaml \
-  dist charts bundle bundle.Dockerfile catalog)
+  dist charts bundle bundle.Dockerfile catalog docs/api.md docs/pictures)
 [[ -z $changed ]] || complain "generated files differ from the commit: run 'make generate' and commit" "$changed"
 
 while read -r mod; do
@@ -31,8 +31,17 @@ linked=$(go list -deps ./cmd/kubectl-killorder | grep -E "$foreign" || true)
 
 # What a release has promised: no change of the CRDs may break who stores or reads its objects. The test shows that the
 # check fails on broken copies.
-go test -C tools/crds ./... >/dev/null || complain "the check of the CRDs does not work" "run 'go test -C tools/crds ./...'"
+go test -C tools/crds -count=1 ./... >/dev/null || complain "the check of the CRDs does not work" "run 'go test -C tools/crds ./...'"
 go run -C tools/crds . "$PWD" || complain "the CRDs break what the last release promised" "see above, and docs/upgrading.md"
+
+# Links and anchors, the output of the commands that pages show, the health check for Argo CD, the names of metrics; then the
+# site, where mkdocs is.
+tested=$(go test -C tools/docs -count=1 ./... 2>&1) || complain "the documentation is not true" "$tested"
+if command -v mkdocs >/dev/null; then
+  built=$(make docs 2>&1) || complain "the site does not build" "$built"
+else
+  echo "verify: no mkdocs here (Debian: mkdocs, mkdocs-material), so the site is not built; links and anchors are checked without it"
+fi
 
 for dir in config/{default,samples,prometheus,grafana}; do
   bin/tools/kustomize build "$dir" >/dev/null || complain "manifests do not build" "$dir"

@@ -11,10 +11,10 @@ Of:{{ range $type.SortedReferences }} {{ markdownRenderTypeLink . }}{{ end }}.
 {{- end }}
 {{- if $type.Members }}
 
-| field | type | | default |
-|---|---|---|---|
+| field | type | |
+|---|---|---|
 {{- range $type.Members }}
-| `{{ .Name }}` | {{ markdownRenderType .Type }} | {{ template "type_members" . }} | {{ markdownRenderDefault .Default }} |
+| `{{ .Name }}` | {{ markdownRenderType .Type }} | {{ template "type_members" . }} |
 {{- end }}
 {{- end }}
 {{- if $type.EnumValues }}

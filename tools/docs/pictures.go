@@ -40,7 +40,7 @@ func largest(n *facts.Node) *facts.PodState {
 
 // evictionPicture has a line for each pod that the kubelet may evict: what it uses beside what it requests.
 func evictionPicture(v *engine.Verdict) string {
-	const zero, scale, reach = 430.0, 0.55, 240 // the place of the request; units a Mi; the longest bar in Mi
+	const zero, scale, reach = 310.0, 0.4, 240 // the place of the request; units a Mi; the longest bar in Mi
 	s := &svg{height: 72 + int(row)*len(v.Eviction) + 14}
 	user := largest(v.Node)
 	s.bold(12, 24, "start", ink, "Whom the kubelet evicts on "+v.Node.Name+", first to last")
@@ -125,7 +125,7 @@ func kernelPanel(s *svg, top float64, v *engine.Verdict) {
 }
 
 func kernelRow(s *svg, y float64, rank int, p *oom.Victim, v *engine.Verdict, user *facts.PodState) {
-	const left, room = 240.0, 300.0 // where bars begin, and what 20 GiB take
+	const left, room = 218.0, 225.0 // where bars begin, and what 20 GiB take
 	scale := room / (20 << 30)
 	memory, adj := float64(p.Usage+p.Swap)*scale, float64(p.Adj)/1000*float64(v.Memory.OOMLimit)*scale
 	s.text(30, y+16, "end", faint, fmt.Sprint(rank))

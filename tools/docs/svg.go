@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// width of every picture, in units that are pixels where there is room; a phone shows 60% of that.
-const width = 620
+// width of every picture, in pixels; a phone shows three quarters of that.
+const width = 500
 
 // The colours, told apart without colour by their place and their words as well.
 const (
@@ -46,9 +46,9 @@ func (s *svg) write(x, y float64, anchor, colour, more, text string) {
 
 // document is the whole file. The description is for those who cannot see the picture.
 func (s *svg) document(description string) string {
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" font-family="sans-serif" font-size="14">
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" font-family="sans-serif" font-size="14">
 <title>%s</title>
 <rect width="100%%" height="100%%" fill="#ffffff"/>
 %s</svg>
-`, width, s.height, html.EscapeString(description), s.elements.String())
+`, width, s.height, width, s.height, html.EscapeString(description), s.elements.String())
 }
