@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/options"
 )
 
@@ -34,7 +35,8 @@ func newManager(config *rest.Config, o *options.Options) (ctrl.Manager, error) {
 			// A read of anything that is not watched is a mistake here, and a cache of it a costly one.
 			ReaderFailOnMissingInformer: true,
 			ByObject: map[client.Object]cache.ByObject{
-				&corev1.Node{}: {Transform: stripNode},
+				&corev1.Node{}:            {Transform: stripNode},
+				&v1alpha1.NodeKillOrder{}: {Transform: completeOrder},
 			},
 		},
 		Metrics: metricsserver.Options{

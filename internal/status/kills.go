@@ -49,6 +49,20 @@ func Kills(published, found []v1alpha1.Kill, withdrawn []KillKey) []v1alpha1.Kil
 	return all[:min(len(all), v1alpha1.MaxKills)]
 }
 
+// Complete fills in what a kill of an older version lacks and the schema requires now: what is carried from write to write
+// would else make every write invalid. Nothing tells how sure the older version was.
+func Complete(s *v1alpha1.NodeKillOrderStatus) {
+	for i := range s.Kills {
+		k := &s.Kills[i]
+		if k.Confidence == "" {
+			k.Confidence = v1alpha1.ConfidenceLow
+		}
+		if k.SeenAt.IsZero() {
+			k.SeenAt = k.Time
+		}
+	}
+}
+
 func improved(was, is *v1alpha1.Kill) v1alpha1.Kill {
 	k := *is
 	k.SeenAt = was.SeenAt

@@ -216,3 +216,26 @@ func TestTheNewestPredictionBeforeAKillCounts(t *testing.T) {
 		t.Errorf("got %v, want none", p)
 	}
 }
+
+func TestCompleteKills(t *testing.T) {
+	tests := map[string]struct{ kill, want v1alpha1.Kill }{
+		"of this version": {kill: killAt(1, "a"), want: killAt(1, "a")},
+		"without a confidence and the time it was seen": {
+			kill: killAt(1, "a", func(k *v1alpha1.Kill) { k.Confidence, k.SeenAt = "", metav1.Time{} }),
+			want: killAt(1, "a", func(k *v1alpha1.Kill) { k.Confidence = v1alpha1.ConfidenceLow }),
+		},
+		"seen later than it died": {
+			kill: killAt(1, "a", func(k *v1alpha1.Kill) { k.SeenAt = at(5) }),
+			want: killAt(1, "a", func(k *v1alpha1.Kill) { k.SeenAt = at(5) }),
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := v1alpha1.NodeKillOrderStatus{Kills: []v1alpha1.Kill{tc.kill}}
+			Complete(&s)
+			if diff := cmp.Diff([]v1alpha1.Kill{tc.want}, s.Kills); diff != "" {
+				t.Errorf("kills (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
