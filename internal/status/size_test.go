@@ -43,8 +43,8 @@ func TestThreeKillsFit(t *testing.T) {
 			t.Fatalf("names of %d and %d characters", len(fullKill(i).Pod), len(n.Pods[i].Name))
 		}
 		_, s := Judge(n, p, h, 10, 1, factstest.Now)
-		h.Published(&s)
-		h.Found([]v1alpha1.Kill{fullKill(0), fullKill(1), fullKill(2)}[:i+1], nil)
+		h.SetPublished(&s)
+		h.SetKills([]v1alpha1.Kill{fullKill(0), fullKill(1), fullKill(2)}[:i+1], nil)
 	}
 	_, s := Judge(n, p, h, 10, 1, factstest.Now)
 	t.Logf("%d bytes: %d in each order, %d limits, %d of %d findings, %d kills of %d bytes", sizeOf(s), len(s.EvictionOrder), len(s.LimitOrder),
@@ -58,7 +58,7 @@ func TestThreeKillsFit(t *testing.T) {
 	if len(s.Findings) == 0 || s.Kills[0].Message == "" {
 		t.Errorf("%d findings, the newest kill says %q; want the worst finding and the evidence", len(s.Findings), s.Kills[0].Message)
 	}
-	h.Published(&s)
+	h.SetPublished(&s)
 	if _, again := Judge(n, p, h, 10, 1, factstest.Now); !sameContent(&s, &again) {
 		t.Error("the same facts are worth another write")
 	}
