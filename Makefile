@@ -54,7 +54,7 @@ run: ## Run the operator here, against the current kubeconfig (ARGS="--usage-int
 	go run ./cmd/manager --leader-elect=false $(ARGS)
 
 ##@ Build
-.PHONY: build generate docs image docker-build docker-push community-operators
+.PHONY: build generate docs image docker-build docker-push release community-operators
 build: ## bin/manager and bin/kubectl-killorder
 	go build -ldflags "$(LDFLAGS)" -o bin/ ./cmd/...
 generate: bin/tools/controller-gen bin/tools/crd-ref-docs bin/tools/kustomize bin/tools/helm-docs bin/tools/opm ## Code and manifests that follow from the types, markers and config/
@@ -69,6 +69,11 @@ docker-build: ## The same image by docker or podman (IMG=...)
 docker-push: ## Push it (IMG=...)
 	$(CONTAINER_TOOL) push $(IMG)
 
+release: bin/tools/helm bin/tools/validate-krew-manifest ## bin/release: the plugin's archives and krew manifest, the chart, the manifests
+	go run -C tools/ship -trimpath . plugin
+	bin/tools/validate-krew-manifest -skip-install -manifest bin/release/killorder.yaml
+	bin/tools/helm package charts/killorder --destination bin/release
+	cp dist/*.yaml bin/release/
 community-operators: ## bin/community-operators: the bundle as a pull request to OperatorHub.io wants it
 	go run -C tools/ship -trimpath . community
 
@@ -116,6 +121,7 @@ nightly: ## What CI samples, in full: more random nodes, scenarios and rounds, 5
 	$(MAKE) e2e-vm TESTFLAGS="-rounds 3"
 	$(MAKE) scale
 	FUZZTIME=1m hack/fuzz.sh all
+	$(MAKE) release
 bench: ## Benchmarks (TESTFLAGS="-bench=Evaluate -count=6"), to be compared with go tool -modfile=tools/go.mod benchstat
 	packages="$(UNIT_PACKAGES)"; go test -run '^$$' -bench . -benchmem $(TESTFLAGS) $$packages
 verify: bin/tools/controller-gen bin/tools/crd-ref-docs bin/tools/kustomize $(SHIP_TOOLS) ## Generated files, manifests, go.mod files and formatting are as they should be

@@ -11,6 +11,7 @@ import (
 	"github.com/killorder/killorder/tools/ship/chart"
 	"github.com/killorder/killorder/tools/ship/install"
 	"github.com/killorder/killorder/tools/ship/objects"
+	"github.com/killorder/killorder/tools/ship/plugin"
 )
 
 // parts by name, as `make` calls them.
@@ -19,6 +20,7 @@ var parts = map[string]func(root, version string) error{
 	"chart":     chart.Write,
 	"bundle":    bundle.Write,
 	"community": bundle.Community,
+	"plugin":    plugin.Write,
 }
 
 func main() {
