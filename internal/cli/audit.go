@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -163,7 +164,7 @@ func (a *auditing) find(ctx context.Context) (found []kinds.AuditFinding, notes 
 			if a.version != "" {
 				minor, _ = minorOf(a.version) // validated
 			}
-			return inManifests(m, minor), m.Notes, nil
+			return inManifests(m, minor, time.Now()), m.Notes, nil
 		}
 	}
 	c, err := a.read(ctx, clusterread.Want{})
@@ -211,6 +212,7 @@ func inNodes(s *snapshot.Snapshot) ([]kinds.AuditFinding, []string, error) {
 func auditFinding(f *engine.Finding) kinds.AuditFinding {
 	item := kinds.AuditFinding{
 		Rule: f.Rule, Severity: severityNames[f.Severity], Container: f.Container, Message: f.Message, Fix: f.Fix,
+		Ignored: f.Ignored,
 	}
 	if p := f.Pod; p != nil {
 		key := p.Key()

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/killorder/killorder/internal/cli/kinds"
 	"github.com/killorder/killorder/internal/engine/audit"
@@ -20,8 +21,8 @@ import (
 )
 
 // inManifests audits the pods that manifests would make. minor is the version of Kubernetes 1 that they are meant for, 0 for
-// the newest known.
-func inManifests(m *manifest.Manifests, minor int) (found []kinds.AuditFinding) {
+// the newest known. now is when ignoring a finding may have ended.
+func inManifests(m *manifest.Manifests, minor int, now time.Time) (found []kinds.AuditFinding) {
 	for i := range m.Workloads {
 		w := &m.Workloads[i]
 		pod := extract.Template(w.Pod, minor)
@@ -30,7 +31,7 @@ func inManifests(m *manifest.Manifests, minor int) (found []kinds.AuditFinding) 
 			Pod: pod, WorkingSet: facts.Unknown,
 			Critical: m.Policy.Critical(pod, ns), Production: m.Policy.Production(w.Namespace, ns),
 		}
-		listed, ignored := audit.InTemplate(&state, &m.Policy.Policy, minor)
+		listed, ignored := audit.InTemplate(&state, &m.Policy.Policy, minor, now)
 		for _, f := range append(listed, ignored...) {
 			if w.PriorityUnknown != "" && f.Rule == "CriticalWithoutPriority" {
 				continue // its PriorityClass is not among the manifests

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"encoding/xml"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -147,5 +148,42 @@ func TestAuditSnapshot(t *testing.T) {
 func TestAuditOfOurOwnManifests(t *testing.T) {
 	if got := run(t, "", "audit", "-f", "../../config/manager", "--fail-on", "warning"); got.status != exitFine {
 		t.Errorf("exit status %d: %s%s", got.status, got.out, got.err)
+	}
+}
+
+// TestAuditIgnoringEnds: in a manifest too, the wish not to see a finding ends with its day, and the finding says so.
+func TestAuditIgnoringEnds(t *testing.T) {
+	const pod = `{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "annotations": {"ignore.killorder.io/BestEffortPod": %q}},
+	  "spec": {"containers": [{"name": "app"}]}}`
+	for value, want := range map[string]string{
+		"until 2020-01-31: moves": "Ignored until 2020-01-31, which is over. BestEffort",
+		"until 2999-12-31: moves": "",
+		"moves":                   "",
+	} {
+		got := run(t, fmt.Sprintf(pod, value), "audit", "-f", "-", "--rule", "BestEffortPod", "-o", "json")
+		var r kinds.AuditReport
+		if err := json.Unmarshal([]byte(got.out), &r); err != nil {
+			t.Fatalf("%v: %s", err, got.err)
+		}
+		if listed := len(r.Items) == 1; listed != (want != "") || listed && !strings.HasPrefix(r.Items[0].Message, want) || r.Summary["ignored"] != 1-len(r.Items) {
+			t.Errorf("%q: %s", value, got.out)
+		}
+	}
+}
+
+// TestAuditIgnored: an ignored finding of a cluster is counted, and listed with its reason on demand only.
+func TestAuditIgnored(t *testing.T) {
+	const cluster = `{"apiVersion": "v1", "kind": "List", "items": [
+	  {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}, "status": {"capacity": {"memory": "16Gi"}}},
+	  {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "shop", "annotations": {"ignore.killorder.io/BestEffortPod": "moves"}},
+	   "spec": {"nodeName": "n", "containers": [{"name": "app"}]}, "status": {"phase": "Running"}}]}`
+	if got := run(t, cluster, "audit", "-f", "-", "--rule", "BestEffortPod"); got.out != "0 critical, 0 warnings, 0 infos, 1 ignored\n" {
+		t.Errorf("%s%s", got.out, got.err)
+	}
+	if got := run(t, cluster, "audit", "-f", "-", "--rule", "BestEffortPod", "--show-ignored"); !strings.Contains(got.out, "ignored: moves") {
+		t.Errorf("no reason: %s%s", got.out, got.err)
+	}
+	if got := run(t, cluster, "audit", "-f", "-", "--rule", "BestEffortPod", "--fail-on", "info"); got.status != exitFine {
+		t.Errorf("exit status %d for an ignored finding", got.status)
 	}
 }

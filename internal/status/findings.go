@@ -11,6 +11,9 @@ var severities = map[engine.Severity]v1alpha1.Severity{
 	engine.Info:     v1alpha1.SeverityInfo,
 }
 
+// weights of severities, the worst first.
+var weights = map[v1alpha1.Severity]int{v1alpha1.SeverityCritical: 0, v1alpha1.SeverityWarning: 1, v1alpha1.SeverityInfo: 2}
+
 // lines counts the findings as an object lists them: those that many workloads share are one.
 func lines(found []engine.Finding) (count int) {
 	for i := range found {
@@ -51,8 +54,8 @@ func ruleCounts(found []engine.Finding) map[string]RuleCount {
 		f := &found[i]
 		c, seen := counts[f.Rule]
 		c.Count++
-		if !seen {
-			c.Severity = severities[f.Severity] // findings come worst first
+		if s := severities[f.Severity]; !seen || weights[s] < weights[c.Severity] {
+			c.Severity = s
 		}
 		counts[f.Rule] = c
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/engine/fair"
 )
 
 const (
@@ -16,7 +17,7 @@ const (
 )
 
 // fit cuts the ends of findings and limitOrder until the status is small enough, and the messages of kills but the newest
-// before the worst finding goes. Nothing important is lost: both lists are sorted worst first, summary counts every
+// before the worst finding goes. Nothing important is lost: both lists are sorted worst first, findings are cut fairly, summary counts every
 // finding, and diagnose says again what a message said.
 func fit(s *v1alpha1.NodeKillOrderStatus) {
 	for size := sizeOf(s); size > maxStatus; {
@@ -45,12 +46,22 @@ func fit(s *v1alpha1.NodeKillOrderStatus) {
 	}
 }
 
-// cutFinding, cutLimit and cutKill each cut one thing, and return by how many bytes the status is smaller.
+// cutFinding, cutLimit and cutKill each cut one thing, and return by how many bytes the status is smaller. The places of
+// findings are shared between namespaces: one tenant's findings push out nobody else's.
 func cutFinding(s *v1alpha1.NodeKillOrderStatus) int {
-	last := len(s.Findings) - 1
+	last := leastWanted(s.Findings)
 	size := sizeOf(s.Findings[last]) + 1
-	s.Findings = s.Findings[:last]
+	s.Findings = slices.Delete(slices.Clone(s.Findings), last, last+1)
 	return size
+}
+
+// leastWanted is the index of the finding that goes first: an Info before all others.
+func leastWanted(findings []v1alpha1.Finding) int {
+	last := len(findings) - 1
+	if findings[last].Severity == v1alpha1.SeverityInfo {
+		return last // they are worst first
+	}
+	return slices.Index(fair.Keep(findings, last, func(f *v1alpha1.Finding) string { return f.Namespace }), false)
 }
 
 func cutLimit(s *v1alpha1.NodeKillOrderStatus) int {

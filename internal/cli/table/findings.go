@@ -35,7 +35,7 @@ func (t *nodeTables) findings(p *Printer) {
 		}
 	}
 	if more := int(t.Status.Summary.Findings) - len(t.Status.Findings); more > 0 {
-		p.line(indent + p.Paint(fmt.Sprintf("%s %d more, less severe", text.Ellipsis, more), Faint))
+		p.line(indent + p.Paint(fmt.Sprintf("%s %d more; audit lists all", text.Ellipsis, more), Faint))
 	}
 }
 

@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"time"
+
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/facts"
 )
@@ -12,10 +14,11 @@ func All(v *engine.Verdict, p *facts.Policy) (listed, ignored []engine.Finding) 
 }
 
 // InTemplate returns the findings about a pod that is not on a node yet: those of the rules that need neither a node nor a
-// reading. minor is the version of Kubernetes 1 that the pod is meant for, 0 for the newest known.
-func InTemplate(pod *facts.PodState, p *facts.Policy, minor int) (listed, ignored []engine.Finding) {
+// reading. minor is the version of Kubernetes 1 that the pod is meant for, 0 for the newest known. now decides which wishes to
+// ignore a finding have ended.
+func InTemplate(pod *facts.PodState, p *facts.Policy, minor int, now time.Time) (listed, ignored []engine.Finding) {
 	n := &facts.Node{Linux: true, Minor: minor, Pods: []facts.PodState{*pod}}
-	return every(&engine.Verdict{Node: n}, p, func(r *rule) bool { return ofTemplates[r.name] })
+	return every(&engine.Verdict{Node: n, At: now}, p, func(r *rule) bool { return ofTemplates[r.name] })
 }
 
 // ofTemplates are the rules that a pod's template alone decides.

@@ -2,26 +2,34 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/engine/fair"
 )
 
 // together is how many workloads, or containers, of one node with the same finding share a line. Two have more to say
 // each on their own.
 const together = 3
 
-// render makes findings of the groups: those of one rule and severity share a line where they are many, and the first
-// MaxRendered lines have a text. Critical findings have a line each.
+// shownLine is the groups that share a line of the list: those of one rule and severity where they are many. Critical findings have a line each.
+type shownLine struct {
+	groups []*group
+	shared bool
+	told   bool
+}
+
+// render makes findings of the groups, and gives MaxRendered lines a text. Those lines come first, each part worst first.
 func (c *audit) render() []engine.Finding {
-	findings, lines := make([]engine.Finding, len(c.groups)), 0
-	for i := 0; i < len(c.groups); {
-		end := i + 1
-		for end < len(c.groups) && c.groups[end].rule == c.groups[i].rule && c.groups[end].hit.severity == c.groups[i].hit.severity {
-			end++
+	shown := choose(c.lines())
+	findings := make([]engine.Finding, 0, len(c.groups))
+	for _, told := range []bool{true, false} {
+		for i := range shown {
+			if shown[i].told == told {
+				findings = c.renderLine(findings, &shown[i])
+			}
 		}
-		lines += c.renderRule(findings[i:end], c.groups[i:end], MaxRendered-lines)
-		i = end
 	}
 	for _, g := range c.groups {
 		g.hit = hit{} // it holds all of this audit's facts
@@ -29,31 +37,73 @@ func (c *audit) render() []engine.Finding {
 	return findings
 }
 
-// renderRule makes the findings of one rule and severity, at most room of them with a text, and returns how many lines
-// they are.
-func (c *audit) renderRule(to []engine.Finding, groups []*group, room int) (lines int) {
-	count := workloads(groups)
-	shared := len(groups) >= together && groups[0].hit.severity != engine.Critical
-	for i, g := range groups {
-		switch {
-		case shared && i > 0:
-		case lines < room && shared:
-			c.say(g, sharedBy(groups, count))
-		case lines < room:
-			c.say(g, sharing{})
+// lines are the groups by the lines that they stand on, in their order.
+func (c *audit) lines() []shownLine {
+	all := make([]shownLine, 0, min(len(c.groups), 2*MaxRendered))
+	for i := 0; i < len(c.groups); {
+		end := i + 1
+		for end < len(c.groups) && c.groups[end].rule == c.groups[i].rule && c.groups[end].hit.severity == c.groups[i].hit.severity {
+			end++
 		}
-		told := lines < room && (!shared || i == 0)
-		to[i] = c.finding(g, told)
-		if !shared || i == 0 {
-			lines++
+		if end-i >= together && c.groups[i].hit.severity != engine.Critical {
+			all = append(all, shownLine{groups: c.groups[i:end], shared: true})
+			i = end
 			continue
 		}
-		to[i].Grouped = true
+		for ; i < end; i++ {
+			all = append(all, shownLine{groups: c.groups[i : i+1]})
+		}
 	}
-	if shared {
-		to[0].Workloads = count
+	return all
+}
+
+// choose marks the lines to be told. Where there are more than places, they are shared between namespaces, those of the node
+// among them, so that one tenant's findings push out nobody else's; but nobody's Info pushes out anything worse.
+func choose(all []shownLine) []shownLine {
+	if len(all) <= MaxRendered {
+		for i := range all {
+			all[i].told = true
+		}
+		return all
 	}
-	return lines
+	infos := slices.IndexFunc(all, func(l shownLine) bool { return l.severity() == engine.Info })
+	if infos < 0 {
+		infos = len(all)
+	}
+	tell(all[:infos], MaxRendered)
+	tell(all[infos:], max(MaxRendered-infos, 0))
+	return all
+}
+
+func tell(part []shownLine, n int) {
+	for i, kept := range fair.Keep(part, n, (*shownLine).namespace) {
+		part[i].told = kept
+	}
+}
+
+func (l *shownLine) severity() engine.Severity { return l.groups[0].hit.severity }
+
+// namespace of the line, "" for one of the node. A line that stands for workloads of several namespaces is that of the first.
+func (l *shownLine) namespace() string { return l.groups[0].key.workload.Namespace }
+
+// renderLine adds the findings of a line.
+func (c *audit) renderLine(to []engine.Finding, l *shownLine) []engine.Finding {
+	count := workloads(l.groups)
+	if l.told {
+		about := sharing{}
+		if l.shared {
+			about = sharedBy(l.groups, count)
+		}
+		c.say(l.groups[0], about)
+	}
+	for i, g := range l.groups {
+		to = append(to, c.finding(g, l.told && i == 0))
+		to[len(to)-1].Grouped = i > 0
+	}
+	if l.shared {
+		to[len(to)-len(l.groups)].Workloads = count
+	}
+	return to
 }
 
 // workloads counts the workloads that the groups of a rule are about: several containers of one are one.
@@ -88,9 +138,10 @@ func sharedBy(groups []*group, count int) sharing {
 	}
 	s := sharing{count: count, what: "workloads", first: first.workload.Name}
 	for _, g := range groups {
-		if g.key.workload != first.workload {
-			s.second = g.key.workload.Name
-			break
+		if k := g.key.workload; k != first.workload && (s.second == "" || k.Namespace != first.workload.Namespace) {
+			if s.second = k.Name; k.Namespace != first.workload.Namespace {
+				break // of another tenant, if there is one
+			}
 		}
 	}
 	return s

@@ -51,3 +51,45 @@ func next[T any](items []T, taken []bool, class func(*T) int, share func(int) (i
 	}
 	return best
 }
+
+// Keep chooses up to n of the items, which come worst first, and says which: the first, but no more than half of the places go
+// to one namespace while items of others wait, and a namespace that has any item has at least one place, as long as others
+// have more than one. Otherwise it keeps to the order, where First spreads the places evenly.
+func Keep[T any](items []T, n int, namespace func(*T) string) (kept []bool) {
+	kept = make([]bool, len(items))
+	n = min(n, len(items))
+	places, left := map[string]int{}, n
+	for _, most := range []int{max(n/2, 1), n} {
+		for i := range items {
+			if ns := namespace(&items[i]); !kept[i] && left > 0 && places[ns] < most {
+				kept[i] = true
+				places[ns]++
+				left--
+			}
+		}
+	}
+	for i := range items {
+		ns := namespace(&items[i])
+		if kept[i] || places[ns] > 0 {
+			continue
+		}
+		if out := lastOfMost(items, kept, places, namespace); out >= 0 {
+			kept[out], kept[i] = false, true
+			places[namespace(&items[out])]--
+			places[ns]++
+		}
+	}
+	return kept
+}
+
+// lastOfMost is the last item that was kept of the namespace with the most places, -1 if no namespace has two.
+func lastOfMost[T any](items []T, kept []bool, places map[string]int, namespace func(*T) string) int {
+	best := -1
+	for i := range items {
+		count := places[namespace(&items[i])]
+		if kept[i] && count > 1 && (best < 0 || count >= places[namespace(&items[best])]) {
+			best = i
+		}
+	}
+	return best
+}

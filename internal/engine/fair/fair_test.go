@@ -50,3 +50,32 @@ func TestFirst(t *testing.T) {
 		})
 	}
 }
+
+func TestKeep(t *testing.T) {
+	for name, tc := range map[string]struct {
+		items []string
+		n     int
+		want  string
+	}{
+		"nothing":                          {nil, 3, ""},
+		"no places":                        {items(0, "A", 3), 0, ""},
+		"one namespace has all the places": {items(0, "A", 5), 3, "0A0 0A1 0A2"},
+		"half and half":                    {slices.Concat(items(0, "A", 9), items(1, "B", 9)), 6, "0A0 0A1 0A2 1B0 1B1 1B2"},
+		"the order stays":                  {slices.Concat(items(0, "A", 3), items(1, "B", 1), items(2, "A", 3)), 6, "0A0 0A1 0A2 1B0 2A0 2A1"},
+		"what nobody else wants":           {slices.Concat(items(0, "A", 9), items(1, "B", 1)), 6, "0A0 0A1 0A2 0A3 0A4 1B0"},
+		"each has one":                     {slices.Concat(items(0, "A", 9), items(0, "B", 9), items(1, "C", 1), items(1, "D", 1)), 6, "0A0 0A1 0B0 0B1 1C0 1D0"},
+		"more namespaces than places":      {slices.Concat(items(0, "A", 2), items(0, "B", 2), items(0, "C", 2)), 2, "0A0 0B0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for i, kept := range fair.Keep(tc.items, tc.n, namespace) {
+				if kept {
+					got = append(got, tc.items[i])
+				}
+			}
+			if strings.Join(got, " ") != tc.want {
+				t.Errorf("%v, want %s", got, tc.want)
+			}
+		})
+	}
+}
