@@ -1,6 +1,7 @@
 package kills
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,10 +14,13 @@ import (
 )
 
 const (
-	// maxWorkloads with kills, and with advised limits, are remembered, maxPast kills and maxAdvice limits of each.
+	// maxWorkloads with kills are remembered, maxPast kills of each; maxAdvised workloads with advised limits, maxAdvice of each.
 	maxWorkloads = 2048
 	maxPast      = 32
+	maxAdvised   = 16384
 	maxAdvice    = 8
+	// adviceFor is how long an advice is remembered that no finding repeats: the fix was followed, or is not needed.
+	adviceFor = 30 * 24 * time.Hour
 	// pastFor is how long a kill counts for what kills say together.
 	pastFor = 24 * time.Hour
 )
@@ -26,6 +30,7 @@ const (
 type past struct {
 	kills  map[facts.WorkloadKey]map[status.KillKey]forensics.Record
 	advice map[facts.WorkloadKey][]advice
+	swept  time.Time // when old advice was last forgotten
 }
 
 // advice is a limit that a finding's fix advised, as people copy it: in the amount that the fix prints.
@@ -41,7 +46,7 @@ func (h *past) keep(of facts.WorkloadKey, key status.KillKey, r *forensics.Recor
 		h.kills = map[facts.WorkloadKey]map[status.KillKey]forensics.Record{}
 	}
 	if h.kills[of] == nil {
-		makeRoomIn(h.kills, func(kills map[status.KillKey]forensics.Record) time.Time { return newest(kills) })
+		h.makeRoom()
 		h.kills[of] = map[status.KillKey]forensics.Record{}
 	}
 	short := *r
@@ -98,8 +103,8 @@ func (h *past) advised(of facts.WorkloadKey, container, rule string, limit int64
 		known[i].last = now
 		return
 	}
-	if known == nil {
-		makeRoomIn(h.advice, func(all []advice) time.Time { return all[len(all)-1].last })
+	if known == nil && !h.hasRoom(now) {
+		return
 	}
 	if len(known) == maxAdvice {
 		known = slices.Delete(known, 0, 1)
@@ -108,19 +113,31 @@ func (h *past) advised(of facts.WorkloadKey, container, rule string, limit int64
 	h.advice[of] = append(known, advice{a, rule, now})
 }
 
-// makeRoomIn a map for one more workload, where the map is full: what is oldest goes.
-func makeRoomIn[V any](m map[facts.WorkloadKey]V, at func(V) time.Time) {
-	if len(m) < maxWorkloads {
+// hasRoom reports whether the advice for one more workload can be remembered. What is old is forgotten once an hour.
+func (h *past) hasRoom(now time.Time) bool {
+	if len(h.advice) >= maxAdvised && now.Sub(h.swept) >= time.Hour {
+		h.swept = now
+		maps.DeleteFunc(h.advice, func(_ facts.WorkloadKey, all []advice) bool {
+			return !slices.ContainsFunc(all, func(a advice) bool { return now.Sub(a.last) < adviceFor })
+		})
+	}
+	return len(h.advice) < maxAdvised
+}
+
+// makeRoom for the kills of more workloads: where there are many, the quarter that is at peace for longest goes.
+func (h *past) makeRoom() {
+	if len(h.kills) < maxWorkloads {
 		return
 	}
-	var oldest facts.WorkloadKey
-	var when time.Time
-	for k, v := range m {
-		if t := at(v); when.IsZero() || t.Before(when) {
-			oldest, when = k, t
-		}
+	times := make([]time.Time, 0, len(h.kills))
+	for _, kills := range h.kills {
+		times = append(times, newest(kills))
 	}
-	delete(m, oldest)
+	slices.SortFunc(times, time.Time.Compare)
+	quiet := times[len(times)/4]
+	maps.DeleteFunc(h.kills, func(_ facts.WorkloadKey, kills map[status.KillKey]forensics.Record) bool {
+		return !newest(kills).After(quiet)
+	})
 }
 
 func newest(kills map[status.KillKey]forensics.Record) (at time.Time) {
