@@ -74,11 +74,13 @@ func TestCommandsInTheDocs(t *testing.T) {
 	order, policy := &v1alpha1.NodeKillOrder{}, &v1alpha1.KillOrderPolicy{}
 	filled(reflect.ValueOf(&order.Status).Elem())
 	filled(reflect.ValueOf(&policy.Status).Elem())
+	filled(reflect.ValueOf(&policy.Spec).Elem())
 	order.Name, policy.Name = "worker-1", v1alpha1.PolicyName
 	order.Status.Conditions = nil
 	for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionCriticalAtRisk, v1alpha1.ConditionWrongVictim} {
 		order.Status.Conditions = append(order.Status.Conditions, metav1.Condition{Type: kind, Status: "True", Reason: "R", Message: "M"})
 	}
+	policy.Status.Conditions[0].Type = v1alpha1.ConditionAccepted
 	pages, err := filepath.Glob("../../docs/*.md")
 	if err != nil || len(pages) == 0 {
 		t.Fatalf("%d pages, error %v", len(pages), err)
