@@ -194,8 +194,12 @@ func sumOfPods(n *facts.Node) (sum int64, complete bool) {
 }
 
 // signalCapacity is the amount that memory.available is a part of, and that a percentage means: all memory, from
-// Kubernetes 1.37 on less huge pages (HugepageAwareEviction).
+// Kubernetes 1.37 on less huge pages (HugepageAwareEviction); on Windows the commit limit, where the kubelet tells it
+// (pkg/kubelet/eviction/helpers_windows.go of v1.37.2).
 func signalCapacity(n *facts.Node) int64 {
+	if !n.Linux && n.Usage.CommitLimit > 0 {
+		return n.Usage.CommitLimit
+	}
 	if n.Follows(facts.HugepageAwareEviction) {
 		return pageable(n)
 	}

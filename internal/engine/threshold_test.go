@@ -151,7 +151,21 @@ func TestFact49DefaultThresholds(t *testing.T) {
 		"Windows, 100Mi left out: the threshold cannot be more": {
 			change: func(n *facts.Node) { windows(n); n.Allocatable -= 100 * MiB }, want: 100 * MiB,
 		},
-		"Windows, nothing known":            {change: func(n *facts.Node) { windows(n); n.Allocatable = 0 }, want: 500 * MiB},
+		"Windows, nothing known": {change: func(n *facts.Node) { windows(n); n.Allocatable = 0 }, want: 500 * MiB},
+		"Windows, a percentage of its commit limit": {
+			change: func(n *facts.Node) {
+				windows(n)
+				n.Usage.CommitLimit, n.Config = 20*GiB, &facts.KubeletConfig{EvictionHard: facts.Threshold{Set: true, Fraction: 0.25}}
+			},
+			want: 5 * GiB, wantSource: engine.KubeletThreshold,
+		},
+		"Windows, a percentage, its commit limit not known": {
+			change: func(n *facts.Node) {
+				windows(n)
+				n.Config = &facts.KubeletConfig{EvictionHard: facts.Threshold{Set: true, Fraction: 0.25}}
+			},
+			want: 4 * GiB, wantSource: engine.KubeletThreshold,
+		},
 		"Windows, the policy's own wish":    {change: func(n *facts.Node) { windows(n); n.Allocatable = 0 }, assumed: bytesOf(GiB), want: GiB},
 		"k3s, something left out":           {change: func(n *facts.Node) { n.DroppedBy = "k3s"; n.Allocatable -= GiB }, wantSource: engine.NoThreshold},
 		"k3s, nothing known of allocatable": {change: func(n *facts.Node) { n.DroppedBy = "k3s"; n.Allocatable = 0 }, wantSource: engine.NoThreshold},

@@ -62,6 +62,7 @@ func (a *attachment) nodeReading(r *facts.NodeReading) {
 		u.Available = a.ram(r.Available)
 	} else {
 		u.Available = a.within(r.Available, 0) // Windows may commit more than it has
+		u.CommitLimit = min(max(r.CommitLimit, 0), facts.MaxBytes)
 	}
 	u.SwapCapacity = min(max(u.SwapCapacity, r.SwapCapacity), facts.MaxBytes)
 	u.Source, u.ObservedAt, u.MeasuredAt = r.Source, r.ObservedAt, r.ObservedAt

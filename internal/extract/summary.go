@@ -22,8 +22,12 @@ func SummaryNode(n *stats.NodeStats) facts.NodeReading {
 		case c.Name == stats.SystemContainerPods:
 			r.PodsWorkingSet = amount(c.Memory.WorkingSetBytes)
 		case c.Name == stats.SystemContainerWindowsGlobalCommitMemory && c.Memory.AvailableBytes != nil:
-			// there, this is memory.available (kubelet/eviction/helpers_windows.go, v1.37.2)
+			// there, this is memory.available, and what is in use belongs to its capacity (kubelet/eviction/helpers_windows.go,
+			// v1.37.2)
 			r.Available = amount(c.Memory.AvailableBytes)
+			if c.Memory.UsageBytes != nil {
+				r.CommitLimit = min(max(r.Available, 0)+max(amount(c.Memory.UsageBytes), 0), facts.MaxBytes)
+			}
 		}
 	}
 	if s := n.Swap; s != nil {

@@ -82,6 +82,14 @@ func TestSummaryNode(t *testing.T) {
 			}},
 			want: facts.NodeReading{Source: facts.SourceKubelet, ObservedAt: six, WorkingSet: 700, RSS: 600, PodsWorkingSet: facts.Unknown, Available: 900},
 		},
+		"of Windows, with what is committed": {
+			node: stats.NodeStats{Memory: memory, SystemContainers: []stats.ContainerStats{
+				{Name: stats.SystemContainerWindowsGlobalCommitMemory, Memory: &stats.MemoryStats{AvailableBytes: new(uint64(900)), UsageBytes: new(uint64(2100))}},
+			}},
+			want: facts.NodeReading{
+				Source: facts.SourceKubelet, ObservedAt: six, WorkingSet: 700, RSS: 600, PodsWorkingSet: facts.Unknown, Available: 900, CommitLimit: 3000,
+			},
+		},
 		"nothing": {
 			want: facts.NodeReading{Source: facts.SourceKubelet, WorkingSet: facts.Unknown, PodsWorkingSet: facts.Unknown, Available: facts.Unknown},
 		},

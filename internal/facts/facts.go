@@ -271,6 +271,8 @@ type NodeUsage struct {
 	ObservedAt, MeasuredAt time.Time
 	// SwapCapacity of the node, 0 if it has none or it is not known.
 	SwapCapacity int64
+	// CommitLimit of a Windows node, which Available is a part of there; 0 if it is not known, or on Linux.
+	CommitLimit int64
 }
 
 // PodState is a pod with what policy and usage add to it. Pod is shared with the cache, not copied.
@@ -335,6 +337,8 @@ type NodeReading struct {
 	Available int64
 	// SwapCapacity is 0 if the node has no swap or it is not known.
 	SwapCapacity int64
+	// CommitLimit of Windows: what all processes may commit, page files included. 0 if it is not known, or on Linux.
+	CommitLimit int64
 }
 
 // Readings are the latest of every pod and node, as the last pass over their sources left them.

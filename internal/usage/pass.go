@@ -62,6 +62,7 @@ func (p *Pass) Node(name string, r facts.NodeReading) {
 	}
 	r.WorkingSet, r.PodsWorkingSet = min(r.WorkingSet, facts.MaxBytes), min(r.PodsWorkingSet, facts.MaxBytes)
 	r.Available, r.SwapCapacity = min(r.Available, facts.MaxBytes), min(r.SwapCapacity, facts.MaxBytes)
+	r.CommitLimit = min(max(r.CommitLimit, 0), facts.MaxBytes)
 	for _, s := range []*snapshot{p.last, p.next} {
 		if have, ok := s.nodes[name]; ok && have.ObservedAt.After(r.ObservedAt) && !p.isAhead(have.ObservedAt.Unix()) {
 			r = have

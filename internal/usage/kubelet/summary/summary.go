@@ -51,20 +51,20 @@ type Decoder struct {
 	container *usage.Container
 	memory    memoryStats
 	system    systemContainer
-	// commit is the available part of Windows' commit memory: there, that is memory.available.
-	commit int64
-	swap   swapStats
+	// commit is the available part of Windows' commit memory: there, that is memory.available. committed is what is in use of it.
+	commit, committed int64
+	swap              swapStats
 }
 
 // memoryStats are amounts in bytes, Unknown where absent.
 type memoryStats struct {
-	time                       time.Time
-	workingSet, rss, available int64
+	time                             time.Time
+	workingSet, rss, available, used int64
 }
 
 type systemContainer struct {
-	pods, commit          bool
-	workingSet, available int64
+	pods, commit                bool
+	workingSet, available, used int64
 }
 
 // swapStats are amounts in bytes, Unknown where absent.
@@ -139,7 +139,7 @@ func (d *Decoder) summary() error {
 	d.Node = facts.NodeReading{
 		Source: facts.SourceKubelet, WorkingSet: facts.Unknown, PodsWorkingSet: facts.Unknown, Available: facts.Unknown,
 	}
-	d.Pods, d.commit = d.Pods[:0], facts.Unknown
+	d.Pods, d.commit, d.committed = d.Pods[:0], facts.Unknown, facts.Unknown
 	if d.json.PeekKind() == 'n' {
 		return d.unexpected("an object")
 	}
@@ -148,6 +148,9 @@ func (d *Decoder) summary() error {
 	}
 	if d.commit != facts.Unknown {
 		d.Node.Available = d.commit
+		if d.committed != facts.Unknown {
+			d.Node.CommitLimit = min(max(d.commit, 0)+max(d.committed, 0), facts.MaxBytes)
+		}
 	}
 	switch _, err := d.json.ReadToken(); {
 	case err == nil:
@@ -188,13 +191,13 @@ func (d *Decoder) nodeMember(name []byte) (err error) {
 }
 
 func (d *Decoder) systemItem() error {
-	d.system = systemContainer{workingSet: facts.Unknown, available: facts.Unknown}
+	d.system = systemContainer{workingSet: facts.Unknown, available: facts.Unknown, used: facts.Unknown}
 	err := d.object((*Decoder).systemMember)
 	switch {
 	case d.system.pods:
 		d.Node.PodsWorkingSet = d.system.workingSet
 	case d.system.commit:
-		d.commit = d.system.available
+		d.commit, d.committed = d.system.available, d.system.used
 	}
 	return err
 }
@@ -207,7 +210,7 @@ func (d *Decoder) systemMember(name []byte) error {
 		return err
 	case `"memory"`:
 		err := d.readMemory()
-		d.system.workingSet, d.system.available = d.memory.workingSet, d.memory.available
+		d.system.workingSet, d.system.available, d.system.used = d.memory.workingSet, d.memory.available, d.memory.used
 		return err
 	}
 	return d.json.SkipValue()
@@ -318,7 +321,7 @@ func (d *Decoder) containerMember(name []byte) (err error) {
 }
 
 func (d *Decoder) readMemory() error {
-	d.memory = memoryStats{workingSet: facts.Unknown, rss: facts.Unknown, available: facts.Unknown}
+	d.memory = memoryStats{workingSet: facts.Unknown, rss: facts.Unknown, available: facts.Unknown, used: facts.Unknown}
 	return d.object((*Decoder).memoryMember)
 }
 
@@ -332,6 +335,8 @@ func (d *Decoder) memoryMember(name []byte) (err error) {
 		m.rss, err = d.amount()
 	case `"availableBytes"`:
 		m.available, err = d.amount()
+	case `"usageBytes"`:
+		m.used, err = d.amount()
 	default:
 		err = d.json.SkipValue()
 	}
