@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,11 +15,89 @@ const maxOdd, maxWritten = 8, 32
 
 // rare returns what few pods have, nil if this one has none of it.
 func rare(p *corev1.Pod) *facts.Rare {
-	r, odd, wishes := resize(p), oddQuantities(p), ignores(p.Annotations)
-	if r == (facts.Resize{}) && len(odd) == 0 && len(wishes) == 0 {
+	r, odd, wishes, claimed := resize(p), oddQuantities(p), ignores(p.Annotations), claims(p)
+	if r == (facts.Resize{}) && len(odd) == 0 && len(wishes) == 0 && len(claimed) == 0 {
 		return nil
 	}
-	return &facts.Rare{Resize: r, Odd: odd, Ignores: wishes}
+	return &facts.Rare{Resize: r, Odd: odd, Ignores: wishes, Claims: claimed}
+}
+
+// claims mirror getEffectiveContainerMemoryRequest (pkg/kubelet/qos/policy.go, v1.37.2), which is behind the gate
+// DRANodeAllocatableResources: the status has claims only where the API server has it on. What several containers share of a
+// claim is divided between them.
+func claims(p *corev1.Pod) (found []facts.Claim) {
+	if len(p.Status.NodeAllocatableResourceClaimStatuses) == 0 {
+		return nil
+	}
+	names := make([]string, 0, len(p.Spec.InitContainers)+len(p.Spec.Containers))
+	for _, list := range [][]corev1.Container{p.Spec.InitContainers, p.Spec.Containers} {
+		for i := range list {
+			names = append(names, list[i].Name)
+		}
+	}
+	for i, name := range names {
+		sum := int64(0)
+		for k := range p.Status.NodeAllocatableResourceClaimStatuses {
+			sum = min(sum+claimedOf(&p.Status.NodeAllocatableResourceClaimStatuses[k], name), facts.MaxBytes)
+		}
+		if sum > 0 {
+			found = append(found, facts.Claim{Container: i, Bytes: sum})
+		}
+	}
+	return found
+}
+
+// claimedInAll is the memory, in bytes, that a pod has of resource claims. The kubelet adds it to the status's allocated resources
+// (addDRANodeAllocatableClaimResources in component-helpers/resource/helpers.go, v0.37.2), and ranks for eviction without it.
+func claimedInAll(p *corev1.Pod) (sum int64) {
+	for k := range p.Status.NodeAllocatableResourceClaimStatuses {
+		c := &p.Status.NodeAllocatableResourceClaimStatuses[k]
+		for i := range c.Mapping {
+			if m := &c.Mapping[i]; m.Name == corev1.ResourceMemory && m.Quantity != nil {
+				sum += Bytes(*m.Quantity)
+			}
+		}
+		for i := range c.Overhead {
+			o := &c.Overhead[i]
+			if o.Name != corev1.ResourceMemory {
+				continue
+			}
+			if o.PerPod != nil {
+				sum += Bytes(*o.PerPod)
+			}
+			if o.PerContainer != nil {
+				sum += min(Bytes(*o.PerContainer), facts.MaxBytes/1000) * int64(len(c.Containers))
+			}
+		}
+		sum = min(sum, facts.MaxBytes)
+	}
+	return sum
+}
+
+// claimedOf is a container's part of the memory of one claim, in bytes.
+func claimedOf(c *corev1.NodeAllocatableResourceClaimStatus, container string) (sum int64) {
+	if !slices.Contains(c.Containers, container) {
+		return 0
+	}
+	sharers := int64(len(c.Containers))
+	for i := range c.Mapping {
+		if m := &c.Mapping[i]; m.Name == corev1.ResourceMemory && m.Quantity != nil {
+			sum += Bytes(*m.Quantity) / sharers
+		}
+	}
+	for i := range c.Overhead {
+		o := &c.Overhead[i]
+		if o.Name != corev1.ResourceMemory {
+			continue
+		}
+		if o.PerPod != nil {
+			sum += Bytes(*o.PerPod) / sharers
+		}
+		if o.PerContainer != nil {
+			sum += Bytes(*o.PerContainer)
+		}
+	}
+	return min(sum, facts.MaxBytes)
 }
 
 // resize is the in-place resize of memory that the spec asks for and that is not in force.

@@ -156,3 +156,62 @@ func TestIgnores(t *testing.T) {
 		t.Errorf("%d wishes of one pod, the last %+v; want the first 32", len(got), got[len(got)-1])
 	}
 }
+
+// TestFact56Claims: memory of resource claims counts as requested in oom_score_adj, as the kubelet's own test has it
+// (TestGetContainerOOMScoreAdjustDRA in pkg/kubelet/qos/policy_test.go of v1.37.2), and not for eviction.
+func TestFact56Claims(t *testing.T) {
+	memory := func(q string) *resource.Quantity { return new(resource.MustParse(q)) }
+	mapped := func(q string, containers ...string) corev1.NodeAllocatableResourceClaimStatus {
+		return corev1.NodeAllocatableResourceClaimStatus{
+			Containers: containers, Mapping: []corev1.NodeAllocatableMappedResources{
+				{Name: corev1.ResourceMemory, Quantity: memory(q)}, {Name: corev1.ResourceCPU, Quantity: memory("7")},
+			},
+		}
+	}
+	overhead := corev1.NodeAllocatableResourceClaimStatus{
+		Containers: []string{"app", "log"},
+		Overhead:   []corev1.NodeAllocatableOverheadResources{{Name: corev1.ResourceMemory, PerPod: memory("200Mi"), PerContainer: memory("50Mi")}},
+	}
+	for name, tc := range map[string]struct {
+		claims      []corev1.NodeAllocatableResourceClaimStatus
+		want        []facts.Claim
+		wantRequest int64
+	}{
+		"none":               {wantRequest: 192 * MiB},
+		"of one container":   {[]corev1.NodeAllocatableResourceClaimStatus{mapped("1Gi", "app")}, []facts.Claim{{Container: 1, Bytes: GiB}}, 192 * MiB},
+		"shared":             {[]corev1.NodeAllocatableResourceClaimStatus{mapped("1Gi", "app", "log")}, []facts.Claim{{Container: 1, Bytes: GiB / 2}, {Container: 2, Bytes: GiB / 2}}, 192 * MiB},
+		"overhead":           {[]corev1.NodeAllocatableResourceClaimStatus{overhead}, []facts.Claim{{Container: 1, Bytes: 150 * MiB}, {Container: 2, Bytes: 150 * MiB}}, 192 * MiB},
+		"two claims":         {[]corev1.NodeAllocatableResourceClaimStatus{mapped("1Gi", "app"), mapped("2Gi", "setup", "app")}, []facts.Claim{{Container: 0, Bytes: GiB}, {Container: 1, Bytes: 2 * GiB}}, 192 * MiB},
+		"of nobody":          {[]corev1.NodeAllocatableResourceClaimStatus{mapped("1Gi")}, nil, 192 * MiB},
+		"more than there is": {[]corev1.NodeAllocatableResourceClaimStatus{mapped("8E", "app"), mapped("8E", "app")}, []facts.Claim{{Container: 1, Bytes: facts.MaxBytes}}, 192 * MiB},
+	} {
+		for _, allocated := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, allocated %t", name, allocated), func(t *testing.T) {
+				p := pod("web").inits(container("setup", "16Mi", "")).containers(container("app", "128Mi", ""), container("log", "64Mi", "")).running("app", "log")
+				p.Status.NodeAllocatableResourceClaimStatuses = tc.claims
+				if allocated && name != "more than there is" {
+					sum := resource.NewQuantity(192*MiB, resource.BinarySI)
+					for _, c := range tc.claims {
+						for _, m := range c.Mapping[:min(len(c.Mapping), 1)] {
+							sum.Add(*m.Quantity)
+						}
+						for _, o := range c.Overhead {
+							sum.Add(*o.PerPod)
+							sum.Add(*o.PerContainer)
+							sum.Add(*o.PerContainer)
+						}
+					}
+					p.Status.AllocatedResources = corev1.ResourceList{corev1.ResourceMemory: *sum}
+				}
+				f := extract.Pod(&p.Pod)
+				var got []facts.Claim
+				if f.Rare != nil {
+					got = f.Rare.Claims
+				}
+				if diff := cmp.Diff(tc.want, got); diff != "" || f.Request != tc.wantRequest {
+					t.Errorf("request %d, want %d; claims (-want +got):\n%s", f.Request, tc.wantRequest, diff)
+				}
+			})
+		}
+	}
+}

@@ -44,7 +44,7 @@ func requestAllocated(p *corev1.Pod, overhead int64) int64 {
 	podLevel := resourcehelper.IsPodLevelResourcesSet(p)
 	if p.Status.AllocatedResources != nil && !podLevel {
 		// Containers that were never created have no allocation of their own in the status; the sum has it.
-		return memory(p.Status.AllocatedResources) - overhead
+		return memory(p.Status.AllocatedResources) - overhead - claimedInAll(p)
 	}
 	return memory(resourcehelper.PodRequests(p, resourcehelper.PodResourcesOptions{
 		SkipContainerLevelResources: podLevel,
@@ -63,7 +63,9 @@ func adjShare(p *corev1.Pod) int64 {
 	if requested == 0 || sharers == 0 {
 		return 0
 	}
-	given := memory(resourcehelper.AggregateContainerRequests(p, resourcehelper.PodResourcesOptions{}))
+	given := memory(resourcehelper.AggregateContainerRequests(p, resourcehelper.PodResourcesOptions{
+		UseDRANodeAllocatableResourceClaimStatus: true, // the status has claims only where the gate is on
+	}))
 	return max(requested-given, 0) / sharers
 }
 
@@ -124,7 +126,7 @@ func allocatedPodLevel(p *corev1.Pod) (r *corev1.ResourceRequirements, changed b
 	if _, set := r.Requests[corev1.ResourceMemory]; !set {
 		return r, false
 	}
-	allocated := max(memory(p.Status.AllocatedResources)-memory(p.Spec.Overhead), 0)
+	allocated := max(memory(p.Status.AllocatedResources)-memory(p.Spec.Overhead)-claimedInAll(p), 0)
 	if allocated == memory(r.Requests) {
 		return r, false
 	}

@@ -75,6 +75,27 @@ type Rare struct {
 	Odd []OddQuantity
 	// Ignores are the findings about the pod that its owner does not want to see.
 	Ignores []Ignore
+	// Claims is memory that containers have of resource claims (dynamic resource allocation).
+	Claims []Claim
+}
+
+// Claim is the memory, in bytes, that one container of a pod has of resource claims, by its index in Containers. It counts as
+// requested in oom_score_adj, and not in the eviction order.
+type Claim struct {
+	Container int
+	Bytes     int64
+}
+
+// Claimed is the memory, in bytes, that container i has of resource claims.
+func (p *Pod) Claimed(i int) int64 {
+	if p.Rare != nil {
+		for _, c := range p.Rare.Claims {
+			if c.Container == i {
+				return c.Bytes
+			}
+		}
+	}
+	return 0
 }
 
 // ResizeState is how far an in-place resize is.

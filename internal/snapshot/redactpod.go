@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"fmt"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -132,6 +133,7 @@ func (r *redaction) status(s *corev1.PodStatus) corev1.PodStatus {
 		EphemeralContainerStatuses: r.statuses(s.EphemeralContainerStatuses),
 	}
 	redactResources(out.Resources)
+	out.NodeAllocatableResourceClaimStatuses = r.claims(s.NodeAllocatableResourceClaimStatuses)
 	for _, c := range s.Conditions {
 		if strings.ContainsAny(string(c.Type), "./") {
 			continue // of a readiness gate
@@ -168,4 +170,26 @@ func (r *redaction) state(s corev1.ContainerState) corev1.ContainerState {
 		}
 	}
 	return s
+}
+
+// claims keeps the memory of resource claims, without the claims' names.
+func (r *redaction) claims(all []corev1.NodeAllocatableResourceClaimStatus) (out []corev1.NodeAllocatableResourceClaimStatus) {
+	for i := range all {
+		kept := corev1.NodeAllocatableResourceClaimStatus{ResourceClaimName: fmt.Sprintf("claim-%d", i+1)}
+		for _, name := range all[i].Containers {
+			kept.Containers = append(kept.Containers, r.containers.of(name))
+		}
+		for _, m := range all[i].Mapping {
+			if m.Name == corev1.ResourceMemory {
+				kept.Mapping = append(kept.Mapping, m)
+			}
+		}
+		for _, o := range all[i].Overhead {
+			if o.Name == corev1.ResourceMemory {
+				kept.Overhead = append(kept.Overhead, o)
+			}
+		}
+		out = append(out, kept)
+	}
+	return out
 }

@@ -47,7 +47,7 @@ func scoreAdj(p *facts.Pod, i int, capacity int64, sidecarScores bool) (int32, e
 		return 0, ErrNoCapacity
 	}
 	c := &p.Containers[i]
-	adj := burstableAdj(c.Request+p.AdjShare, capacity)
+	adj := burstableAdj(c.Request+p.Claimed(i)+p.AdjShare, capacity)
 	if c.Kind == facts.Sidecar && sidecarScores {
 		// A sidecar should not die before the containers that it serves.
 		adj = min(adj, burstableAdj(smallestRegularRequest(p)+p.AdjShare, capacity))
@@ -63,7 +63,7 @@ func smallestRegularRequest(p *facts.Pod) int64 {
 	smallest := facts.MaxBytes
 	for i := range p.Containers {
 		if c := &p.Containers[i]; c.Kind == facts.Regular {
-			smallest = min(smallest, c.Request)
+			smallest = min(smallest, c.Request+p.Claimed(i))
 		}
 	}
 	return smallest

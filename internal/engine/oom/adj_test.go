@@ -162,3 +162,13 @@ func TestFact11AdjStaysAsWritten(t *testing.T) {
 		t.Errorf("oom_score_adj, of which only app started before the resize (-want +got):\n%s", diff)
 	}
 }
+
+// TestFact56Claims: what a container has of resource claims counts as requested, for itself and for the sidecars.
+func TestFact56Claims(t *testing.T) {
+	p := burstable(0, container("side", facts.Sidecar, 0), container("app", facts.Regular, GB))
+	p.Rare = &facts.Rare{Claims: []facts.Claim{{Container: 1, Bytes: GB}}}
+	got, err := scores(p, 4*GB)
+	if diff := cmp.Diff(map[string]int32{"side": 500, "app": 500}, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
