@@ -40,8 +40,12 @@ type advice struct {
 	last time.Time // when the finding last said so
 }
 
-// keep a kill of a workload.
+// keep a kill of a workload. A guess is not kept: several guesses together are no more than one.
 func (h *past) keep(of facts.WorkloadKey, key status.KillKey, r *forensics.Record) {
+	if r.Confidence == forensics.Low {
+		h.drop(of, key)
+		return
+	}
 	if h.kills == nil {
 		h.kills = map[facts.WorkloadKey]map[status.KillKey]forensics.Record{}
 	}
@@ -67,7 +71,7 @@ func (h *past) recall(node string, k *v1alpha1.Kill) {
 		r.Workload = k.Workload.Kind + "/" + k.Workload.Name
 	}
 	of, key := workloadKey(&r), status.KeyOfKill(k)
-	if _, known := h.kills[of][key]; !known {
+	if _, known := h.kills[of][key]; !known && k.Confidence != v1alpha1.ConfidenceLow {
 		h.keep(of, key, &r)
 	}
 }

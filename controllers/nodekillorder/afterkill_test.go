@@ -66,7 +66,7 @@ func (w *watched) runs(name, limit string, edit ...func(*corev1.Pod)) *corev1.Po
 }
 
 // dies lets the pod's container reach its limit for the nth time, and be started again.
-func (w *watched) dies(p *corev1.Pod, n int) {
+func (w *watched) dies(p *corev1.Pod, n int, edit ...func(*corev1.ContainerStateTerminated)) {
 	w.clock.SetTime(w.clock.Now().Add(time.Minute))
 	p = p.DeepCopy()
 	w.version++
@@ -76,6 +76,9 @@ func (w *watched) dies(p *corev1.Pod, n int) {
 	s.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
 		Reason: "OOMKilled", ExitCode: 137, FinishedAt: metav1.NewTime(w.clock.Now().Add(-time.Second)),
 		ContainerID: "containerd://" + strings.Repeat(fmt.Sprintf("%04x", w.version), 16),
+	}
+	for _, e := range edit {
+		e(s.LastTerminationState.Terminated)
 	}
 	w.tracker.See(podcache.Sighting{Pod: p})
 }
@@ -124,6 +127,14 @@ func TestFindingsAfterKills(t *testing.T) {
 			},
 			want: []string{again + ": files in volume cache stay and count, so restarts do not help."},
 		},
+		"ended by an unknown killer twice, a guess": {do: func(w *watched) {
+			p := w.runs("a", "256Mi")
+			for n := range 2 {
+				w.dies(p, n+1, func(s *corev1.ContainerStateTerminated) { s.Reason = "Error" })
+			}
+			elsewhere := w.runs("b", "256Mi", func(p *corev1.Pod) { p.Spec.NodeName = "another-node" })
+			w.dies(elsewhere, 1, func(s *corev1.ContainerStateTerminated) { s.Reason = "Error" })
+		}},
 		"killed twice, then given more": {do: func(w *watched) {
 			p := w.runs("a", "256Mi")
 			w.dies(p, 1)
