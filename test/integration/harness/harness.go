@@ -27,12 +27,14 @@ import (
 	"github.com/killorder/killorder/api/v1alpha1"
 )
 
-// Root of the repository: a test runs in the folder of its package, and the nearest go.mod above is the root's. The path of
-// this source file would do as well, but for builds with -trimpath.
+// Root of the repository: a test runs in the folder of its package, and the root is the nearest folder above with the go.mod
+// of the main module; suites may have a module of their own. The path of this source file would do as well, but for builds
+// with -trimpath.
 func Root() string {
 	dir, err := os.Getwd()
 	for err == nil {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+		mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && strings.HasPrefix(string(mod), "module github.com/killorder/killorder\n") {
 			return dir
 		}
 		if filepath.Dir(dir) == dir {
@@ -40,7 +42,7 @@ func Root() string {
 		}
 		dir = filepath.Dir(dir)
 	}
-	panic("no go.mod above the folder of this test")
+	panic("no go.mod of github.com/killorder/killorder above the folder of this test")
 }
 
 // ControlPlane starts a kube-apiserver and etcd with the CRDs, for the length of the suite. KUBEBUILDER_ASSETS
