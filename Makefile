@@ -57,7 +57,7 @@ run: ## Run the operator here, against the current kubeconfig (ARGS="--usage-int
 .PHONY: build generate docs image docker-build docker-push release community-operators
 build: ## bin/manager and bin/kubectl-killorder
 	go build -ldflags "$(LDFLAGS)" -o bin/ ./cmd/...
-generate: bin/tools/controller-gen bin/tools/crd-ref-docs bin/tools/kustomize bin/tools/helm-docs bin/tools/opm ## Code and manifests that follow from the types, markers and config/
+generate: bin/tools/controller-gen bin/tools/crd-ref-docs bin/tools/kustomize bin/tools/helm-docs bin/tools/opm bin/tools/go-licenses ## Code and manifests that follow from the types, markers and config/
 	hack/generate.sh
 docs: ## bin/site: the documentation as a site (Debian: mkdocs, mkdocs-material)
 	mkdocs build --strict --quiet --config-file mkdocs.yml --site-dir $(CURDIR)/bin/site
@@ -78,7 +78,7 @@ community-operators: ## bin/community-operators: the bundle as a pull request to
 	go run -C tools/ship -trimpath . community
 
 ##@ Check
-.PHONY: test test-unit test-quick test-integration test-alerts test-report e2e e2e-vm conformance conformance-kubelet conformance-kernel scale fuzz nightly bench verify lint fmt
+.PHONY: test test-unit test-quick test-integration test-alerts test-report e2e e2e-vm conformance conformance-kubelet conformance-kernel scale fuzz nightly bench verify vulncheck lint fmt
 test: test-unit test-integration ## Unit tests and integration tests
 test-unit: ## Unit tests, with the race detector
 	packages="$(UNIT_PACKAGES)"; CGO_ENABLED=1 go test -race $(TESTFLAGS) $$packages
@@ -126,6 +126,8 @@ bench: ## Benchmarks (TESTFLAGS="-bench=Evaluate -count=6"), to be compared with
 	packages="$(UNIT_PACKAGES)"; go test -run '^$$' -bench . -benchmem $(TESTFLAGS) $$packages
 verify: bin/tools/controller-gen bin/tools/crd-ref-docs bin/tools/kustomize $(SHIP_TOOLS) ## Generated files, manifests, go.mod files and formatting are as they should be
 	hack/verify.sh
+vulncheck: bin/tools/govulncheck ## Known vulnerabilities in what the programs call (VULNCHECK_REQUIRED=1: fail where the database does not answer)
+	hack/vulncheck.sh
 lint: bin/tools/golangci-lint ## golangci-lint, in every module
 	hack/lint.sh
 fmt: bin/tools/golangci-lint ## Format as lint wants it

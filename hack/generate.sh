@@ -31,3 +31,6 @@ bin/tools/helm-docs --log-level warning --chart-search-root charts --template-fi
   bin/tools/opm render bundle --migrate-level bundle-object-to-csv-metadata \
     --alpha-image-ref-template 'ghcr.io/killorder/killorder-bundle:v{{.Version}}' -o yaml | sed '1{/^---$/d}'
 } >catalog/killorder/bundle.yaml
+
+# What the programs are made of.
+hack/licenses.sh

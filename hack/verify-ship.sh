@@ -5,3 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 go test -C tools/image -trimpath ./...
 go test -C tools/ship -trimpath ./...
+
+bin/tools/actionlint
+bin/tools/helm lint --strict --quiet charts/killorder
+bin/tools/opm validate catalog

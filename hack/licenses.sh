@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Writes LICENSES.csv: what the operator and the plugin are made of, on every system that they are built for, and under which
+# licence; fails on a licence that is not among those below (ALLOWED=... tries another list).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+allowed=${ALLOWED:-Apache-2.0,BSD-2-Clause,BSD-3-Clause,ISC,MIT,Unlicense}
+template=$(mktemp)
+trap 'rm -f "$template"' EXIT
+printf '{{ range . }}{{ .Name }},{{ .LicenseName }}\n{{ end }}' >"$template"
+GOROOT=$(go env GOROOT) # go-licenses tells the standard library by it
+export GOROOT
+
+all=()
+for system in linux darwin windows; do
+  programs=(./cmd/kubectl-killorder)
+  [[ $system == linux ]] && programs=(./cmd/...)
+  run() { GOOS=$system bin/tools/go-licenses "$@" --ignore github.com/killorder/killorder 2>/dev/null; }
+  run check "${programs[@]}" --allowed_licenses "$allowed" ||
+    { echo "licenses: $system: a licence is not one of $allowed" >&2; exit 1; }
+  all+=("$(run report "${programs[@]}" --template "$template")")
+done
+{
+  echo 'package,licence'
+  printf '%s\n' "${all[@]}" | sed '/^$/d' | LC_ALL=C sort -u
+} >LICENSES.csv
