@@ -109,6 +109,9 @@ func pathHolds(ctx context.Context, path string, pattern *regexp.Regexp) (found 
 	return found, err
 }
 
+// small is the size, in bytes, up to which a file is looked into as a whole, which is much faster.
+const small = 1 << 20
+
 func fileHolds(name string, pattern *regexp.Regexp) bool {
 	info, err := os.Stat(name)
 	if err != nil || !info.Mode().IsRegular() {
@@ -119,5 +122,9 @@ func fileHolds(name string, pattern *regexp.Regexp) bool {
 		return false
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	return pattern.MatchReader(bufio.NewReaderSize(f, 1<<20))
+	if info.Size() > small {
+		return pattern.MatchReader(bufio.NewReaderSize(f, small))
+	}
+	content, err := io.ReadAll(io.LimitReader(f, small))
+	return err == nil && pattern.Match(content)
 }
