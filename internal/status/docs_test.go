@@ -81,7 +81,6 @@ func TestCommandsInTheDocs(t *testing.T) {
 		order.Status.Conditions = append(order.Status.Conditions, metav1.Condition{Type: kind, Status: "True", Reason: "R", Message: "M"})
 	}
 	policy.Status.Conditions[0].Type = v1alpha1.ConditionAccepted
-	policy.Status.Conditions[0].Type = v1alpha1.ConditionAccepted
 	pages, err := filepath.Glob("../../docs/*.md")
 	if err != nil || len(pages) == 0 {
 		t.Fatalf("%d pages, error %v", len(pages), err)
