@@ -9,8 +9,11 @@ import (
 	"strings"
 )
 
-// bases is the folder of the CRDs within the repository.
-const bases = "config/crd/bases"
+// Folders within the repository: the CRDs, and those of each release, with objects, for the test of upgrades.
+const (
+	bases = "config/crd/bases"
+	kept  = "test/integration/api/testdata/versions"
+)
 
 // compareWithRelease compares the work tree's CRDs with those of the last release tag, v1.2.3, before it. Without such a
 // tag there is nothing to compare with: that is said, and is no error.
@@ -33,7 +36,12 @@ func compareWithRelease(ctx context.Context, repository string) ([]string, error
 		return nil, err
 	}
 	fmt.Printf("crds: compared with those of %s\n", tag)
-	return compareFolders(older, filepath.Join(repository, bases))
+	broken, err := compareFolders(older, filepath.Join(repository, bases))
+	if _, missing := os.Stat(filepath.Join(repository, kept, tag, "crds")); missing != nil {
+		broken = append(broken, fmt.Sprintf("%s/%s has no folder crds: keep the definitions of each release, and objects, "+
+			"so that the upgrade from it is tested", kept, tag))
+	}
+	return broken, err
 }
 
 // checkOut writes the CRDs of a tag into a folder.

@@ -42,6 +42,13 @@ func TestRelease(t *testing.T) {
 	lay(edited(t, "killorder.io_killorderpolicies.yaml", "maximum: 600", "maximum: 300"))
 	want("a tag of the API's module is no release", 0)
 	must("tag", "v0.1.0")
+	lay(ours)
+	want("the release is not kept for the test of upgrades", 1)
+	if err := os.MkdirAll(filepath.Join(repository, kept, "v0.1.0", "crds"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	want("nothing changed since the release", 0)
+	lay(edited(t, "killorder.io_killorderpolicies.yaml", "maximum: 600", "maximum: 300"))
 	want("a bound narrowed since the release", 1)
 	lay(edited(t, "killorder.io_killorderpolicies.yaml", "maximum: 600", "maximum: 900"))
 	want("a bound widened since the release", 0)
