@@ -17,6 +17,13 @@ import (
 
 const manifests = "testdata/manifests.yaml"
 
+func TestAuditOfClustersGolden(t *testing.T) {
+	goldens(t, map[string][]string{
+		"audit-story":    {"audit", "-f", storyFile},
+		"audit-evidence": {"audit", "-f", "../snapshot/testdata/evidence"},
+	})
+}
+
 func TestAuditGolden(t *testing.T) {
 	for name, args := range map[string][]string{
 		"audit-manifests": {"-f", manifests},

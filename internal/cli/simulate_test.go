@@ -11,9 +11,10 @@ import (
 
 func TestSimulateGolden(t *testing.T) {
 	goldens(t, map[string][]string{
-		"simulate-kubelet": {"simulate", "worker-2", "--pressure", "1Gi", "-f", storyFile},
-		"simulate-kernel":  {"simulate", "worker-2", "--killer", "kernel", "--pressure", "9Gi", "-f", storyFile},
-		"simulate-both":    {"simulate", "worker-1", "--killer", "both", "--grow", "data/data-pipeline-1=9Gi", "-f", storyFile},
+		"simulate-kubelet":  {"simulate", "worker-2", "--pressure", "1Gi", "-f", storyFile},
+		"simulate-evidence": {"simulate", "vm", "--killer", "both", "--pressure", "22Gi", "-f", "../snapshot/testdata/evidence"},
+		"simulate-kernel":   {"simulate", "worker-2", "--killer", "kernel", "--pressure", "9Gi", "-f", storyFile},
+		"simulate-both":     {"simulate", "worker-1", "--killer", "both", "--grow", "data/data-pipeline-1=9Gi", "-f", storyFile},
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 func TestWhatIfGolden(t *testing.T) {
 	goldens(t, map[string][]string{
 		"whatif-requests": {"whatif", "deployment/payments-api", "-n", "shop", "--requests", "memory=480Mi", "-f", storyFile},
+		"whatif-evidence": {"whatif", "pod/payments-api", "--requests", "memory=256Mi", "--pressure", "21Gi", "-f", "../snapshot/testdata/evidence"},
 		"whatif-usage":    {"whatif", "--usage", "cart-7b6d9c5d8-9x8v2=2Gi", "--pressure", "1Gi", "-f", storyFile},
 		"whatif-priority": {"whatif", "data/data-pipeline", "--priority-class", "business-critical", "-f", storyFile},
 	})

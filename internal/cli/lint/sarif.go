@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -13,8 +14,8 @@ import (
 	"github.com/killorder/killorder/internal/cli/text"
 )
 
-// mostResults is how many results GitHub takes of one file.
-const mostResults = 5000
+// MostResults is how many results GitHub takes of one file of SARIF.
+const MostResults = 5000
 
 var levels = map[string]string{"Critical": "error", "Warning": "warning", "Info": "note"}
 
@@ -23,7 +24,7 @@ var levels = map[string]string{"Critical": "error", "Warning": "warning", "Info"
 func writeSARIF(w io.Writer, r *kinds.AuditReport, version string) error {
 	run := sarif.NewRunWithInformationURI("killorder", "https://github.com/killorder/killorder")
 	run.Tool.Driver.WithVersion(version)
-	for i := range r.Items[:min(len(r.Items), mostResults)] {
+	for i := range r.Items[:min(len(r.Items), MostResults)] {
 		f := &r.Items[i]
 		run.AddRule(f.Rule).WithShortDescription(sarif.NewMultiformatMessageString().WithText(f.Rule)).
 			WithHelpURI(docs + "#" + strings.ToLower(f.Rule))
@@ -49,7 +50,12 @@ func fingerprint(f *kinds.AuditFinding) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// relative is a file's path with slashes, without a leading ./ or /.
+// relative is a file's path with slashes, as seen from the folder that the command runs in, without a leading ./ or /.
 func relative(path string) string {
+	if wd, err := os.Getwd(); err == nil && filepath.IsAbs(path) {
+		if inside, err := filepath.Rel(wd, path); err == nil && !strings.HasPrefix(inside, "..") {
+			path = inside
+		}
+	}
 	return strings.TrimPrefix(strings.TrimPrefix(filepath.ToSlash(filepath.Clean(path)), "./"), "/")
 }
