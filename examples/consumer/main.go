@@ -21,7 +21,7 @@ func main() {
 	dryRun := flag.Bool("dry-run", true, "let the API server check each change, and change nothing")
 	most := flag.Int("most", 1, "nodes that are cordoned at once, at most")
 	flag.Parse()
-	ctrl.SetLogger(zap.New())
+	ctrl.SetLogger(zap.New().WithValues("dryRun", *dryRun))
 	if err := run(*dryRun, *most); err != nil {
 		ctrl.Log.Error(err, "stopped")
 		os.Exit(1)
