@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/forensics"
@@ -68,6 +67,6 @@ func TestTheOrdersRemindANewProcess(t *testing.T) {
 	w.take(second)
 	k := w.afterOf("a")
 	if k == nil || len(k.Limits) != 1 || k.Limits[0].Times != 2 || k.Limits[0].Limit != 64<<20 {
-		t.Errorf("got %+v, want two kills at 64Mi; the order has %v", k, []v1alpha1.Kill(w.order.Kills))
+		t.Errorf("got %+v, want two kills at 64Mi; the order has %v", k, w.order.Kills)
 	}
 }

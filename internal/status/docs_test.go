@@ -33,9 +33,9 @@ func filled(v reflect.Value) {
 		v.Set(reflect.New(v.Type().Elem()))
 		filled(v.Elem())
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Field(i).CanSet() {
-				filled(v.Field(i))
+		for _, field := range v.Fields() {
+			if field.CanSet() {
+				filled(field)
 			}
 		}
 	case reflect.Slice:
@@ -116,7 +116,7 @@ func TestCommandsInTheDocs(t *testing.T) {
 
 // paths of HEAD:.path,HEAD:.path
 func paths(columns string) (all []string) {
-	for _, column := range strings.Split(columns, ",") {
+	for column := range strings.SplitSeq(columns, ",") {
 		_, path, _ := strings.Cut(column, ":")
 		all = append(all, "{"+path+"}")
 	}

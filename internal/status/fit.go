@@ -17,8 +17,8 @@ const (
 )
 
 // fit cuts the ends of findings and limitOrder until the status is small enough, and the messages of kills but the newest
-// before the worst finding goes. Nothing important is lost: both lists are sorted worst first, findings are cut fairly, summary counts every
-// finding, and diagnose says again what a message said.
+// before the worst finding goes. Nothing important is lost: both lists are sorted worst first, findings are cut fairly,
+// summary counts every finding, and diagnose says again what a message said.
 func fit(s *v1alpha1.NodeKillOrderStatus) {
 	for size := sizeOf(s); size > maxStatus; {
 		before := size

@@ -68,7 +68,6 @@ func kubectlGet(ctx SpecContext, name string, flags ...string) map[string]string
 		"--server=" + config.Host, "--certificate-authority=" + file("ca", config.CAData), "--client-certificate=" + file("cert", config.CertData),
 		"--client-key=" + file("key", config.KeyData), "get", "nko", name,
 	}, flags...)
-	//nolint:gosec // the suite's own kubectl, with the suite's own files
 	kubectl := exec.CommandContext(ctx, filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), args...)
 	kubectl.Env = []string{"HOME=" + dir}
 	output, err := kubectl.CombinedOutput()
