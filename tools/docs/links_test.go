@@ -175,3 +175,16 @@ func TestBrokenLinks(t *testing.T) {
 		})
 	}
 }
+
+// TestEveryPageIsInTheSite: a page that the site's navigation forgets is found by nobody.
+func TestEveryPageIsInTheSite(t *testing.T) {
+	site, err := os.ReadFile(filepath.Join(root, "mkdocs.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range pages(t) {
+		if file, ok := strings.CutPrefix(name, "docs/"); ok && !strings.Contains(string(site), ": "+file+"\n") {
+			t.Errorf("mkdocs.yml does not have %s", file)
+		}
+	}
+}
