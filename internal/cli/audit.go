@@ -262,7 +262,8 @@ func (a *auditing) write(r *kinds.AuditReport) error {
 	switch a.format {
 	case lint.GitHub, lint.SARIF, lint.JUnit:
 		if more := len(r.Items) - lint.MostResults; more > 0 && a.format == lint.SARIF {
-			a.notes([]string{fmt.Sprintf("code scanning takes %d results: the mildest %d of %d findings are left out", lint.MostResults, more, len(r.Items))})
+			a.notes([]string{fmt.Sprintf("code scanning takes %d results: the mildest %d of %d findings are left out",
+				lint.MostResults, more, len(r.Items))})
 		}
 		var out bytes.Buffer
 		if err := lint.Write(&out, a.format, r, built().Version); err != nil {

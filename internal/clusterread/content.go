@@ -114,7 +114,8 @@ func (r *contentReader) optional(ctx context.Context) {
 	if err != nil {
 		r.note("namespaces are not in the snapshot: they could not be read (%v)", err)
 	}
-	if classes, err := list[schedulingv1.PriorityClassList](ctx, r.kube.scheduling, "", "priorityclasses", metav1.ListOptions{}); err == nil {
+	classes, err := list[schedulingv1.PriorityClassList](ctx, r.kube.scheduling, "", "priorityclasses", metav1.ListOptions{})
+	if err == nil {
 		r.out.PriorityClasses = classes.Items
 	} else {
 		r.note("PriorityClasses are not in the snapshot: they could not be read (%v)", err)

@@ -246,7 +246,8 @@ func (s *Snapshot) Unmatched(pods, nodes int, since time.Time) []string {
 		all, matched int
 	}{{"pods", pods, matchedPods}, {"nodes", nodes, matchedNodes}} {
 		if strange := part.all - part.matched; tooMany(strange, part.all) {
-			notes = append(notes, fmt.Sprintf("%d of %d readings of %s in metrics.k8s.io match none of the %s read here, so they are in no order",
+			notes = append(notes, fmt.Sprintf(
+				"%d of %d readings of %s in metrics.k8s.io match none of the %s read here, so they are in no order",
 				strange, part.all, part.of, part.of))
 		}
 	}

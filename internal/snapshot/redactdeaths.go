@@ -129,8 +129,10 @@ func (r *redaction) events(all []corev1.Event) (out []corev1.Event) {
 			namespace = metav1.NamespaceDefault
 		}
 		out = append(out, corev1.Event{
-			TypeMeta:       kindEvent,
-			ObjectMeta:     metav1.ObjectMeta{Name: fmt.Sprintf("event-%06d", i+1), Namespace: namespace, CreationTimestamp: e.CreationTimestamp},
+			TypeMeta: kindEvent,
+			ObjectMeta: metav1.ObjectMeta{
+				Name: fmt.Sprintf("event-%06d", i+1), Namespace: namespace, CreationTimestamp: e.CreationTimestamp,
+			},
 			InvolvedObject: of, Reason: reasonOf(e.Reason), Message: r.text(e.Message), Type: eventType(e.Type),
 			Source:         corev1.EventSource{Component: component(e.Source.Component), Host: r.nodes.of(e.Source.Host)},
 			FirstTimestamp: e.FirstTimestamp, LastTimestamp: e.LastTimestamp, Count: e.Count, EventTime: e.EventTime, Series: e.Series,

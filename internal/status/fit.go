@@ -16,9 +16,9 @@ const (
 	keepFindings, keepLimits = 4, 2
 )
 
-// fit cuts the ends of findings and limitOrder until the status is small enough, and the messages of kills but the newest
-// before the worst finding goes. Nothing important is lost: both lists are sorted worst first, findings are cut fairly,
-// summary counts every finding, and diagnose says again what a message said.
+// fit cuts findings and the end of limitOrder until the status is small enough, and the messages of kills but the newest before
+// the last finding goes. Nothing important is lost: both lists are sorted worst first, findings are cut so that no
+// namespace pushes out another's, summary counts every finding, and diagnose says again what a message said.
 func fit(s *v1alpha1.NodeKillOrderStatus) {
 	for size := sizeOf(s); size > maxStatus; {
 		before := size

@@ -13,7 +13,8 @@ import (
 // each on their own.
 const together = 3
 
-// shownLine is the groups that share a line of the list: those of one rule and severity where they are many. Critical findings have a line each.
+// shownLine is the groups that share a line of the list: those of one rule and severity where they are many. Critical findings
+// have a line each.
 type shownLine struct {
 	groups []*group
 	shared bool
