@@ -15,6 +15,10 @@ trap 'rm -f "$stamp"' EXIT
 find api config/crd/bases -type f ! -newer "$stamp" \
   \( -name 'zz_generated.*' -o -path 'config/crd/bases/*' \) -print -delete
 
+# The definitions of the version at work are kept with those of each release, for the test of upgrades.
+kept=test/integration/api/testdata/versions/v$(<VERSION)/crds
+mkdir -p "$kept" && cp config/crd/bases/*.yaml "$kept"
+
 # The README's example: the demo's scenario at its end. Its test in the same package compares, and so does `make test`.
 go test -C test/cluster ./snapshot -run '^TestStory$' -update -count=1 >/dev/null
 
