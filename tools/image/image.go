@@ -10,6 +10,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
@@ -115,6 +116,19 @@ func layerOf(files []file, at time.Time) (v1.Layer, error) {
 	return layer, nil
 }
 
+// plain is an image whose descriptor has no artifactType. That field is for other things than images; tools from before
+// OCI 1.1 drop the field when they copy an index, and the digest changes.
+type plain struct{ v1.Image }
+
+// Descriptor of the image in an index.
+func (p plain) Descriptor() (*v1.Descriptor, error) {
+	d, err := partial.Descriptor(p.Image)
+	if err == nil {
+		d.ArtifactType = ""
+	}
+	return d, err
+}
+
 // indexOf is one image a platform under one digest.
 func indexOf(images []v1.Image, all []built, r release) (v1.ImageIndex, error) {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
@@ -124,8 +138,7 @@ func indexOf(images []v1.Image, all []built, r release) (v1.ImageIndex, error) {
 			return nil, fmt.Errorf("configuration of %s: %w", all[i].arch, err)
 		}
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{
-			Add:        img,
-			Descriptor: v1.Descriptor{Platform: settings.Platform()},
+			Add: plain{img}, Descriptor: v1.Descriptor{Platform: settings.Platform()},
 		})
 	}
 	annotated, ok := mutate.Annotations(index, labels(r)).(v1.ImageIndex)

@@ -80,6 +80,9 @@ func TestImage(t *testing.T) {
 	var platforms []string
 	for _, d := range m.Manifests {
 		platforms = append(platforms, d.Platform.String())
+		if d.ArtifactType != "" {
+			t.Errorf("%s: artifactType %s, which older tools drop", d.Platform, d.ArtifactType)
+		}
 		img, err := index.Image(d.Digest)
 		if err != nil {
 			t.Fatal(err)
