@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -101,6 +102,7 @@ func (w *whatIf) manifestPaths(ctx context.Context, ofNodes, rest []string) (pat
 			}
 			// What holds no workload may be anything of a snapshot, such as a kubelet's answer.
 			if workloads, err := w.holds(ctx, path, kindWorkload); err != nil || !workloads {
+				w.doubt = cmp.Or(w.doubt, failed)
 				continue
 			}
 			return nil, failed

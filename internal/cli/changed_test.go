@@ -119,6 +119,13 @@ func TestChangedRefuses(t *testing.T) {
 			want: "error: standard input:1: Deployment cart: spec.template.spec.containers[0].resources.requests.memory: " +
 				"\"lots\" is not a quantity such as 200Mi\n",
 		},
+		"less than nothing": {
+			manifest: fmt.Sprintf(oneContainer, "Deployment", "shop", "cart", "app", `{"limits": {"memory": "-1Gi"}}`),
+			want:     "error: standard input:1: Deployment cart: spec.template.spec.containers[0].resources.limits.memory: \"-1Gi\" is negative\n",
+		},
+		"no YAML": {
+			manifest: "a: [", want: "error: standard input: line 1: did not find expected node content (a chart's template? helm template renders it)\n",
+		},
 		"no containers": {
 			manifest: `{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "cart"}, "spec": {"template": {"spec": {}}}}`,
 			want:     "error: standard input:1: Deployment cart: spec.template.spec.containers: missing\n",

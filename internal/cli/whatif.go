@@ -57,6 +57,8 @@ type whatIf struct {
 	settings
 	usage    []string
 	pressure string
+	// doubt is why a path was taken for a part of the snapshot that could not be read as a manifest; else nil.
+	doubt error
 	// classes are the values of the PriorityClasses that pods of a snapshot name.
 	classes map[string]int32
 }
@@ -106,6 +108,9 @@ func (w *whatIf) run(ctx context.Context, args []string) error {
 	w.pod = w.observe
 	manifests, err := w.splitPaths(ctx)
 	if err := cmp.Or(err, w.validate(args, manifests)); err != nil {
+		if w.doubt != nil {
+			return w.doubt // rather than that nothing is to be changed
+		}
 		return err
 	}
 	refs, amounts, err := w.named(args, manifests)

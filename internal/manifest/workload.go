@@ -51,6 +51,9 @@ func (c *collector) workload(file string, n *yaml.Node, raw []byte, meta *metav1
 	if len(pod.Spec.Containers) == 0 {
 		return fmt.Errorf("%sspec.containers: missing", prefix(path))
 	}
+	if err := notNegative(&pod.Spec); err != nil {
+		return fmt.Errorf("%sspec.%w", prefix(path), err)
+	}
 	pod.Namespace, pod.Status = namespaceOf(meta), corev1.PodStatus{}
 	pod.Name = meta.Name
 	if meta.Name == "" {
@@ -83,6 +86,32 @@ func replicasOf(n *yaml.Node) (count int32, err error) {
 		return 0, fmt.Errorf("spec.replicas: %q is not a number of replicas", of.Value)
 	}
 	return count, nil
+}
+
+// notNegative refuses what the API server refuses: an amount below 0.
+func notNegative(spec *corev1.PodSpec) error {
+	for field, list := range map[string][]corev1.Container{"initContainers": spec.InitContainers, "containers": spec.Containers} {
+		for i := range list {
+			if err := notNegativeIn(&list[i].Resources); err != nil {
+				return fmt.Errorf("%s[%d].%w", field, i, err)
+			}
+		}
+	}
+	if spec.Resources != nil {
+		return notNegativeIn(spec.Resources)
+	}
+	return nil
+}
+
+func notNegativeIn(r *corev1.ResourceRequirements) error {
+	for field, list := range map[string]corev1.ResourceList{"requests": r.Requests, "limits": r.Limits} {
+		for name, q := range list {
+			if q.Sign() < 0 {
+				return fmt.Errorf("resources.%s.%s: %q is negative", field, name, q.String())
+			}
+		}
+	}
+	return nil
 }
 
 func prefix(path []string) string {

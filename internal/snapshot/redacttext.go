@@ -3,6 +3,8 @@ package snapshot
 import (
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // words are what kubelets, the kernel and controllers say in messages about the end of pods. Whoever judges a death reads those
@@ -32,7 +34,7 @@ allocatable bytes cpu hugepages`
 const mostText = 4096
 
 var (
-	word   = regexp.MustCompile(`[A-Za-z0-9_][A-Za-z0-9_'-]*(\.[A-Za-z0-9_-]+)*|[^\x00-\x7f]+`)
+	word   = regexp.MustCompile(`[\pL\pN\pM_][\pL\pN\pM_'-]*(\.[\pL\pN\pM_'-]+)*|[^\x00-\x7f]`)
 	amount = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?([KMGTPE]i?|[kmunsh%]|kB|ms)?$`)
 )
 
@@ -40,8 +42,11 @@ var (
 // are renamed; of every other word "x" is left.
 func (r *redaction) text(s string) string {
 	return word.ReplaceAllStringFunc(s[:min(len(s), mostText)], func(w string) string {
-		if words[strings.ToLower(w)] || amount.MatchString(w) {
+		switch {
+		case words[strings.ToLower(w)] || amount.MatchString(w):
 			return w
+		case !strings.ContainsFunc(w, ofWords):
+			return "?" // no part of a word
 		}
 		for _, n := range []*names{r.pods, r.containers, r.nodes, r.workloads, r.namespaces, r.classes} {
 			if renamed := n.of(w); renamed != "" {
@@ -52,7 +57,12 @@ func (r *redaction) text(s string) string {
 	})
 }
 
-// reason is a word of CamelCase that a program chose. One that is not known may be the program's own name for something.
+// ofWords reports whether a character may be a part of a name.
+func ofWords(r rune) bool {
+	return r < utf8.RuneSelf || unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r)
+}
+
+// reasonOf is a word of CamelCase that a program chose. One that is not known may be the program's own name for something.
 func reasonOf(s string) string {
 	if reasons[s] || strings.HasPrefix(s, "OutOf") && camel.MatchString(s) {
 		return s
