@@ -34,7 +34,7 @@ func pages(t *testing.T) map[string]*page {
 		t.Fatal(err)
 	}
 	all := map[string]*page{}
-	for _, name := range strings.Fields(string(out)) {
+	for name := range strings.FieldsSeq(string(out)) {
 		source, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil || strings.Contains(name, "testdata/") {
 			continue // deleted, and not yet committed

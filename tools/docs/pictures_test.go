@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/xml"
+	"errors"
 	"flag"
 	"io"
 	"os"
@@ -51,7 +52,7 @@ func TestPictures(t *testing.T) {
 func wellFormed(t *testing.T, picture string) {
 	t.Helper()
 	for decoder := xml.NewDecoder(strings.NewReader(picture)); ; {
-		if _, err := decoder.Token(); err == io.EOF {
+		if _, err := decoder.Token(); errors.Is(err, io.EOF) {
 			return
 		} else if err != nil {
 			t.Fatal(err)

@@ -43,7 +43,7 @@ var _ = Describe("examples/consumer", Ordered, func() {
 
 	start := func(args ...string) *gexec.Session {
 		GinkgoHelper()
-		command := exec.Command(program, append([]string{"--kubeconfig=" + kubeconfig}, args...)...) //nolint:gosec // just built
+		command := exec.Command(program, append([]string{"--kubeconfig=" + kubeconfig}, args...)...)
 		session, err := gexec.Start(command, GinkgoWriter, GinkgoWriter)
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(func() { Eventually(session.Terminate(), 30*time.Second).Should(gexec.Exit(0)) })
@@ -80,7 +80,7 @@ var _ = Describe("examples/consumer", Ordered, func() {
 // What docs/consuming.md says of kubectl wait.
 var _ = Describe("kubectl wait", func() {
 	kubectl := func(ctx context.Context, args ...string) (string, error) {
-		command := exec.CommandContext(ctx, filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), //nolint:gosec // the cluster's
+		command := exec.CommandContext(ctx, filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"),
 			append([]string{"--kubeconfig=" + harness.WriteKubeconfig(env)}, args...)...)
 		out, err := command.CombinedOutput()
 		return string(out), err

@@ -36,7 +36,7 @@ func TestObjectsHaveEveryField(t *testing.T) {
 
 func unmarshal(t *testing.T, file string, into any) {
 	t.Helper()
-	text, err := os.ReadFile(file) //nolint:gosec // of testdata
+	text, err := os.ReadFile(file)
 	if err == nil {
 		err = yaml.UnmarshalStrict(text, into)
 	}
@@ -68,7 +68,7 @@ func fieldsOfSchema(path string, s *apiextensionsv1.JSONSchemaProps) (fields []s
 
 func fieldsOfObjects(t *testing.T, file string) (fields []string) {
 	t.Helper()
-	text, err := os.ReadFile(file) //nolint:gosec // of testdata
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -162,7 +162,7 @@ func generic(path string) string { return index.ReplaceAllString(path, "[]") }
 // lost paths of a version, from its lost.txt; most have none.
 func lost(dir string) []string {
 	GinkgoHelper()
-	text, err := os.ReadFile(filepath.Join(dir, "lost.txt")) //nolint:gosec // of testdata
+	text, err := os.ReadFile(filepath.Join(dir, "lost.txt"))
 	if !os.IsNotExist(err) {
 		Expect(err).NotTo(HaveOccurred())
 	}

@@ -27,7 +27,7 @@ func Rendered(ctx context.Context, dir string) (objects []*unstructured.Unstruct
 // Documents of a YAML file of the repository.
 func Documents(file string) []*unstructured.Unstructured {
 	ginkgo.GinkgoHelper()
-	text, err := os.ReadFile(filepath.Join(Root(), file)) //nolint:gosec // a file of the repository
+	text, err := os.ReadFile(filepath.Join(Root(), file))
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	return parse(text)
 }
