@@ -35,8 +35,8 @@ func (s *svg) text(x, y float64, anchor, colour, text string) {
 	s.write(x, y, anchor, colour, "", text)
 }
 
-func (s *svg) bold(x, y float64, anchor, colour, text string) {
-	s.write(x, y, anchor, colour, ` font-weight="bold"`, text)
+func (s *svg) bold(x, y float64, colour, text string) {
+	s.write(x, y, "start", colour, ` font-weight="bold"`, text)
 }
 
 func (s *svg) write(x, y float64, anchor, colour, more, text string) {
@@ -46,7 +46,8 @@ func (s *svg) write(x, y float64, anchor, colour, more, text string) {
 
 // document is the whole file. The description is for those who cannot see the picture.
 func (s *svg) document(description string) string {
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" font-family="sans-serif" font-size="14">
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img"
+  font-family="sans-serif" font-size="14">
 <title>%s</title>
 <rect width="100%%" height="100%%" fill="#ffffff"/>
 %s</svg>
