@@ -43,7 +43,7 @@ func evictionPicture(v *engine.Verdict) string {
 	const zero, scale, reach = 310.0, 0.4, 240 // the place of the request; units a Mi; the longest bar in Mi
 	s := &svg{height: 72 + int(row)*len(v.Eviction) + 14}
 	user := largest(v.Node)
-	s.bold(12, 24, ink, "Whom the kubelet evicts on "+v.Node.Name+", first to last")
+	s.bold(12, 24, "Whom the kubelet evicts on "+v.Node.Name+", first to last")
 	s.text(zero-6, 54, "end", green, "within its request")
 	s.text(zero+6, 54, "start", red, "over its request")
 	for i := range v.Eviction {
@@ -84,7 +84,7 @@ func rankIn(order []evict.Victim, p *facts.PodState) int {
 
 func label(s *svg, x, y float64, p, user *facts.PodState) {
 	if p == user || p.Critical {
-		s.bold(x, y, ink, name(p, user))
+		s.bold(x, y, name(p, user))
 		return
 	}
 	s.text(x, y, "start", ink, name(p, user))
@@ -110,7 +110,7 @@ func first(v *engine.Verdict) string { return name(v.OOM[0].PodState, nil) }
 
 func kernelPanel(s *svg, top float64, v *engine.Verdict) {
 	user := largest(v.Node)
-	s.bold(12, top+24, ink, "Whom the kernel kills on "+v.Node.Name)
+	s.bold(12, top+24, "Whom the kernel kills on "+v.Node.Name)
 	s.text(12, top+44, "start", faint, name(user, nil)+" requests "+text.Human(user.Request)+" and uses "+text.Human(user.WorkingSet))
 	drawn := 0
 	for i := range v.OOM {
@@ -144,7 +144,7 @@ func memoryPicture(v *engine.Verdict) string {
 	const left, room = 12.0, width - 24.0
 	m := &v.Memory
 	s := &svg{height: 190}
-	s.bold(left, 24, ink, fmt.Sprintf("%s: %s, nearly full", v.Node.Name, text.Human(v.Node.Capacity)))
+	s.bold(left, 24, fmt.Sprintf("%s: %s, nearly full", v.Node.Name, text.Human(v.Node.Capacity)))
 	scale := room / float64(v.Node.Capacity)
 	used := v.Node.Capacity - m.Available
 	pods := used - m.NonPod

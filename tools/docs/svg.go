@@ -35,8 +35,8 @@ func (s *svg) text(x, y float64, anchor, colour, text string) {
 	s.write(x, y, anchor, colour, "", text)
 }
 
-func (s *svg) bold(x, y float64, colour, text string) {
-	s.write(x, y, "start", colour, ` font-weight="bold"`, text)
+func (s *svg) bold(x, y float64, text string) {
+	s.write(x, y, "start", ink, ` font-weight="bold"`, text)
 }
 
 func (s *svg) write(x, y float64, anchor, colour, more, text string) {
