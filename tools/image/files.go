@@ -60,7 +60,9 @@ func authorities() []byte {
 
 // header of a file in a layer.
 func (f file) header(at time.Time) *tar.Header {
-	h := &tar.Header{Typeflag: tar.TypeReg, Name: f.name, Mode: int64(f.mode.Perm()), Size: int64(len(f.content)), ModTime: at, Format: tar.FormatPAX}
+	h := &tar.Header{
+		Typeflag: tar.TypeReg, Name: f.name, Mode: int64(f.mode.Perm()), Size: int64(len(f.content)), ModTime: at, Format: tar.FormatPAX,
+	}
 	if f.mode.IsDir() {
 		h.Typeflag, h.Name, h.Size = tar.TypeDir, f.name+"/", 0
 	}

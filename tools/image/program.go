@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 )
 
 // platform of a program: an operating system and an architecture in Go's names, which are OCI's too.
@@ -35,7 +36,7 @@ func buildAll(ctx context.Context, s settings, platforms []platform, work string
 		if err != nil {
 			return nil, fmt.Errorf("read the program: %w", err)
 		}
-		one := built{platform: p, files: append(base[:len(base):len(base)], file{name: "manager", mode: 0o755, content: program})}
+		one := built{platform: p, files: append(slices.Clip(base), file{name: "manager", mode: 0o755, content: program})}
 		if s.sbom != "" {
 			if one.sbom, err = listParts(ctx, s.sbom, s.release.version, path); err != nil {
 				return nil, err

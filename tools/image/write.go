@@ -25,7 +25,7 @@ func writeImage(dir string, r release, all []built) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("-name: %w", err)
 	}
-	if err := clear(dir); err != nil {
+	if err := removeOld(dir); err != nil {
 		return "", err
 	}
 	images := make([]v1.Image, len(all))
@@ -47,8 +47,8 @@ func writeImage(dir string, r release, all []built) (string, error) {
 	return writeLayout(dir, tag, index, r.created)
 }
 
-// clear removes what an earlier run wrote, and nothing else: the folder may be anybody's.
-func clear(dir string) error {
+// removeOld removes what an earlier run wrote, and nothing else: the folder may be anybody's.
+func removeOld(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("folder of the image: %w", err)
 	}

@@ -92,7 +92,8 @@ func released(root, version string) (string, error) {
 // beside is what a bundle holds next to the ClusterServiceVersion, whose own are the deployment, its accounts and their rights.
 func beside(all []*unstructured.Unstructured) []*unstructured.Unstructured {
 	var kept []*unstructured.Unstructured
-	for _, u := range objects.Kinds(all, "CustomResourceDefinition", "Service", "PodDisruptionBudget", "PriorityClass", "NetworkPolicy", "ClusterRole") {
+	kinds := []string{"CustomResourceDefinition", "Service", "PodDisruptionBudget", "PriorityClass", "NetworkPolicy", "ClusterRole"}
+	for _, u := range objects.Kinds(all, kinds...) {
 		if u.GetKind() == "ClusterRole" && bound(all, u.GetName()) {
 			continue
 		}
@@ -117,11 +118,13 @@ func fileName(u *unstructured.Unstructured) string {
 }
 
 func dockerfile() string {
-	text := generated + "# The image of the bundle: files only, nothing runs.\nFROM scratch\n"
+	var text strings.Builder
+	text.WriteString(generated + "# The image of the bundle: files only, nothing runs.\nFROM scratch\n")
 	for _, l := range labels {
-		text += fmt.Sprintf("LABEL %s=%s\n", l[0], l[1])
+		fmt.Fprintf(&text, "LABEL %s=%s\n", l[0], l[1])
 	}
-	return text + "COPY bundle/manifests /manifests/\nCOPY bundle/metadata /metadata/\nCOPY bundle/tests/scorecard /tests/scorecard/\n"
+	text.WriteString("COPY bundle/manifests /manifests/\nCOPY bundle/metadata /metadata/\nCOPY bundle/tests/scorecard /tests/scorecard/\n")
+	return text.String()
 }
 
 // catalogHead is the part of the catalog that does not come from the bundle; opm adds that one.

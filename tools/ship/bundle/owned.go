@@ -4,7 +4,8 @@ package bundle
 func owned() []any {
 	return []any{
 		object{
-			"name": "killorderpolicies.killorder.io", "version": "v1alpha1", "kind": "KillOrderPolicy", "displayName": "Kill order policy",
+			"name": "killorderpolicies.killorder.io", "version": "v1alpha1", "kind": "KillOrderPolicy",
+			"displayName": "Kill order policy",
 			"description": "What counts as critical, and how orders are published; its status is the roll-up of the cluster. " +
 				"There is one, named default: the operator creates it, and never changes its spec.",
 			"specDescriptors": []any{
@@ -15,7 +16,7 @@ func owned() []any {
 			},
 			"statusDescriptors": []any{
 				describe("nodes", "Nodes", "Nodes that the operator has judged.", "text"),
-				describe("criticalAtRisk", "Critical pods at risk", "Critical pods among the first to die, with little memory left.", "text"),
+				describe("criticalAtRisk", "Critical pods at risk", "Critical pods among the first to die, with little left.", "text"),
 				describe("lastPassAt", "Last pass", "When the operator last judged all nodes.", "text"),
 				describe("conditions", "Conditions", "What the operator says of the policy.", "io.kubernetes.conditions"),
 			},

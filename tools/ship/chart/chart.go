@@ -99,7 +99,7 @@ func (t template) render(root, version string, used map[string]bool) (string, er
 		return "", fmt.Errorf("no object of kind %v in %s", t.kinds, t.folder)
 	}
 	text := strings.Join(taken, "---\n")
-	for _, e := range append(everywhere[:len(everywhere):len(everywhere)], t.edits...) {
+	for _, e := range append(slices.Clip(everywhere), t.edits...) {
 		e.find = strings.ReplaceAll(e.find, "$VERSION", version)
 		if text, err = e.apply(text); err != nil {
 			return "", err

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -78,9 +79,7 @@ func ofConfig(t *testing.T, folders ...string) map[string]any {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, o := range byName(parsed) {
-			all[name] = o
-		}
+		maps.Copy(all, byName(parsed))
 	}
 	delete(all, "Namespace /killorder-system") // helm install --create-namespace
 	return all

@@ -20,16 +20,23 @@ var templates = map[string]template{
 				`    rbac.authorization.k8s.io/aggregate-to-view: "true"` + "\n    {{- end }}\n", true,
 		}},
 	},
-	"service.yaml":        {folder: "config/default", kinds: []string{"Service"}},
-	"disruption.yaml":     {folder: "config/default", kinds: []string{"PodDisruptionBudget"}, when: ".Values.podDisruptionBudget.enabled"},
-	"priority-class.yaml": {folder: "config/default", kinds: []string{"PriorityClass"}, when: ".Values.priorityClass.create", edits: priority},
-	"deployment.yaml":     {folder: "config/default", kinds: []string{"Deployment"}, edits: deployment},
-	"network-policy.yaml": {folder: "config/default", kinds: []string{"NetworkPolicy"}, when: ".Values.networkPolicy.enabled", edits: network},
+	"service.yaml":    {folder: "config/default", kinds: []string{"Service"}},
+	"disruption.yaml": {folder: "config/default", kinds: []string{"PodDisruptionBudget"}, when: ".Values.podDisruptionBudget.enabled"},
+	"priority-class.yaml": {
+		folder: "config/default", kinds: []string{"PriorityClass"}, when: ".Values.priorityClass.create", edits: priority,
+	},
+	"deployment.yaml": {folder: "config/default", kinds: []string{"Deployment"}, edits: deployment},
+	"network-policy.yaml": {
+		folder: "config/default", kinds: []string{"NetworkPolicy"}, when: ".Values.networkPolicy.enabled", edits: network,
+	},
 	"service-monitor.yaml": {
 		folder: "config/prometheus", kinds: []string{"ServiceAccount", "Secret", "ClusterRoleBinding", "ServiceMonitor"},
 		when: ".Values.metrics.serviceMonitor.enabled",
 		edits: []edit{
-			{"kind: ServiceMonitor\nmetadata:\n  labels:\n", "kind: ServiceMonitor\nmetadata:\n  labels:\n" + more("metrics.serviceMonitor.labels", 4), false},
+			{
+				"kind: ServiceMonitor\nmetadata:\n  labels:\n",
+				"kind: ServiceMonitor\nmetadata:\n  labels:\n" + more("metrics.serviceMonitor.labels", 4), false,
+			},
 			{"    interval: 30s\n", "    interval: {{ .Values.metrics.serviceMonitor.interval }}\n", false},
 		},
 	},
@@ -41,7 +48,10 @@ var templates = map[string]template{
 		folder: "config/grafana", kinds: []string{"ConfigMap"}, when: ".Values.metrics.dashboard.enabled",
 		edits: []edit{
 			{"  namespace: monitoring\n", "  namespace: {{ .Values.metrics.dashboard.namespace | default .Release.Namespace }}\n", false},
-			{`    grafana_dashboard: "1"` + "\n", more("metrics.dashboard.labels", 4) + `    {{- include "killorder.labels" . | nindent 4 }}` + "\n", false},
+			{
+				`    grafana_dashboard: "1"` + "\n",
+				more("metrics.dashboard.labels", 4) + `    {{- include "killorder.labels" . | nindent 4 }}` + "\n", false,
+			},
 		},
 	},
 }
@@ -73,7 +83,8 @@ var deployment = []edit{
 	{
 		"        app.kubernetes.io/name: killorder\n    spec:\n",
 		"        app.kubernetes.io/name: killorder\n" + more("podLabels", 8) + "    spec:\n" +
-			block("imagePullSecrets", "imagePullSecrets", 6) + block("tolerations", "tolerations", 6) + block("nodeSelector", "nodeSelector", 6), false,
+			block("imagePullSecrets", "imagePullSecrets", 6) + block("tolerations", "tolerations", 6) +
+			block("nodeSelector", "nodeSelector", 6), false,
 	},
 	{
 		"        - --kubelet-service-account=$(NAMESPACE)/killorder-kubelet-reader\n",
@@ -82,7 +93,8 @@ var deployment = []edit{
 	},
 	{
 		"              resource: limits.memory\n",
-		"              resource: limits.memory\n        {{- with .Values.extraEnv }}\n        {{- toYaml . | nindent 8 }}\n        {{- end }}\n", false,
+		"              resource: limits.memory\n" +
+			"        {{- with .Values.extraEnv }}\n        {{- toYaml . | nindent 8 }}\n        {{- end }}\n", false,
 	},
 	{"        image: ghcr.io/killorder/killorder:v$VERSION\n", "        image: {{ include \"killorder.image\" . }}\n", false},
 	{"        imagePullPolicy: IfNotPresent\n", "        imagePullPolicy: {{ .Values.image.pullPolicy }}\n", false},
@@ -97,7 +109,8 @@ var deployment = []edit{
 	},
 	{
 		"      affinity:\n        nodeAffinity:\n          requiredDuringSchedulingIgnoredDuringExecution:\n" +
-			"            nodeSelectorTerms:\n            - matchExpressions:\n              - key: kubernetes.io/os\n                operator: In\n" +
+			"            nodeSelectorTerms:\n            - matchExpressions:\n" +
+			"              - key: kubernetes.io/os\n                operator: In\n" +
 			"                values:\n                - linux\n              - key: kubernetes.io/arch\n                operator: In\n" +
 			"                values:\n                - amd64\n                - arm64\n",
 		block("affinity", "affinity", 6), false,
@@ -112,7 +125,8 @@ var deployment = []edit{
 var network = []edit{
 	{
 		"  - ports:\n    - port: 443\n      protocol: TCP\n    - port: 6443\n      protocol: TCP\n",
-		"  - ports:\n    {{- range .Values.networkPolicy.apiServerPorts }}\n    - port: {{ . }}\n      protocol: TCP\n    {{- end }}\n", false,
+		"  - ports:\n    {{- range .Values.networkPolicy.apiServerPorts }}\n" +
+			"    - port: {{ . }}\n      protocol: TCP\n    {{- end }}\n", false,
 	},
 	{
 		"  - ports:\n    - port: 10250\n      protocol: TCP\n",

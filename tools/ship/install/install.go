@@ -39,9 +39,14 @@ func Write(root, version string) error {
 		texts []string
 	}{
 		"install.yaml": {"# killorder v" + version + ": kubectl apply --server-side -f install.yaml. See docs/install.md.\n", all},
-		"administrator.yaml": {"# The part of install.yaml that takes a cluster administrator: kinds, rights, the namespace, the priority class.\n" +
-			"# Who administers the namespace killorder-system applies operator.yaml after it.\n", administrator},
-		"operator.yaml": {"# The part of install.yaml that an administrator of the namespace killorder-system may apply, after administrator.yaml.\n", operator},
+		"administrator.yaml": {
+			"# The part of install.yaml that takes a cluster administrator: kinds, rights, the namespace, the priority class.\n" +
+				"# Who administers the namespace killorder-system applies operator.yaml after it.\n", administrator,
+		},
+		"operator.yaml": {
+			"# The part of install.yaml that an administrator of the namespace killorder-system may apply, after\n" +
+				"# administrator.yaml.\n", operator,
+		},
 	} {
 		var file bytes.Buffer
 		file.WriteString(generated + part.says)

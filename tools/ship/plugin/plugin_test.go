@@ -117,7 +117,7 @@ func TestKrewDescriptions(t *testing.T) {
 	if len(short) == 0 || len(short) > 50 || strings.HasSuffix(short, ".") || strings.Contains(strings.ToLower(short), "kubectl") {
 		t.Errorf("short description %q: want up to 50 characters, no full stop, no kubectl", short)
 	}
-	for _, line := range strings.Split(m.Spec.Description+m.Spec.Caveats, "\n") {
+	for line := range strings.SplitSeq(m.Spec.Description+m.Spec.Caveats, "\n") {
 		if len(line) > 80 {
 			t.Errorf("%d characters, want up to 80: %s", len(line), line)
 		}
