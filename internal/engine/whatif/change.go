@@ -160,8 +160,30 @@ func Like(template *facts.Pod) Change {
 			p.WorkingSet -= goneUsage(p, &now)
 			p.Usage = usage
 		}
+		carryClaims(&was, &now)
 		p.Pod = &now
 	}
+}
+
+// carryClaims lets containers keep the memory of their resource claims, of which no template tells.
+func carryClaims(was, now *facts.Pod) {
+	if was.Rare == nil || len(was.Rare.Claims) == 0 {
+		return
+	}
+	rare := facts.Rare{}
+	if now.Rare != nil {
+		rare = *now.Rare
+	}
+	rare.Claims = nil
+	for _, c := range was.Rare.Claims {
+		if c.Container >= len(was.Containers) {
+			continue // of a container beyond what is kept of a pod
+		}
+		if k := indexOf(now.Containers, was.Containers[c.Container].Name); k >= 0 {
+			rare.Claims = append(rare.Claims, facts.Claim{Container: k, Bytes: c.Bytes})
+		}
+	}
+	now.Rare = &rare
 }
 
 func indexOf(cs []facts.Container, name string) int {

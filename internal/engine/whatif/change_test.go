@@ -167,9 +167,10 @@ func TestLike(t *testing.T) {
 	pod := facts.PodState{
 		Pod: &facts.Pod{
 			Namespace: "shop", Name: "web-1", UID: "u", Node: "n", Exempt: true, Workload: facts.Workload{Kind: "Deployment", Name: "web"},
-			Containers: []facts.Container{app, container("proxy", facts.Regular, 0, 0)},
+			Containers: []facts.Container{container("proxy", facts.Regular, 0, 0), app},
+			Rare:       &facts.Rare{Claims: []facts.Claim{{Container: 0, Bytes: 1}, {Container: 1, Bytes: 2}}},
 		},
-		WorkingSet: 100 * miB, Usage: []facts.ContainerUsage{{WorkingSet: 60 * miB, RSS: 50 * miB}, {WorkingSet: 30 * miB, RSS: 20 * miB}},
+		WorkingSet: 100 * miB, Usage: []facts.ContainerUsage{{WorkingSet: 30 * miB, RSS: 20 * miB}, {WorkingSet: 60 * miB, RSS: 50 * miB}},
 	}
 	got := whatif.Changed(&pod, &pod, whatif.Like(&template))
 	want := facts.PodState{
@@ -180,6 +181,7 @@ func TestLike(t *testing.T) {
 				{Name: "app", Request: 64 * miB, Running: true, Started: 42}, {Name: "cache", Request: 32 * miB, Running: true},
 				{Name: "setup", Kind: facts.Init},
 			},
+			Rare: &facts.Rare{Claims: []facts.Claim{{Container: 0, Bytes: 2}}},
 		},
 		WorkingSet: 70 * miB, // without what proxy used
 		Usage:      []facts.ContainerUsage{{WorkingSet: 60 * miB, RSS: 50 * miB}, {}, {}},
