@@ -95,7 +95,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	case !hasNode, hasOrder && !ownedBy(order, node.UID):
 		// A new leader learns from the order which kills of the node that is gone were published.
 		r.Kills.Published(req.Name, r.states.of(req.Name).current(order).status)
-		r.forget(req.Name)
+		r.renew(req.Name)
 		return ctrl.Result{}, r.delete(ctx, order)
 	case !r.Passed():
 		return ctrl.Result{}, nil // the first pass over the readings enqueues every node
@@ -223,6 +223,16 @@ func (r *Reconciler) delete(ctx context.Context, order *v1alpha1.NodeKillOrder) 
 		return fmt.Errorf("delete NodeKillOrder %s, whose Node is gone: %w", order.Name, err)
 	}
 	return nil
+}
+
+// renew forgets a Node that was deleted, but not yet what Events have told of the node's pods: another Node of the same name
+// may follow at once, and have the same pods. If none does, the deletion of the order makes the reconciler forget the rest.
+func (r *Reconciler) renew(node string) {
+	r.Gate.Withdraw(node)
+	r.Kills.Forget(node)
+	s := r.states.of(node)
+	s.history.Renew()
+	s.summary.Store(nil)
 }
 
 func (r *Reconciler) forget(node string) {

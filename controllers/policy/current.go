@@ -1,9 +1,12 @@
 package policy
 
 import (
+	"context"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/extract"
@@ -25,6 +28,17 @@ func (c *Current) Get() *extract.Policy {
 		return extract.DefaultPolicy()
 	}
 	return c.policy
+}
+
+// Wait returns once a policy was read, and at the latest when patience is over: a policy that is refused is never in force,
+// and without the right to read policies the default policy has to do. The error is the context's.
+func (c *Current) Wait(ctx context.Context, patience time.Duration) error {
+	_ = wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, patience, true, func(context.Context) (bool, error) {
+		c.mu.RLock()
+		defer c.mu.RUnlock()
+		return c.policy != nil, nil
+	})
+	return ctx.Err()
 }
 
 // replace puts a policy in force and reports whether the policy differs from the one before.

@@ -83,7 +83,7 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options, now clock.P
 	nodes, rollUp := &trigger.Trigger{}, &trigger.Trigger{}
 	gate := publish.NewGate(o.StatusWritesPerSecond, nodes.AddFirst)
 	runner := &poll.Runner{
-		Source: source, Store: store, Interval: o.UsageInterval, Ready: pods.WaitForSync,
+		Source: source, Store: store, Interval: o.UsageInterval, Ready: afterPodsAndPolicy(pods, current),
 		Log: mgr.GetLogger().WithName("usage"), Metrics: poll.NewMetrics(metrics.Registry),
 	}
 	writer := &publish.Writer{Client: mgr.GetClient()}
@@ -131,6 +131,20 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options, now clock.P
 		}
 	}
 	return nil
+}
+
+// policyPatience is how long the first pass over the readings waits for the policy.
+const policyPatience = 10 * time.Second
+
+// afterPodsAndPolicy waits for what the first pass needs: the cluster's pods, and the policy, which says what is read. A
+// policy that wants MetricsAPI is there so that kubelets are left alone.
+func afterPodsAndPolicy(pods synced, current *policy.Current) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := pods.WaitForSync(ctx); err != nil {
+			return err
+		}
+		return current.Wait(ctx, policyPatience)
+	}
 }
 
 // replicasIn counts the pods of workloads in the cache.

@@ -11,13 +11,15 @@ import (
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/engine/fair"
+	"github.com/killorder/killorder/internal/facts"
 )
 
 // keptAfter is how long an entry of status.atRisk stays after its pod left the front.
 const keptAfter = 10 * time.Minute
 
 // atRisk carries the entries of status.atRisk forward. A critical pod that comes to the front of an order opens an
-// entry; the entry is closed when the pod leaves the front or the node. Events follow from the entries, which are
+// entry; the entry is closed when the pod leaves the front or the node. While there are no readings, an open entry stays
+// open as long as the pod is on the node: that the pod is safe is not known. Events follow from the entries, which are
 // published: a restart of the operator therefore repeats and forgets no Event.
 func atRisk(v *engine.Verdict, prev []v1alpha1.AtRiskPod, now time.Time) []v1alpha1.AtRiskPod {
 	type key struct {
@@ -41,14 +43,18 @@ func atRisk(v *engine.Verdict, prev []v1alpha1.AtRiskPod, now time.Time) []v1alp
 		entries = append(entries, e)
 	}
 	for _, e := range before {
-		if e.Until == nil {
+		if e.Until == nil && !(v.Freshness == engine.Unavailable && hasPod(v.Node, e.UID)) {
 			e.Until = new(stamp(now))
 		}
-		if now.Sub(e.Until.Time) < keptAfter {
+		if e.Until == nil || now.Sub(e.Until.Time) < keptAfter {
 			entries = append(entries, e)
 		}
 	}
 	return bounded(entries)
+}
+
+func hasPod(n *facts.Node, uid types.UID) bool {
+	return slices.ContainsFunc(n.Pods, func(p facts.PodState) bool { return p.UID == string(uid) })
 }
 
 // bounded keeps at most MaxAtRisk entries, sorted: open ones before closed ones, then by rank, then the latest closed

@@ -132,3 +132,32 @@ func TestEventSaysRankKillerWhyAndHeadroom(t *testing.T) {
 		}
 	}
 }
+
+// TestAtRiskWithoutReadings: when readings go missing, nobody is told that a pod is safe, nor again that the pod is at risk
+// when readings are back. A pod that has gone meanwhile is no longer at risk.
+func TestAtRiskWithoutReadings(t *testing.T) {
+	node := func(source facts.Source, pods ...*factstest.PodBuilder) *facts.Node {
+		n := factstest.Node(16*giB, append(pods,
+			factstest.Pod("a").Running(0, 500*miB), factstest.Pod("b").Running(0, 600*miB), factstest.Pod("c").Running(0, 700*miB))...)
+		n.Usage.Source = source
+		return n
+	}
+	critical := func() *factstest.PodBuilder { return factstest.Pod("critical").Running(100*miB, 900*miB).Critical() }
+	s, told := step(node(facts.SourceKubelet, critical()), nil, factstest.Now)
+	if len(told) == 0 {
+		t.Fatal("no Event")
+	}
+	for i, source := range []facts.Source{facts.SourceNone, facts.SourceNone, facts.SourceKubelet} {
+		now := factstest.Now.Add(time.Duration(i+1) * time.Minute)
+		var again []string
+		if s, again = step(node(source, critical()), s, now); !slices.Equal(told, again) {
+			t.Errorf("after %d minutes: Events %v, want %v", i+1, again, told)
+		}
+	}
+	s, _ = step(node(facts.SourceNone), s, factstest.Now.Add(4*time.Minute))
+	for _, e := range s.AtRisk {
+		if e.Until == nil {
+			t.Errorf("%+v is open, but the pod is gone", e)
+		}
+	}
+}

@@ -27,6 +27,9 @@ type History struct {
 	forecasts forecast.History
 	// findings has the texts of the last audit, so that a text changes only with what the text is about.
 	findings audit.History
+	// told is what published statuses said that Events tell of, for the case that somebody takes it out of the status: told
+	// again as news, it would be a second Event.
+	told told
 	// kills that were found on the node and are to be published, and keys of published ones that turned out to be none.
 	kills     []v1alpha1.Kill
 	withdrawn []KillKey
@@ -41,6 +44,10 @@ func (h *History) SetPublished(s *v1alpha1.NodeKillOrderStatus) { h.published = 
 func (h *History) SetKills(kills []v1alpha1.Kill, withdrawn []KillKey) {
 	h.kills, h.withdrawn = kills, withdrawn
 }
+
+// Renew forgets everything but what Events have told of the node's pods: the Node was replaced by another of its name, and
+// the pods may still be there.
+func (h *History) Renew() { *h = History{told: told{atRisk: h.told.atRisk}} }
 
 // Judge is the one road from a node's facts to what is said of the node, for the operator and the plugin alike. The
 // verdict's orders are those of the status, complete; the status shows the first top of each (0: all). generation is
@@ -61,8 +68,11 @@ func Judge(
 		*prev = *h.published
 	}
 	prev.Kills = Kills(prev.Kills, h.kills, h.withdrawn)
+	h.told.restore(prev)
 	forecast.Predict(&v, &h.forecasts, now)
 	v, h.challenger = settle(&v, p, prev, h.challenger)
 	v.Findings, v.Ignored = audit.Find(&v, p, &h.findings)
-	return v, statusOf(&v, p, prev, top, generation, now)
+	s := statusOf(&v, p, prev, top, generation, now)
+	h.told = toldIn(prev, &s)
+	return v, s
 }
