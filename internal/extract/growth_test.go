@@ -11,7 +11,9 @@ import (
 type oneReading facts.PodReading
 
 func (r oneReading) Pod(string, string) (facts.PodReading, bool) { return facts.PodReading(r), true }
-func (oneReading) Node(string) (facts.NodeReading, bool)         { return facts.NodeReading{}, false }
+
+func (oneReading) Node(string) (facts.NodeReading, bool) { return facts.NodeReading{}, false }
+
 func reading(at int64, containers map[string]int64) facts.Readings {
 	r := facts.PodReading{ObservedAt: time.Unix(at, 0)}
 	for name, bytes := range containers {

@@ -8,8 +8,8 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// Challenger is a pod that beat the published culprit after one pass over the readings. If the pod beats the culprit after the next pass too,
-// the pod becomes the culprit. The zero value means that there is no challenger.
+// Challenger is a pod that beat the published culprit after one pass over the readings. If the pod beats the culprit after
+// the next pass too, the pod becomes the culprit. The zero value means that there is no challenger.
 type Challenger struct {
 	UID string
 	// Pass is the pass in which the pod beat the culprit, named by the time of its readings.

@@ -30,8 +30,9 @@ func NewScraper(ctx context.Context, k8s client.Client) *Scraper {
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "scraper"}}
 	gomega.Expect(k8s.Create(ctx, account)).To(gomega.Succeed())
 	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "scraper"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
-		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: "default", Name: "scraper"}},
+		ObjectMeta: metav1.ObjectMeta{Name: "scraper"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
+		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: "default", Name: "scraper"}},
 	}
 	gomega.Expect(k8s.Create(ctx, binding)).To(gomega.Succeed())
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) {
@@ -41,7 +42,8 @@ func NewScraper(ctx context.Context, k8s client.Client) *Scraper {
 	request := &authenticationv1.TokenRequest{}
 	gomega.Expect(k8s.SubResource("token").Create(ctx, account, request)).To(gomega.Succeed())
 	// A connection that waited for the next request would count among the operator's goroutines.
-	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true} //nolint:gosec // its certificate is its own
+	// The operator's certificate is its own.
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}
 	return &Scraper{http.Client{Transport: transport}, request.Status.Token}
 }
 
