@@ -216,14 +216,14 @@ func (b *Book) Found(node string) (kills []v1alpha1.Kill, withdrawn []status.Kil
 
 // Published tells the book what the API server has of a node: the status that a NodeKillOrder had when this process
 // began to lead, and each one that was written since.
-func (b *Book) Published(node string, s *v1alpha1.NodeKillOrderStatus) {
+func (b *Book) Published(node string, s *v1alpha1.NodeKillOrderStatus, packed status.Packed) {
 	if s == nil {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := b.page(node)
-	p.predict(s)
+	p.predict(s, packed)
 	if b.led.IsZero() {
 		b.led = b.Clock.Now()
 	}
@@ -245,12 +245,12 @@ func (b *Book) Published(node string, s *v1alpha1.NodeKillOrderStatus) {
 	}
 }
 
-func (p *page) predict(s *v1alpha1.NodeKillOrderStatus) {
+func (p *page) predict(s *v1alpha1.NodeKillOrderStatus, packed status.Packed) {
 	n := len(p.predictions)
 	if s.LastChangedAt == nil || (n > 0 && s.LastChangedAt.Time.Before(p.predictions[n-1].PublishedAt)) {
 		return
 	}
-	latest := status.PredictionOf(s)
+	latest := status.PredictionOf(s, packed)
 	if n > 0 && latest.Same(p.predictions[n-1]) {
 		return
 	}

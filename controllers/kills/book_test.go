@@ -47,10 +47,20 @@ func (w *world) begin() {
 	w.Book = &Book{Changed: func(string) { w.changed++ }, Metrics: NewMetrics(w.registry), Clock: w.clock}
 }
 
+// shows tells the Book what the API server has.
+func (w *world) shows(node string, s *v1alpha1.NodeKillOrderStatus) {
+	w.t.Helper()
+	packed, err := status.Pack(s)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.Published(node, s, packed)
+}
+
 // lead does what a leader's controllers do first: the policy and the order are read.
 func (w *world) lead() {
 	w.Load(w.policy.KillHistory)
-	w.Published(node, w.order.DeepCopy())
+	w.shows(node, w.order.DeepCopy())
 }
 
 // restart is a crash and a new leader.
@@ -82,7 +92,7 @@ func (w *world) publish() {
 	if !cmp.Equal(next.Kills, w.order.Kills) {
 		next.LastChangedAt = new(stamp(w.clock.Now()))
 		w.order = next
-		w.Published(node, w.order.DeepCopy())
+		w.shows(node, w.order.DeepCopy())
 	}
 }
 
@@ -245,7 +255,7 @@ func TestKillInTheSecondOfItsFirstOrder(t *testing.T) {
 	w.clock.SetTime(w.clock.Now().Truncate(time.Second).Add(300 * time.Millisecond))
 	w.order.LastChangedAt = new(stamp(w.clock.Now()))
 	w.order.LimitOrder = append([]v1alpha1.LimitVictim{{Rank: 1, Namespace: "shop", Pod: "a", Container: "app"}}, w.order.LimitOrder...)
-	w.Published(node, w.order.DeepCopy())
+	w.shows(node, w.order.DeepCopy())
 	w.clock.SetTime(w.clock.Now().Add(500 * time.Millisecond))
 	at := w.clock.Now().Truncate(time.Second)
 	w.take(death("a", "app", at, forensics.CauseUnknown, forensics.Low))
@@ -512,7 +522,7 @@ func TestAKillIsComparedWithWhatWasPublishedBefore(t *testing.T) {
 	w.pass(time.Second)
 	w.order.OOMOrder = w.order.OOMOrder[1:] // what is published after the kill
 	w.order.LastChangedAt = new(stamp(w.clock.Now()))
-	w.Published(node, &w.order)
+	w.shows(node, w.order.DeepCopy())
 	w.pass(settling)
 	k := w.order.Kills[0]
 	if k.Predicted == nil || k.Predicted.Rank != 2 || k.Culprit != "shop/b" || !k.WrongVictim {

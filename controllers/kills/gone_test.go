@@ -42,7 +42,7 @@ func TestNodeThatIsGone(t *testing.T) {
 			for range 3 {
 				w.Forget(node)
 				w.pass(30 * time.Second)
-				w.Published(node, w.order.DeepCopy())
+				w.shows(node, w.order.DeepCopy())
 			}
 			w.Forget(node)
 		},
@@ -65,7 +65,7 @@ func TestNodeThatIsGone(t *testing.T) {
 		},
 		"before a new leader has read the policy": func(w *world) {
 			w.take(w.eviction("a"))
-			w.Published(node, w.order.DeepCopy())
+			w.shows(node, w.order.DeepCopy())
 			w.Forget(node)
 			w.Load(w.policy.KillHistory)
 		},
@@ -113,12 +113,12 @@ func TestNodeIsGoneAtALeaderChange(t *testing.T) {
 			w.rollUp()
 			standby.policy, standby.events = w.policy, w.events
 			if orderIsThere {
-				standby.Published(node, w.order.DeepCopy())
+				standby.shows(node, w.order.DeepCopy())
 			}
 			standby.Forget(node)
 			standby.Load(standby.policy.KillHistory)
 			if !orderIsThere {
-				standby.Published("another node", &v1alpha1.NodeKillOrderStatus{})
+				standby.shows("another node", &v1alpha1.NodeKillOrderStatus{})
 			}
 			for range 4 {
 				standby.pass(40 * time.Second)

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -68,13 +69,14 @@ func (t *Teller) Step(ctx context.Context) {
 }
 
 func (t *Teller) tell(ctx context.Context, in *Incident) error {
-	order := &v1alpha1.NodeKillOrder{}
+	order := &metav1.PartialObjectMetadata{}
+	order.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("NodeKillOrder"))
 	err := t.Client.Get(ctx, types.NamespacedName{Name: in.Node}, order)
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("read NodeKillOrder %s from the cache: %w", in.Node, err)
 	}
 	order.Name = in.Node // also where the order has gone with its Node
-	e := status.KillEvent(order, in.Kills, in.Others, t.Instance)
+	e := status.KillEvent(&v1alpha1.NodeKillOrder{ObjectMeta: order.ObjectMeta}, in.Kills, in.Others, t.Instance)
 	err = t.Client.Create(ctx, e, client.FieldOwner(publish.FieldManager))
 	switch {
 	case err == nil:

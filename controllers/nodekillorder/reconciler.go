@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -40,8 +41,9 @@ type Kubelets interface {
 type Kills interface {
 	// Found returns the kills to be published on a node beside the published ones, and the keys of those that are none.
 	Found(node string) (kills []v1alpha1.Kill, withdrawn []status.KillKey)
-	// Published takes the status that the API server has of a node: an empty one where there is no order yet.
-	Published(node string, s *v1alpha1.NodeKillOrderStatus)
+	// Published takes the status that the API server has of a node, also in its packed form: an empty one where there is no
+	// order yet.
+	Published(node string, s *v1alpha1.NodeKillOrderStatus, packed status.Packed)
 	// Forget drops a node that is gone.
 	Forget(node string)
 	// After notes in the node's pods what killers did to their workloads lately, Advised takes the limits that fixes advise.
@@ -51,10 +53,12 @@ type Kills interface {
 
 // Reconciler keeps the order of one node at a time.
 type Reconciler struct {
-	// Client reads from the manager's cache and writes to the API server.
+	// Client reads from the manager's cache and writes to the API server. Of NodeKillOrders the cache has the metadata only.
 	Client client.Client
-	Pods   Pods
-	Usage  facts.Readings
+	// Live reads a NodeKillOrder from the API server: one that another process wrote.
+	Live  client.Reader
+	Pods  Pods
+	Usage facts.Readings
 	// Kubelets has what kubelets say beside readings: configurations, and why a kubelet could not be read.
 	Kubelets Kubelets
 	Kills    Kills
@@ -79,7 +83,7 @@ type Reconciler struct {
 
 // Reconcile brings the order of the named node up to date.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	node, order := &corev1.Node{}, &v1alpha1.NodeKillOrder{}
+	node, order := &corev1.Node{}, orderMetadata()
 	hasNode, err := r.get(ctx, req.Name, node)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -94,7 +98,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, nil
 	case !hasNode, hasOrder && !ownedBy(order, node.UID):
 		// A new leader learns from the order which kills of the node that is gone were published.
-		r.Kills.Published(req.Name, r.states.of(req.Name).current(order).status)
+		current, err := r.current(ctx, r.states.of(req.Name), order)
+		if err != nil {
+			return ctrl.Result{}, err
+		}
+		if current.status != nil {
+			r.Kills.Published(req.Name, current.status, current.packed)
+		}
 		r.renew(req.Name)
 		return ctrl.Result{}, r.delete(ctx, order)
 	case !r.Passed():
@@ -109,8 +119,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 // visit is one reconcile of one node: what was known at the beginning, and what was decided.
 type visit struct {
 	node *corev1.Node
-	// order is the NodeKillOrder in the cache, nil if the cache has none.
-	order   *v1alpha1.NodeKillOrder
+	// order is the metadata of the NodeKillOrder in the cache, nil if the cache has none.
+	order   *metav1.PartialObjectMetadata
 	state   *state
 	current version
 	verdict engine.Verdict
@@ -120,9 +130,12 @@ type visit struct {
 
 // update decides what the order should say, publishes it if that is worth a write, and creates the Events that the
 // published status calls for.
-func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *v1alpha1.NodeKillOrder) (ctrl.Result, error) {
+func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *metav1.PartialObjectMetadata) (ctrl.Result, error) {
 	v := &visit{node: node, order: order, state: r.states.of(node.Name), now: r.Clock.Now()}
-	v.current = v.state.current(order)
+	var err error
+	if v.current, err = r.current(ctx, v.state, order); err != nil {
+		return ctrl.Result{}, err
+	}
 	r.recall(v)
 	policy := r.Policy()
 	v.decide(r.gather(node, policy), policy)
@@ -132,14 +145,14 @@ func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *v1alp
 	if err != nil || order == nil {
 		return result, err // Events need the order's UID, which the reconcile after the order's creation sees
 	}
-	published := *order
+	published := &v1alpha1.NodeKillOrder{ObjectMeta: order.ObjectMeta}
 	switch {
 	case wrote:
 		published.Status = v.next
 	case v.current.status != nil:
-		published.Status = *v.current.status // the cache may still show the version before this process's last write
+		published.Status = *v.current.status
 	}
-	return result, r.emit(ctx, v, &published)
+	return result, r.emit(ctx, v, published)
 }
 
 // recall tells the kills what is published, and the node's history which kills are to be.
@@ -148,7 +161,7 @@ func (r *Reconciler) recall(v *visit) {
 	if published == nil {
 		published = &v1alpha1.NodeKillOrderStatus{}
 	}
-	r.Kills.Published(v.node.Name, published)
+	r.Kills.Published(v.node.Name, published, v.current.packed)
 	v.state.history.SetKills(r.Kills.Found(v.node.Name))
 }
 
@@ -162,10 +175,11 @@ func (r *Reconciler) gather(node *corev1.Node, policy *extract.Policy) *facts.No
 }
 
 // decide asks nobody and writes nothing: from facts and the node's history to the verdict and the status that should be
-// published. It updates the history.
+// published. It updates the history, which does not keep the published status: the node's state has that, packed.
 func (v *visit) decide(n *facts.Node, policy *extract.Policy) {
 	v.state.history.SetPublished(v.current.status)
 	v.verdict, v.next = status.Judge(n, &policy.Policy, &v.state.history, policy.TopN, v.current.generation, v.now)
+	v.state.history.SetPublished(nil)
 }
 
 // write publishes the status if the change is worth a write and the gate lets the node through now.
@@ -200,8 +214,12 @@ func (r *Reconciler) publish(ctx context.Context, v *visit) error {
 		r.Metrics.WriteFailed()
 		return err
 	}
-	v.state.wrote(version{&v.next, resourceVersion, v.current.generation, v.now})
-	r.Kills.Published(v.node.Name, &v.next)
+	packed, err := status.Pack(&v.next)
+	if err != nil {
+		return err
+	}
+	v.state.wrote(version{packed: packed, resourceVersion: resourceVersion, generation: v.current.generation, writtenAt: v.now})
+	r.Kills.Published(v.node.Name, &v.next, packed)
 	r.Metrics.Written()
 	log.FromContext(ctx).V(1).Info("wrote status", "resourceVersion", resourceVersion)
 	return nil
@@ -217,8 +235,8 @@ func (r *Reconciler) get(ctx context.Context, name string, into client.Object) (
 
 // delete removes an order whose Node is gone, or was replaced by another Node of the same name. The garbage collector
 // does the same by the owner reference; clusters without a garbage collector need this call.
-func (r *Reconciler) delete(ctx context.Context, order *v1alpha1.NodeKillOrder) error {
-	err := r.Client.Delete(ctx, order, client.Preconditions{UID: &order.UID})
+func (r *Reconciler) delete(ctx context.Context, order *metav1.PartialObjectMetadata) error {
+	err := r.Client.Delete(ctx, &v1alpha1.NodeKillOrder{ObjectMeta: metav1.ObjectMeta{Name: order.Name}}, client.Preconditions{UID: &order.UID})
 	if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
 		return fmt.Errorf("delete NodeKillOrder %s, whose Node is gone: %w", order.Name, err)
 	}
@@ -232,6 +250,7 @@ func (r *Reconciler) renew(node string) {
 	r.Kills.Forget(node)
 	s := r.states.of(node)
 	s.history.Renew()
+	s.known = version{}
 	s.summary.Store(nil)
 }
 
@@ -241,7 +260,7 @@ func (r *Reconciler) forget(node string) {
 	r.Kills.Forget(node)
 }
 
-func ownedBy(order *v1alpha1.NodeKillOrder, uid types.UID) bool {
+func ownedBy(order *metav1.PartialObjectMetadata, uid types.UID) bool {
 	for _, o := range order.OwnerReferences {
 		if o.UID == uid {
 			return true

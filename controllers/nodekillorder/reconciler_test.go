@@ -83,8 +83,8 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 				if err := w.fail["get"]; err != nil {
 					return err
 				}
-				if order, ok := o.(*v1alpha1.NodeKillOrder); ok && w.lagging != nil {
-					w.lagging.DeepCopyInto(order)
+				if order, ok := o.(*metav1.PartialObjectMetadata); ok && order.Kind == "NodeKillOrder" && w.lagging != nil {
+					w.lagging.ObjectMeta.DeepCopyInto(&order.ObjectMeta)
 					return nil
 				}
 				return c.Get(ctx, key, o) // the fake client has no cache, so it cannot share what it returns
@@ -120,7 +120,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 		}).Build()
 	gate := publish.NewGate(1000, func(string) {})
 	w.Reconciler = &Reconciler{
-		Client: c, Pods: w, Usage: readings{w}, Kubelets: w, Kills: w, Policy: extract.DefaultPolicy, Passed: func() bool { return true },
+		Client: c, Live: c, Pods: w, Usage: readings{w}, Kubelets: w, Kills: w, Policy: extract.DefaultPolicy, Passed: func() bool { return true },
 		Writer: &publish.Writer{Client: c}, Gate: gate, Metrics: publish.NewMetrics(prometheus.NewRegistry(), gate),
 		EventBudget: &publish.EventBudget{}, Instance: "test", Clock: w.clock,
 	}
@@ -131,7 +131,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 func (w *world) Found(string) ([]v1alpha1.Kill, []status.KillKey) { return w.kills, nil }
 
 // Published remembers the kills that the API server has.
-func (w *world) Published(_ string, s *v1alpha1.NodeKillOrderStatus) {
+func (w *world) Published(_ string, s *v1alpha1.NodeKillOrderStatus, _ status.Packed) {
 	w.published = append(w.published, len(s.Kills))
 }
 

@@ -2,11 +2,15 @@ package nodekillorder
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -48,56 +52,78 @@ type state struct {
 	history status.History
 	// emitted names the Events that the published status calls for and that exist, so that they are not created again.
 	emitted map[string]bool
-	// last is the version that this process wrote last, until the cache shows that version or a newer one; then nil.
-	last *version
-	// writtenAt is when this process last wrote; zero if it has not.
-	writtenAt time.Time
-	// deleted is set when the watch sees the order deleted: last and writtenAt then no longer count.
+	// known is the newest version of the order that this process wrote or read; the zero version if there is none.
+	known version
+	// deleted is set when the watch sees the order deleted: the known version then no longer counts.
 	deleted atomic.Bool
 	summary atomic.Pointer[status.NodeSummary]
 }
 
 // version is one version of the order on the API server.
 type version struct {
+	// status is nil where nothing was ever published, and in a state, which keeps it packed.
 	status          *v1alpha1.NodeKillOrderStatus
+	packed          status.Packed
 	resourceVersion string
 	generation      int64
 	writtenAt       time.Time
 }
 
-// current returns the newest known version of the order: the one in the cache, or the one that this process has just
-// written and the cache does not show yet. cached is nil where the cache has none.
-func (s *state) current(cached *v1alpha1.NodeKillOrder) version {
+// current returns the newest version of the order: the one that this process wrote or read last, or, where the cache shows
+// a newer one, what the API server has. Another process wrote that: a leader before this one, or a person by hand. cached
+// is nil where the cache has no order.
+func (r *Reconciler) current(ctx context.Context, s *state, cached *metav1.PartialObjectMetadata) (version, error) {
 	if s.deleted.Swap(false) {
-		s.last, s.writtenAt = nil, time.Time{}
+		s.known = version{}
 	}
-	if cached == nil {
-		if s.last != nil {
-			return *s.last
+	if cached != nil && !s.knows(cached.ResourceVersion) {
+		known, err := r.read(ctx, cached.Name)
+		if err != nil {
+			return version{}, err
 		}
-		return version{generation: 1}
-	}
-	if s.last != nil {
-		if newer(s.last.resourceVersion, cached.ResourceVersion) {
-			v := *s.last
-			v.generation = cached.Generation
-			return v
+		if own := s.known.writtenAt; own.After(known.writtenAt) {
+			known.writtenAt = own // who changes an order by hand does not hasten the next write
 		}
-		s.last = nil
+		s.known = known
 	}
-	v := version{&cached.Status, cached.ResourceVersion, cached.Generation, s.writtenAt}
-	if v.writtenAt.IsZero() && cached.Status.LastChangedAt != nil {
-		v.writtenAt = cached.Status.LastChangedAt.Time
+	v := s.known
+	switch {
+	case cached != nil:
+		v.generation = cached.Generation
+	case !s.written():
+		v.generation = 1
 	}
-	return v
+	var err error
+	v.status, err = v.packed.Unpack()
+	return v, err
 }
 
-func (s *state) wrote(v version) {
-	s.last, s.writtenAt = &v, v.writtenAt
+// read reads the order from the API server; the zero version if it is gone by now.
+func (r *Reconciler) read(ctx context.Context, name string) (version, error) {
+	order := &v1alpha1.NodeKillOrder{}
+	if err := r.Live.Get(ctx, types.NamespacedName{Name: name}, order); err != nil {
+		if apierrors.IsNotFound(err) {
+			return version{}, nil
+		}
+		return version{}, fmt.Errorf("read NodeKillOrder %s: %w", name, err)
+	}
+	packed, err := status.Pack(&order.Status)
+	v := version{packed: packed, resourceVersion: order.ResourceVersion, generation: order.Generation}
+	if order.Status.LastChangedAt != nil {
+		v.writtenAt = order.Status.LastChangedAt.Time
+	}
+	return v, err
 }
+
+// knows reports whether the version that the cache shows is the known one, or older.
+func (s *state) knows(resourceVersion string) bool {
+	return s.known.resourceVersion == resourceVersion || newer(s.known.resourceVersion, resourceVersion)
+}
+
+func (s *state) wrote(v version) { s.known = v }
 
 // written reports whether the order exists although the cache may not show the order yet.
-func (s *state) written() bool { return s.last != nil }
+func (s *state) written() bool { return s.known.resourceVersion != "" }
 
 func newer(a, b string) bool {
 	c, err := resourceversion.CompareResourceVersion(a, b)

@@ -1,13 +1,18 @@
 package nodekillorder
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/status"
 )
 
 var start = time.Date(2026, 11, 28, 6, 0, 0, 0, time.UTC)
@@ -18,18 +23,38 @@ func pods(n int32) *v1alpha1.NodeKillOrderStatus {
 	}
 }
 
-func cached(resourceVersion string, generation int64, s *v1alpha1.NodeKillOrderStatus) *v1alpha1.NodeKillOrder {
-	return &v1alpha1.NodeKillOrder{
-		ObjectMeta: metav1.ObjectMeta{ResourceVersion: resourceVersion, Generation: generation}, Status: *s,
+func cached(resourceVersion string, generation int64) *metav1.PartialObjectMetadata {
+	return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+		Name: nodeName, ResourceVersion: resourceVersion, Generation: generation,
+	}}
+}
+
+// live is an API server with one order, which counts how often the order is read.
+type live struct {
+	client.Reader
+	order *v1alpha1.NodeKillOrder
+	reads int
+}
+
+func (l *live) Get(_ context.Context, _ client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	l.reads++
+	if l.order == nil {
+		return apierrors.NewNotFound(schema.GroupResource{}, nodeName)
 	}
+	l.order.DeepCopyInto(into.(*v1alpha1.NodeKillOrder))
+	return nil
 }
 
 // What a reconcile compares with, whatever the cache and the watch have seen of this process's own write.
 func TestCurrentVersion(t *testing.T) {
 	later := start.Add(time.Minute)
 	written := func() *state {
+		packed, err := status.Pack(pods(2))
+		if err != nil {
+			t.Fatal(err)
+		}
 		s := &state{}
-		s.wrote(version{pods(2), "20", 1, later})
+		s.wrote(version{packed: packed, resourceVersion: "20", generation: 1, writtenAt: later})
 		return s
 	}
 	deleted := func() *state {
@@ -41,32 +66,48 @@ func TestCurrentVersion(t *testing.T) {
 		pods        int32
 		generation  int64
 		writtenAt   time.Time
-		stillWaits  bool // for the cache to show what was written
+		reads       int // from the API server
 		orderExists bool
 	}
 	for name, tc := range map[string]struct {
 		state  *state
-		cached *v1alpha1.NodeKillOrder
+		cached *metav1.PartialObjectMetadata
+		live   int32 // pods of the order on the API server; 0 if there is no order
 		want   want
 	}{
-		"nothing was ever written":             {&state{}, nil, want{generation: 1}},
-		"written by an earlier process":        {&state{}, cached("10", 3, pods(1)), want{1, 3, start, false, false}},
-		"written, the cache has no order":      {written(), nil, want{2, 1, later, true, true}},
-		"written, the cache is stale":          {written(), cached("10", 3, pods(1)), want{2, 3, later, true, true}},
-		"written, the cache shows it":          {written(), cached("20", 1, pods(2)), want{2, 1, later, false, false}},
-		"written, then changed by others":      {written(), cached("30", 1, pods(7)), want{7, 1, later, false, false}},
-		"written, then deleted":                {deleted(), nil, want{generation: 1}},
-		"deleted, then made again by hand":     {deleted(), cached("40", 1, pods(9)), want{9, 1, start, false, false}},
-		"a resource version that is no number": {written(), cached("x", 1, pods(7)), want{7, 1, later, false, false}},
+		"nothing was ever written":             {state: &state{}, want: want{generation: 1}},
+		"written by an earlier process":        {&state{}, cached("10", 3), 1, want{1, 3, start, 1, true}},
+		"written, the cache has no order":      {state: written(), want: want{2, 1, later, 0, true}},
+		"written, the cache is stale":          {written(), cached("10", 3), 7, want{2, 3, later, 0, true}},
+		"written, the cache shows it":          {written(), cached("20", 1), 7, want{2, 1, later, 0, true}},
+		"written, then changed by others":      {written(), cached("30", 1), 7, want{7, 1, later, 1, true}},
+		"changed by others, and gone by now":   {written(), cached("30", 1), 0, want{0, 1, later, 1, false}},
+		"written, then deleted":                {state: deleted(), want: want{generation: 1}},
+		"deleted, then made again by hand":     {deleted(), cached("40", 1), 9, want{9, 1, start, 1, true}},
+		"a resource version that is no number": {written(), cached("x", 1), 7, want{7, 1, later, 1, true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := tc.state.current(tc.cached)
-			got := want{generation: v.generation, writtenAt: v.writtenAt, stillWaits: tc.state.last != nil, orderExists: tc.state.written()}
-			if v.status != nil {
-				got.pods = v.status.Summary.Pods
+			l := &live{}
+			if tc.live > 0 {
+				l.order = &v1alpha1.NodeKillOrder{Status: *pods(tc.live)}
+				l.order.ResourceVersion = tc.cached.ResourceVersion
 			}
-			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(want{})); diff != "" {
-				t.Error(diff)
+			r := &Reconciler{Live: l}
+			for range 2 { // what was read once is known
+				v, err := r.current(t.Context(), tc.state, tc.cached)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := want{generation: v.generation, writtenAt: v.writtenAt, reads: l.reads, orderExists: tc.state.written()}
+				if v.status != nil {
+					got.pods = v.status.Summary.Pods
+				}
+				if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(want{})); diff != "" {
+					t.Error(diff)
+				}
+				if l.order == nil {
+					break
+				}
 			}
 		})
 	}

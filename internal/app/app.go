@@ -52,9 +52,9 @@ func Scheme() (*runtime.Scheme, error) {
 // timers have their own.
 func Run(ctx context.Context, config *rest.Config, o *options.Options, now clock.PassiveClock) error {
 	config = rest.CopyConfig(config)
-	// Reads are a handful of watches and two lists a pass; writes have a gate of their own. The client-side
-	// limit is only a fuse.
-	config.QPS, config.Burst = 100, 200
+	// Reads are a handful of watches, two lists a pass, and each order once when this process begins to lead; writes have a
+	// gate of their own. The client-side limit is only a fuse, above what the gate lets through.
+	config.QPS, config.Burst = float32(500+2*o.StatusWritesPerSecond), 1000
 	mgr, err := newManager(config, o)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options, now clock.P
 		return err
 	}
 	orders := &nodekillorder.Reconciler{
-		Client: mgr.GetClient(), Pods: pods, Usage: store, Kubelets: kubelets, Kills: book, Policy: current.Get,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Pods: pods, Usage: store, Kubelets: kubelets, Kills: book, Policy: current.Get,
 		Passed: func() bool { return !runner.Status().At.IsZero() },
 		Writer: writer, Gate: gate,
 		Metrics: publish.NewMetrics(metrics.Registry, gate), Clock: now,

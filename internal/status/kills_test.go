@@ -189,7 +189,7 @@ func TestCompareWithThePrediction(t *testing.T) {
 				tc.change(s)
 			}
 			var known []*Prediction
-			if p := PredictionOf(s); p != nil {
+			if p := predictionOf(t, s); p != nil {
 				known = append(known, p)
 			}
 			k := tc.kill
@@ -204,9 +204,18 @@ func TestCompareWithThePrediction(t *testing.T) {
 	}
 }
 
+func predictionOf(t *testing.T, s *v1alpha1.NodeKillOrderStatus) *Prediction {
+	t.Helper()
+	packed, err := Pack(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return PredictionOf(s, packed)
+}
+
 func TestTheNewestPredictionBeforeAKillCounts(t *testing.T) {
 	published := func(minutes int) *Prediction {
-		return PredictionOf(&v1alpha1.NodeKillOrderStatus{LastChangedAt: new(at(minutes))})
+		return predictionOf(t, &v1alpha1.NodeKillOrderStatus{LastChangedAt: new(at(minutes))})
 	}
 	k := killAt(-3, "a")
 	if p := Before([]*Prediction{published(-10), published(-5), published(-1)}, &k); p == nil || !p.PublishedAt.Equal(at(-5).Time) {

@@ -5,23 +5,47 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 )
 
-// Prediction is what one published status said, as far as a later kill is compared with it: the orders' names, the
-// headrooms and the culprit.
+// Prediction is what one published status said: what a later kill is compared with.
 type Prediction struct {
 	// PublishedAt is when the status was written.
 	PublishedAt time.Time
 
 	// lastKill is the newest kill that the status shows, zero if it shows none.
-	lastKill   time.Time
-	observedAt *metav1.Time
-	headroom   map[v1alpha1.Killer]*resource.Quantity
-	orders     map[v1alpha1.Killer][]place
-	culprit    *v1alpha1.CulpritReference
+	lastKill time.Time
+	packed   Packed
+}
+
+// PredictionOf returns what a published status predicts, nil if the status was never written. packed is the same status.
+func PredictionOf(s *v1alpha1.NodeKillOrderStatus, packed Packed) *Prediction {
+	if s == nil || s.LastChangedAt == nil {
+		return nil
+	}
+	p := &Prediction{PublishedAt: s.LastChangedAt.Time, packed: packed}
+	if len(s.Kills) > 0 {
+		p.lastKill = s.Kills[0].Time.Time
+	}
+	return p
+}
+
+// Same reports whether two predictions say the same, and were published in the same second.
+func (p *Prediction) Same(q *Prediction) bool { return p.packed.Equal(q.packed) }
+
+// said is a published status, opened to look a victim up.
+type said struct {
+	*v1alpha1.NodeKillOrderStatus
+}
+
+// open returns what was published; false if that cannot be read any more, which is as if nothing was published.
+func (p *Prediction) open() (said, bool) {
+	if p == nil {
+		return said{}, false
+	}
+	s, err := p.packed.Unpack()
+	return said{s}, err == nil && s != nil
 }
 
 // place of a pod, or of a container, in an order.
@@ -30,43 +54,41 @@ type place struct {
 	headroom                       *resource.Quantity // of its own limit
 }
 
-// PredictionOf returns what a published status predicts, nil if the status was never written.
-func PredictionOf(s *v1alpha1.NodeKillOrderStatus) *Prediction {
-	if s == nil || s.LastChangedAt == nil {
-		return nil
+// order returns the places of a killer's order, first to last.
+func (s said) order(killer v1alpha1.Killer) (order []place) {
+	switch killer {
+	case v1alpha1.KillerEviction:
+		for i := range s.EvictionOrder {
+			e := &s.EvictionOrder[i]
+			order = append(order, place{namespace: e.Namespace, pod: e.Pod, uid: string(e.UID)})
+		}
+	case v1alpha1.KillerOOM:
+		for i := range s.OOMOrder {
+			e := &s.OOMOrder[i]
+			order = append(order, place{namespace: e.Namespace, pod: e.Pod, container: e.Container})
+		}
+	case v1alpha1.KillerLimit:
+		for i := range s.LimitOrder {
+			e := &s.LimitOrder[i]
+			left := e.Limit.DeepCopy()
+			left.Sub(e.Usage)
+			order = append(order, place{namespace: e.Namespace, pod: e.Pod, container: e.Container, headroom: &left})
+		}
 	}
-	p := &Prediction{
-		PublishedAt: s.LastChangedAt.Time, culprit: s.CulpritRef,
-		orders: map[v1alpha1.Killer][]place{}, headroom: map[v1alpha1.Killer]*resource.Quantity{},
-	}
-	if s.Usage != nil {
-		p.observedAt = s.Usage.ObservedAt
-	}
-	if len(s.Kills) > 0 {
-		p.lastKill = s.Kills[0].Time.Time
-	}
-	if s.Memory != nil {
-		p.headroom[v1alpha1.KillerEviction], p.headroom[v1alpha1.KillerOOM] = s.Memory.Headroom, s.Memory.OOMHeadroom
-	}
-	for i := range s.EvictionOrder {
-		e := &s.EvictionOrder[i]
-		p.add(v1alpha1.KillerEviction, place{namespace: e.Namespace, pod: e.Pod, uid: string(e.UID)})
-	}
-	for i := range s.OOMOrder {
-		e := &s.OOMOrder[i]
-		p.add(v1alpha1.KillerOOM, place{namespace: e.Namespace, pod: e.Pod, container: e.Container})
-	}
-	for i := range s.LimitOrder {
-		e := &s.LimitOrder[i]
-		left := e.Limit.DeepCopy()
-		left.Sub(e.Usage)
-		p.add(v1alpha1.KillerLimit, place{namespace: e.Namespace, pod: e.Pod, container: e.Container, headroom: &left})
-	}
-	return p
+	return order
 }
 
-func (p *Prediction) add(killer v1alpha1.Killer, victim place) {
-	p.orders[killer] = append(p.orders[killer], victim)
+// headroom returns the bytes left until a killer of the node acts, nil where that is unknown.
+func (s said) headroom(killer v1alpha1.Killer) *resource.Quantity {
+	switch {
+	case s.Memory == nil:
+		return nil
+	case killer == v1alpha1.KillerEviction:
+		return s.Memory.Headroom
+	case killer == v1alpha1.KillerOOM:
+		return s.Memory.OOMHeadroom
+	}
+	return nil
 }
 
 // Before returns the newest of the predictions, oldest first, that was published before the kill; nil if none was.
@@ -91,24 +113,8 @@ func Before(predictions []*Prediction, k *v1alpha1.Kill) *Prediction {
 
 // lists reports whether the victim stands in the order of its killer.
 func (p *Prediction) lists(k *v1alpha1.Kill) bool {
-	return slices.ContainsFunc(p.orders[killersOf[k.Cause]], func(v place) bool { return v.is(k) })
-}
-
-// Same reports whether two predictions were published in the same second and say the same.
-func (p *Prediction) Same(q *Prediction) bool {
-	if !p.PublishedAt.Equal(q.PublishedAt) || !p.lastKill.Equal(q.lastKill) {
-		return false
-	}
-	for _, killer := range []v1alpha1.Killer{v1alpha1.KillerEviction, v1alpha1.KillerOOM, v1alpha1.KillerLimit} {
-		if !slices.EqualFunc(p.orders[killer], q.orders[killer], samePlace) {
-			return false
-		}
-	}
-	return true
-}
-
-func samePlace(a, b place) bool {
-	return a.namespace == b.namespace && a.pod == b.pod && a.uid == b.uid && a.container == b.container
+	s, ok := p.open()
+	return ok && slices.ContainsFunc(s.order(killersOf[k.Cause]), func(v place) bool { return v.is(k) })
 }
 
 // killersOf are the orders that a cause is compared with; a cause that is not here has no order.
@@ -126,12 +132,16 @@ var killersOf = map[v1alpha1.KillCause]v1alpha1.Killer{
 // A pod that reached a limit of its own brought nobody down but itself, so such a kill has no other culprit.
 func Compare(k *v1alpha1.Kill, p *Prediction) {
 	k.Predicted, k.Culprit, k.WrongVictim = nil, "", false
-	killer, ok := killersOf[k.Cause]
-	if !ok || p == nil {
+	killer, contest := killersOf[k.Cause]
+	if !contest {
 		return
 	}
-	k.Predicted = p.of(killer, k)
-	if c := p.culprit; killer != v1alpha1.KillerLimit && c != nil && c.UID != k.UID {
+	s, ok := p.open()
+	if !ok {
+		return
+	}
+	k.Predicted = s.of(killer, k)
+	if c := s.CulpritRef; killer != v1alpha1.KillerLimit && c != nil && c.UID != k.UID {
 		k.Culprit, k.WrongVictim = c.Namespace+"/"+c.Pod, true
 		if c.Workload != nil {
 			k.Culprit = c.Namespace + "/" + c.Workload.Name
@@ -140,12 +150,15 @@ func Compare(k *v1alpha1.Kill, p *Prediction) {
 }
 
 // of returns where the victim stood in a killer's order, nil if that order was empty: then nothing was predicted.
-func (p *Prediction) of(killer v1alpha1.Killer, k *v1alpha1.Kill) *v1alpha1.KillPrediction {
-	order := p.orders[killer]
+func (s said) of(killer v1alpha1.Killer, k *v1alpha1.Kill) *v1alpha1.KillPrediction {
+	order := s.order(killer)
 	if len(order) == 0 {
 		return nil
 	}
-	out := &v1alpha1.KillPrediction{Killer: killer, Headroom: p.headroom[killer], ObservedAt: p.observedAt}
+	out := &v1alpha1.KillPrediction{Killer: killer, Headroom: s.headroom(killer)}
+	if s.Usage != nil {
+		out.ObservedAt = s.Usage.ObservedAt
+	}
 	if i := slices.IndexFunc(order, func(v place) bool { return v.is(k) }); i >= 0 {
 		out.Rank = int32(i + 1)
 		if order[i].headroom != nil {

@@ -35,7 +35,8 @@ type group struct {
 	count int
 	// last audit that found it.
 	last int
-	said said
+	// said is the text, nil if none was ever asked for.
+	said *said
 	// reason why nobody wants to see it; of an ignored one only.
 	reason string
 }
@@ -107,7 +108,7 @@ func (m *History) add(rule int, h *hit) (g *group, first bool) {
 // standsBehind reports whether another hit stands for the group: the pod that the text is about already, else the
 // one with the larger reading (among replicas the first to be killed), else the first by name.
 func (g *group) standsBehind(h *hit) bool {
-	if g.said.message != "" && g.hit.pod.UID != h.pod.UID {
+	if g.said != nil && g.hit.pod.UID != h.pod.UID {
 		switch g.said.about.pod {
 		case g.hit.pod.UID:
 			return false

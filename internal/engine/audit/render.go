@@ -153,7 +153,7 @@ func (c *audit) finding(g *group, told bool) engine.Finding {
 	f := engine.Finding{
 		Rule: c.rules[g.rule].name, Severity: g.hit.severity, Pod: g.hit.pod, Container: g.key.container, Count: g.count,
 	}
-	if told {
+	if told && g.said != nil {
 		f.Message, f.Fix, f.AdvisedLimit = g.said.message, g.said.fix, g.said.limit
 	}
 	return f
@@ -181,7 +181,7 @@ func (c *audit) unseen(told bool) []engine.Finding {
 func (c *audit) say(g *group, shared sharing) {
 	about := c.about(g)
 	about.shared = shared
-	if g.said.message != "" && g.said.about == about && still(g.said.readings, g.hit.readings) {
+	if g.said != nil && g.said.about == about && still(g.said.readings, g.hit.readings) {
 		return
 	}
 	t := c.rules[g.rule].text(c, &g.hit)
@@ -192,7 +192,7 @@ func (c *audit) say(g *group, shared sharing) {
 	if end := g.hit.shownSince; end != 0 {
 		before = fmt.Sprintf("Ignored until %s, which is over. ", time.Unix(end, 0).UTC().AddDate(0, 0, -1).Format(time.DateOnly)) + before
 	}
-	g.said = said{about, g.hit.readings, cut(before + t.message), cut(t.fix), t.limit}
+	g.said = &said{about, g.hit.readings, cut(before + t.message), cut(t.fix), t.limit}
 }
 
 // sixteenths of allocatable are requested: whether a fix fits the node is judged anew when that changes, not with every pod

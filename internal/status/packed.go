@@ -1,0 +1,87 @@
+package status
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+
+	fastjson "github.com/go-json-experiment/json"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+)
+
+// Packed is a status in about a fifteenth of the memory that the decoded one takes: what is kept of a published status
+// between two passes. The zero value is no status.
+type Packed struct{ deflated []byte }
+
+// deflaters are reused, because each is a megabyte.
+var deflaters = sync.Pool{New: func() any {
+	w, err := flate.NewWriter(io.Discard, flate.BestSpeed)
+	if err != nil {
+		panic(err) // the level is a constant
+	}
+	return w
+}}
+
+// Pack packs a status; nil becomes the zero value. The error says why the status is not JSON.
+func Pack(s *v1alpha1.NodeKillOrderStatus) (Packed, error) {
+	if s == nil {
+		return Packed{}, nil
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		return Packed{}, fmt.Errorf("pack a status: %w", err)
+	}
+	var b bytes.Buffer
+	w := deflaters.Get().(*flate.Writer)
+	defer deflaters.Put(w)
+	w.Reset(&b)
+	if _, err = w.Write(text); err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		return Packed{}, fmt.Errorf("pack a status: %w", err)
+	}
+	return Packed{bytes.Clone(b.Bytes())}, nil
+}
+
+// inflaters and the text that they unpack to are reused: a judgement of each node unpacks one status.
+var inflaters = sync.Pool{New: func() any { return &inflater{r: flate.NewReader(nil)} }}
+
+type inflater struct {
+	from bytes.Reader
+	r    io.ReadCloser
+	text bytes.Buffer
+}
+
+// Unpack returns a status of the caller's own, as the API server would return it; nil for the zero value.
+func (p Packed) Unpack() (*v1alpha1.NodeKillOrderStatus, error) {
+	if p.IsZero() {
+		return nil, nil
+	}
+	in := inflaters.Get().(*inflater)
+	defer inflaters.Put(in)
+	in.from.Reset(p.deflated)
+	in.text.Reset()
+	err := in.r.(flate.Resetter).Reset(&in.from, nil)
+	if err == nil {
+		_, err = in.text.ReadFrom(in.r)
+	}
+	s := &v1alpha1.NodeKillOrderStatus{}
+	if err == nil {
+		err = fastjson.Unmarshal(in.text.Bytes(), s)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("unpack a status: %w", err)
+	}
+	return s, nil
+}
+
+// IsZero reports whether there is no status.
+func (p Packed) IsZero() bool { return p.deflated == nil }
+
+// Equal reports whether two statuses are the same in each field.
+func (p Packed) Equal(q Packed) bool { return bytes.Equal(p.deflated, q.deflated) }
