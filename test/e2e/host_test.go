@@ -32,7 +32,7 @@ func logsFolder() string {
 func newHost(ctx ginkgo.SpecContext, programs *binaries.NodeSet, images, logs string) node.Host {
 	ginkgo.GinkgoHelper()
 	if !*onVM {
-		return node.Local(*programs, isolate.Dir(), images)
+		return node.Local(*programs, isolate.Dir(), images, artifact("image", "oci.tar"))
 	}
 	began := time.Now()
 	packages, err := vm.Download(ctx, packagesFolder())

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -67,8 +69,11 @@ func obstacle() string {
 func outside() (status int, err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	_, err = binaries.FindNode(ctx, binaries.Options{Root: harness.Root(), Progress: os.Stderr})
-	if err == nil {
+	if err == nil && *onVM {
 		err = build(ctx, operatorProgram(), harness.Root(), "./cmd/manager")
+	}
+	if err == nil && !*onVM {
+		err = buildImage(ctx)
 	}
 	if err == nil {
 		err = build(ctx, memhogProgram(), filepath.Join(harness.Root(), "test", "e2e"), "./memhog")
@@ -91,6 +96,27 @@ func build(ctx context.Context, output, module, pkg string) error {
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building %s: %w\n%s", pkg, err, text)
+	}
+	return nil
+}
+
+// operatorImage is what dist/install.yaml and the chart name: the one of the release that the file VERSION names.
+func operatorImage() (string, error) {
+	version, err := os.ReadFile(filepath.Join(harness.Root(), "VERSION"))
+	return "ghcr.io/killorder/killorder:v" + strings.TrimSpace(string(version)), err
+}
+
+// buildImage makes the operator's image as `make image` does, for this machine's platform.
+func buildImage(ctx context.Context) error {
+	name, err := operatorImage()
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "run", "-C", filepath.Join(harness.Root(), "tools", "image"), ".",
+		"-o", artifact("image"), "-name", name, "-platforms", "linux/"+runtime.GOARCH, "-version", "e2e")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building the image: %w\n%s", err, text)
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	// system is where config/default puts the operator, scenes where all other pods are.
+	// system is where dist/install.yaml puts the operator, scenes where all other pods are.
 	system = "killorder-system"
 	scenes = "scenes"
 	// usageInterval is shorter than the default, since the suite waits for it some dozen times. The operator waits for a
@@ -31,17 +31,17 @@ const (
 	vmUsageInterval = 20 * time.Second
 )
 
-// overlay is config/default with one change. Image, rights, security and resources are its own.
+// overlay is dist/install.yaml with one change. Image, rights, security and resources are its own.
 const overlay = `apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
-resources: [%s]
+resources: [install.yaml]
 patches:
 - target: {kind: Deployment, name: killorder-manager}
   patch: '%s'
 `
 
 // faster is a flag more. elsewhere runs no replica: where the node is a virtual machine the operator runs outside, with
-// the account, the rights and the flags of config/default, as it mostly runs on another node than the one that it judges.
+// the account, the rights and the flags of dist/install.yaml, as it mostly runs on another node than the one that it judges.
 const (
 	faster    = `[{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": "--usage-interval=%s"}]`
 	elsewhere = `[{"op": "replace", "path": "/spec/replicas", "value": 0}]`
@@ -65,18 +65,19 @@ func prepare(ctx ginkgo.SpecContext) {
 	}).WithTimeout(time.Minute).Should(gomega.Succeed())
 }
 
-// deploy installs the operator as README.md says, and waits until all of it is available.
+// deploy installs the operator as docs/install.md says, and waits until all of it is available.
 func deploy(ctx ginkgo.SpecContext) {
 	ginkgo.GinkgoHelper()
 	dir := filepath.Join(isolate.Dir(), "overlay")
 	gomega.Expect(os.MkdirAll(dir, 0o755)).To(gomega.Succeed())
-	base, err := filepath.Rel(dir, filepath.Join(harness.Root(), "config", "default"))
+	install, err := os.ReadFile(filepath.Join(harness.Root(), "dist", "install.yaml"))
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	gomega.Expect(os.WriteFile(filepath.Join(dir, "install.yaml"), install, 0o644)).To(gomega.Succeed())
 	patch := fmt.Sprintf(faster, usageInterval)
 	if *onVM {
 		patch = elsewhere
 	}
-	text := fmt.Sprintf(overlay, base, patch)
+	text := fmt.Sprintf(overlay, patch)
 	gomega.Expect(os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o644)).To(gomega.Succeed())
 	apply := exec.CommandContext(ctx, machine.Programs.Kubectl, "--kubeconfig="+machine.Kubeconfig(), "apply", "--server-side", "-k", dir)
 	output, err := apply.CombinedOutput()
@@ -84,13 +85,21 @@ func deploy(ctx ginkgo.SpecContext) {
 	if *onVM {
 		startOutside(ctx)
 	}
+	expectOrders(ctx, "kubectl apply of dist/install.yaml")
+	showAll(ctx)
+}
+
+// expectOrders waits until the operator that was just installed is available and has judged the node.
+func expectOrders(ctx ginkgo.SpecContext, installedBy string) {
+	ginkgo.GinkgoHelper()
 	began := time.Now()
 	gomega.Eventually(func(g gomega.Gomega) {
 		operatorAvailable(ctx, g)
-		g.Expect(order(ctx).Status.Usage).To(gomega.HaveField("Source", v1alpha1.UsageSourceKubelet), "an order of the node")
+		var o v1alpha1.NodeKillOrder
+		g.Expect(api.Get(ctx, client.ObjectKey{Name: node.Name}, &o)).To(gomega.Succeed())
+		g.Expect(o.Status.Usage).To(gomega.HaveField("Source", v1alpha1.UsageSourceKubelet), "an order of the node")
 	}).WithTimeout(patience(3 * time.Minute)).WithPolling(time.Second).Should(gomega.Succeed())
-	say("operator: all replicas available, and an order published, %.1f s after kubectl apply -k config/default", time.Since(began).Seconds())
-	showAll(ctx)
+	say("operator: all replicas available, and an order published, %.1f s after %s", time.Since(began).Seconds(), installedBy)
 }
 
 // operatorAvailable expects that all replicas run and never had to be started again, but for one that lost its lease,

@@ -25,8 +25,6 @@ const (
 	mebibyte = 1 << 20
 	// hogImage is the image of all pods but the operator's.
 	hogImage = "localhost/killorder-e2e/memhog:1"
-	// operatorImage is the one that config/default names.
-	operatorImage = "ghcr.io/killorder/killorder:latest"
 	// kubepods is the limit of all pods together: what they take of this machine is bounded by it.
 	kubepods = 4096 * mebibyte
 )
@@ -62,9 +60,6 @@ var _ = ginkgo.BeforeSuite(func(ctx ginkgo.SpecContext) {
 		{Name: node.PauseImage, Program: memhogProgram(), Entrypoint: "/pause"},
 		{Name: hogImage, Program: memhogProgram(), Entrypoint: "/memhog"},
 	}
-	if !*onVM {
-		pods = append(pods, image.Image{Name: operatorImage, Program: operatorProgram(), Entrypoint: "/manager", User: "65532:65532"})
-	}
 	gomega.Expect(image.Write(images, pods...)).To(gomega.Succeed())
 	logs := artifact(logsFolder())
 	gomega.Expect(os.RemoveAll(logs)).To(gomega.Succeed())
@@ -76,6 +71,9 @@ var _ = ginkgo.BeforeSuite(func(ctx ginkgo.SpecContext) {
 	ginkgo.DeferCleanup(machine.Stop)
 	api = harness.Client(machine.Config)
 	prepare(ctx)
+	if !*onVM {
+		tryChart(ctx)
+	}
 	deploy(ctx)
 	following, stop := context.WithCancel(context.Background())
 	ginkgo.DeferCleanup(stop)

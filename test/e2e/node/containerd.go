@@ -53,9 +53,14 @@ func (n *Node) startContainerd(ctx context.Context) error {
 	if err := until(ctx, p, 3*time.Minute, n.Runtime.ready); err != nil {
 		return err
 	}
-	load, err := n.startOn(ctx, n.Host, "image-import", programs.Ctr, "-a", socket, "-n", "k8s.io", "images", "import", n.Host.Images())
-	if err != nil {
-		return err
+	for _, archive := range n.Host.Images() {
+		load, err := n.startOn(ctx, n.Host, "image-import", programs.Ctr, "-a", socket, "-n", "k8s.io", "images", "import", archive)
+		if err != nil {
+			return err
+		}
+		if err := load.succeeded(ctx); err != nil {
+			return err
+		}
 	}
-	return load.succeeded(ctx)
+	return nil
 }

@@ -20,8 +20,8 @@ type Host interface {
 	Programs() binaries.NodeSet
 	// Dir is the folder for the state of the kubelet and of containerd.
 	Dir() string
-	// Images is the archive of the images.
-	Images() string
+	// Images are the archives of the images.
+	Images() []string
 	// Address of the host, for the API server, metrics-server and the operator.
 	Address() string
 	// CgroupRoot is the control group under which the kubelet makes all others; "/" is the root group.
@@ -58,16 +58,19 @@ type running struct {
 
 // local is this machine, in the namespaces of package isolate.
 type local struct {
-	programs    binaries.NodeSet
-	dir, images string
+	programs binaries.NodeSet
+	dir      string
+	images   []string
 }
 
 // Local is this machine.
-func Local(programs binaries.NodeSet, dir, images string) Host { return &local{programs, dir, images} }
+func Local(programs binaries.NodeSet, dir string, images ...string) Host {
+	return &local{programs, dir, images}
+}
 
 func (l *local) Programs() binaries.NodeSet { return l.programs }
 func (l *local) Dir() string                { return l.dir }
-func (l *local) Images() string             { return l.images }
+func (l *local) Images() []string           { return l.images }
 func (*local) Address() string              { return isolate.NodeAddress }
 func (*local) CgroupRoot() string           { return "/" + isolate.Name }
 func (*local) Unified() bool                { return isolate.Unified() }

@@ -71,7 +71,7 @@ func (*virtual) Programs() binaries.NodeSet {
 }
 
 func (*virtual) Dir() string        { return "/var/lib/" + isolate.Name }
-func (*virtual) Images() string     { return "/images.tar" }
+func (*virtual) Images() []string   { return []string{"/images.tar"} }
 func (*virtual) Address() string    { return vm.Address }
 func (*virtual) CgroupRoot() string { return "/" }
 func (*virtual) Unified() bool      { return true }
