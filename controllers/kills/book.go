@@ -21,6 +21,7 @@ import (
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/forensics"
+	"github.com/killorder/killorder/internal/packed"
 	"github.com/killorder/killorder/internal/status"
 )
 
@@ -216,14 +217,14 @@ func (b *Book) Found(node string) (kills []v1alpha1.Kill, withdrawn []status.Kil
 
 // Published tells the book what the API server has of a node: the status that a NodeKillOrder had when this process
 // began to lead, and each one that was written since.
-func (b *Book) Published(node string, s *v1alpha1.NodeKillOrderStatus, packed status.Packed) {
+func (b *Book) Published(node string, s *v1alpha1.NodeKillOrderStatus, kept packed.Status) {
 	if s == nil {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := b.page(node)
-	p.predict(s, packed)
+	p.predict(s, kept)
 	if b.led.IsZero() {
 		b.led = b.Clock.Now()
 	}
@@ -245,12 +246,12 @@ func (b *Book) Published(node string, s *v1alpha1.NodeKillOrderStatus, packed st
 	}
 }
 
-func (p *page) predict(s *v1alpha1.NodeKillOrderStatus, packed status.Packed) {
+func (p *page) predict(s *v1alpha1.NodeKillOrderStatus, kept packed.Status) {
 	n := len(p.predictions)
 	if s.LastChangedAt == nil || (n > 0 && s.LastChangedAt.Time.Before(p.predictions[n-1].PublishedAt)) {
 		return
 	}
-	latest := status.PredictionOf(s, packed)
+	latest := status.PredictionOf(s, kept)
 	if n > 0 && latest.Same(p.predictions[n-1]) {
 		return
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/facts/factstest"
 	"github.com/killorder/killorder/internal/forensics"
+	"github.com/killorder/killorder/internal/packed"
 	"github.com/killorder/killorder/internal/status"
 )
 
@@ -50,11 +51,11 @@ func (w *world) begin() {
 // shows tells the Book what the API server has.
 func (w *world) shows(node string, s *v1alpha1.NodeKillOrderStatus) {
 	w.t.Helper()
-	packed, err := status.Pack(s)
+	kept, err := packed.Pack(s)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.Published(node, s, packed)
+	w.Published(node, s, kept)
 }
 
 // lead does what a leader's controllers do first: the policy and the order are read.

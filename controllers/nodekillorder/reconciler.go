@@ -20,6 +20,7 @@ import (
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/packed"
 	"github.com/killorder/killorder/internal/publish"
 	"github.com/killorder/killorder/internal/status"
 )
@@ -43,7 +44,7 @@ type Kills interface {
 	Found(node string) (kills []v1alpha1.Kill, withdrawn []status.KillKey)
 	// Published takes the status that the API server has of a node, also in its packed form: an empty one where there is no
 	// order yet.
-	Published(node string, s *v1alpha1.NodeKillOrderStatus, packed status.Packed)
+	Published(node string, s *v1alpha1.NodeKillOrderStatus, kept packed.Status)
 	// Forget drops a node that is gone.
 	Forget(node string)
 	// After notes in the node's pods what killers did to their workloads lately, Advised takes the limits that fixes advise.
@@ -214,12 +215,12 @@ func (r *Reconciler) publish(ctx context.Context, v *visit) error {
 		r.Metrics.WriteFailed()
 		return err
 	}
-	packed, err := status.Pack(&v.next)
+	kept, err := packed.Pack(&v.next)
 	if err != nil {
 		return err
 	}
-	v.state.wrote(version{packed: packed, resourceVersion: resourceVersion, generation: v.current.generation, writtenAt: v.now})
-	r.Kills.Published(v.node.Name, &v.next, packed)
+	v.state.wrote(version{packed: kept, resourceVersion: resourceVersion, generation: v.current.generation, writtenAt: v.now})
+	r.Kills.Published(v.node.Name, &v.next, kept)
 	r.Metrics.Written()
 	log.FromContext(ctx).V(1).Info("wrote status", "resourceVersion", resourceVersion)
 	return nil

@@ -29,6 +29,7 @@ import (
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/facts/factstest"
+	"github.com/killorder/killorder/internal/packed"
 	"github.com/killorder/killorder/internal/publish"
 	"github.com/killorder/killorder/internal/status"
 )
@@ -131,7 +132,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 func (w *world) Found(string) ([]v1alpha1.Kill, []status.KillKey) { return w.kills, nil }
 
 // Published remembers the kills that the API server has.
-func (w *world) Published(_ string, s *v1alpha1.NodeKillOrderStatus, _ status.Packed) {
+func (w *world) Published(_ string, s *v1alpha1.NodeKillOrderStatus, _ packed.Status) {
 	w.published = append(w.published, len(s.Kills))
 }
 

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/packed"
 	"github.com/killorder/killorder/internal/status"
 )
 
@@ -63,7 +64,7 @@ type state struct {
 type version struct {
 	// status is nil where nothing was ever published, and in a state, which keeps it packed.
 	status          *v1alpha1.NodeKillOrderStatus
-	packed          status.Packed
+	packed          packed.Status
 	resourceVersion string
 	generation      int64
 	writtenAt       time.Time
@@ -107,8 +108,8 @@ func (r *Reconciler) read(ctx context.Context, name string) (version, error) {
 		}
 		return version{}, fmt.Errorf("read NodeKillOrder %s: %w", name, err)
 	}
-	packed, err := status.Pack(&order.Status)
-	v := version{packed: packed, resourceVersion: order.ResourceVersion, generation: order.Generation}
+	kept, err := packed.Pack(&order.Status)
+	v := version{packed: kept, resourceVersion: order.ResourceVersion, generation: order.Generation}
 	if order.Status.LastChangedAt != nil {
 		v.writtenAt = order.Status.LastChangedAt.Time
 	}

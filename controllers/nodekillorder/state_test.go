@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/killorder/killorder/api/v1alpha1"
-	"github.com/killorder/killorder/internal/status"
+	"github.com/killorder/killorder/internal/packed"
 )
 
 var start = time.Date(2026, 11, 28, 6, 0, 0, 0, time.UTC)
@@ -49,12 +49,12 @@ func (l *live) Get(_ context.Context, _ client.ObjectKey, into client.Object, _ 
 func TestCurrentVersion(t *testing.T) {
 	later := start.Add(time.Minute)
 	written := func() *state {
-		packed, err := status.Pack(pods(2))
+		kept, err := packed.Pack(pods(2))
 		if err != nil {
 			t.Fatal(err)
 		}
 		s := &state{}
-		s.wrote(version{packed: packed, resourceVersion: "20", generation: 1, writtenAt: later})
+		s.wrote(version{packed: kept, resourceVersion: "20", generation: 1, writtenAt: later})
 		return s
 	}
 	deleted := func() *state {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/facts/factstest"
+	"github.com/killorder/killorder/internal/packed"
 )
 
 func at(minutes int) metav1.Time {
@@ -206,11 +207,11 @@ func TestCompareWithThePrediction(t *testing.T) {
 
 func predictionOf(t *testing.T, s *v1alpha1.NodeKillOrderStatus) *Prediction {
 	t.Helper()
-	packed, err := Pack(s)
+	kept, err := packed.Pack(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return PredictionOf(s, packed)
+	return PredictionOf(s, kept)
 }
 
 func TestTheNewestPredictionBeforeAKillCounts(t *testing.T) {

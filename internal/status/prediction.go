@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/packed"
 )
 
 // Prediction is what one published status said: what a later kill is compared with.
@@ -16,15 +17,15 @@ type Prediction struct {
 
 	// lastKill is the newest kill that the status shows, zero if it shows none.
 	lastKill time.Time
-	packed   Packed
+	packed   packed.Status
 }
 
-// PredictionOf returns what a published status predicts, nil if the status was never written. packed is the same status.
-func PredictionOf(s *v1alpha1.NodeKillOrderStatus, packed Packed) *Prediction {
+// PredictionOf returns what a published status predicts, nil if the status was never written. kept is the same status.
+func PredictionOf(s *v1alpha1.NodeKillOrderStatus, kept packed.Status) *Prediction {
 	if s == nil || s.LastChangedAt == nil {
 		return nil
 	}
-	p := &Prediction{PublishedAt: s.LastChangedAt.Time, packed: packed}
+	p := &Prediction{PublishedAt: s.LastChangedAt.Time, packed: kept}
 	if len(s.Kills) > 0 {
 		p.lastKill = s.Kills[0].Time.Time
 	}

@@ -1,4 +1,5 @@
-package status
+// Package packed keeps a published status in little memory.
+package packed
 
 import (
 	"bytes"
@@ -13,9 +14,9 @@ import (
 	"github.com/killorder/killorder/api/v1alpha1"
 )
 
-// Packed is a status in about a fifteenth of the memory that the decoded one takes: what is kept of a published status
+// Status is a NodeKillOrder's status in about a fifteenth of the memory that the decoded one takes: what is kept of a published status
 // between two passes. The zero value is no status.
-type Packed struct{ deflated []byte }
+type Status struct{ deflated []byte }
 
 // deflaters are reused, because each is a megabyte.
 var deflaters = sync.Pool{New: func() any {
@@ -27,13 +28,13 @@ var deflaters = sync.Pool{New: func() any {
 }}
 
 // Pack packs a status; nil becomes the zero value. The error says why the status is not JSON.
-func Pack(s *v1alpha1.NodeKillOrderStatus) (Packed, error) {
+func Pack(s *v1alpha1.NodeKillOrderStatus) (Status, error) {
 	if s == nil {
-		return Packed{}, nil
+		return Status{}, nil
 	}
 	text, err := json.Marshal(s)
 	if err != nil {
-		return Packed{}, fmt.Errorf("pack a status: %w", err)
+		return Status{}, fmt.Errorf("pack a status: %w", err)
 	}
 	var b bytes.Buffer
 	w := deflaters.Get().(*flate.Writer)
@@ -43,9 +44,9 @@ func Pack(s *v1alpha1.NodeKillOrderStatus) (Packed, error) {
 		err = w.Close()
 	}
 	if err != nil {
-		return Packed{}, fmt.Errorf("pack a status: %w", err)
+		return Status{}, fmt.Errorf("pack a status: %w", err)
 	}
-	return Packed{bytes.Clone(b.Bytes())}, nil
+	return Status{bytes.Clone(b.Bytes())}, nil
 }
 
 // inflaters and the text that they unpack to are reused: a judgement of each node unpacks one status.
@@ -58,7 +59,7 @@ type inflater struct {
 }
 
 // Unpack returns a status of the caller's own, as the API server would return it; nil for the zero value.
-func (p Packed) Unpack() (*v1alpha1.NodeKillOrderStatus, error) {
+func (p Status) Unpack() (*v1alpha1.NodeKillOrderStatus, error) {
 	if p.IsZero() {
 		return nil, nil
 	}
@@ -81,7 +82,7 @@ func (p Packed) Unpack() (*v1alpha1.NodeKillOrderStatus, error) {
 }
 
 // IsZero reports whether there is no status.
-func (p Packed) IsZero() bool { return p.deflated == nil }
+func (p Status) IsZero() bool { return p.deflated == nil }
 
 // Equal reports whether two statuses are the same in each field.
-func (p Packed) Equal(q Packed) bool { return bytes.Equal(p.deflated, q.deflated) }
+func (p Status) Equal(q Status) bool { return bytes.Equal(p.deflated, q.deflated) }
