@@ -72,9 +72,13 @@ func (b *Book) count(p *page, e *entry) {
 // stale: the kill was found so late that the kill is history, and no news.
 func (e *entry) stale() bool { return e.seen.Sub(e.kill.Time.Time) > oldNews }
 
-// countedBefore reports whether an earlier process has counted the kill: the kill is in a status that was there when this
-// process began to lead, and was seen before the last time at which the policy's counts were written; or the kill was
-// seen, or happened, before this process led, and is older than what a status had room for, or than what was counted.
+// countedBefore reports whether an earlier process has counted the kill in the policy's status. b.until is the time up to
+// which that status has all kills.
+//   - A kill that this process found in a published status was counted if an earlier process saw the kill by then.
+//   - A kill that happened, and was seen, while this process led was counted by nobody else.
+//   - Any other kill was counted if the kill is as old as the oldest published one, which published kills of the same age may
+//     have pushed out of the status, or if the kill happened or was seen before what is counted, with room for clocks that
+//     differ and for traces that come late.
 func (b *Book) countedBefore(p *page, e *entry) bool {
 	if e.restored {
 		return !e.kill.SeenAt.After(b.until)

@@ -91,11 +91,9 @@ var _ = Describe("The operator", Ordered, ContinueOnFailure, func() {
 		fields := managedFields(ctx)
 		second := start(manager, "--leader-elect=false")
 		Eventually(func() float64 { return second.sample(ctx, "killorder_usage_passes_total") }).Should(BeNumerically(">=", 2))
-		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "one-more"}}
-		pod.Spec = corev1.PodSpec{NodeName: "steady-1", Containers: []corev1.Container{{Name: "app", Image: "app"}}}
-		Expect(k8s.Create(ctx, pod)).To(Succeed())
-		settled(ctx)
-		Expect(k8s.Delete(ctx, pod, client.GracePeriodSeconds(0))).To(Succeed())
+		emptied := order(ctx, "steady-1")()
+		emptied.Status = v1alpha1.NodeKillOrderStatus{} // both see that
+		Expect(k8s.Status().Update(ctx, emptied)).To(Succeed())
 		settled(ctx)
 		unchanged(ctx, nodes...)
 		Expect(managedFields(ctx)).To(Equal(fields))
