@@ -97,7 +97,8 @@ func published(ctx context.Context, g Gomega) map[string]string {
 
 // said is what orders say, by node, in JSON: all that follows from the state of the cluster. What depends on when the order
 // was written, or on what happened before, is left out: times, kills, and the texts of findings, which stay as they are while
-// the pod that they are about does. Of the noisy node, whose figures move, only the members of the orders are compared.
+// the pod that they are about does. Of the noisy node, whose figures move, only the source of usage and the members of the orders
+// are compared.
 func said(list *v1alpha1.NodeKillOrderList, g Gomega) map[string]string {
 	all := map[string]string{}
 	for i := range list.Items {
@@ -136,7 +137,11 @@ func membersOf(s *v1alpha1.NodeKillOrderStatus) string {
 	}
 	slices.Sort(evicted)
 	slices.Sort(killed)
-	return fmt.Sprint(evicted, killed)
+	source := v1alpha1.UsageSourceNone
+	if s.Usage != nil {
+		source = s.Usage.Source
+	}
+	return fmt.Sprint(source, evicted, killed)
 }
 
 // events counts the operator's Events by reason, subject and what their names say beside the time.

@@ -135,6 +135,8 @@ var _ = Describe("The operator", Ordered, ContinueOnFailure, func() {
 			return o
 		}).ShouldNot(BeNil())
 		Expect(second).NotTo(gexec.Exit())
+		// metrics.k8s.io may come back later than the API server: until then the new leader knows no usage.
+		Eventually(func() float64 { return o.sample(ctx, "killorder_usage_readings{") }).Should(BeNumerically(">", 0))
 		settled(ctx)
 		unchanged(ctx, nodes...)
 	}, SpecTimeout(5*time.Minute))
