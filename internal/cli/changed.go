@@ -171,7 +171,7 @@ func (c *changed) edits(f *found, pods [][]*facts.Pod) (edits []whatif.Edit) {
 }
 
 // admit adds to the pods what the API server would add: priorities, and the defaults of LimitRanges.
-func (c *changed) admit(s *found, pods [][]*facts.Pod, a *clusterread.Admission) error {
+func (c *changed) admit(pods [][]*facts.Pod, a *clusterread.Admission) error {
 	for i := range c.Workloads {
 		m := &c.Workloads[i]
 		if len(pods[i]) == 0 {

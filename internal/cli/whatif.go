@@ -192,7 +192,7 @@ func (w *whatIf) manifestEdits(ctx context.Context, f *found, c *changed, pods [
 		}
 		w.notes(notes)
 	}
-	if err := c.admit(f, pods, a); err != nil {
+	if err := c.admit(pods, a); err != nil {
 		return nil, err
 	}
 	return c.edits(f, pods), nil

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 

@@ -24,7 +24,7 @@ from with this that as an are were did does do could cannot can't exit code erro
 already present machine containerd docker runtime network ready outofmemory outofcpu outofpods unexpectedadmissionerror
 allocatable bytes cpu hugepages`
 	all := map[string]bool{}
-	for _, w := range strings.Fields(texts) {
+	for w := range strings.FieldsSeq(texts) {
 		all[w] = true
 	}
 	return all
@@ -81,7 +81,7 @@ Shutdown Terminated Starting Started Created Scheduled Pulled Pulling BackOff Fa
 NodeAffinity UnexpectedAdmissionError InvalidDiskCapacity NodeAllocatableEnforced RegisteredNode RemovingNode ContainerStatusUnknown
 CriticalPodAtRisk CriticalPodSafe WrongVictimPredicted PodKilled`
 	all := map[string]bool{}
-	for _, r := range strings.Fields(known) {
+	for r := range strings.FieldsSeq(known) {
 		all[r] = true
 	}
 	return all

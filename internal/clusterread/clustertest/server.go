@@ -107,6 +107,17 @@ func (s *Server) groups(w http.ResponseWriter, r *http.Request) {
 		s.usage(w, "PodMetricsList", s.podMetrics())
 	case path == "/apis/metrics.k8s.io/v1beta1/nodes" && s.Metrics:
 		s.usage(w, "NodeMetricsList", s.nodeMetrics())
+	case strings.HasPrefix(path, "/apis/killorder.io/"):
+		s.own(w, r)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+// own answers for what the operator has published.
+func (s *Server) own(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	switch {
 	case path == "/apis/killorder.io/v1alpha1/killorderpolicies/default" && s.Policy != nil:
 		s.answer(w, "killorder.io/v1alpha1", "KillOrderPolicy", s.Policy)
 	case path == "/apis/killorder.io/v1alpha1/nodekillorders" && s.Orders != nil:

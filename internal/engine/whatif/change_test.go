@@ -178,7 +178,8 @@ func TestLike(t *testing.T) {
 			Namespace: "shop", Name: "web-1", UID: "u", Node: "n", Workload: facts.Workload{Kind: "Deployment", Name: "web"},
 			Priority: 7, QOS: facts.Burstable, Request: 96 * miB, Exempt: true, // a static pod: its priority does not exempt it
 			Containers: []facts.Container{
-				{Name: "app", Request: 64 * miB, Running: true, Started: 42}, {Name: "cache", Request: 32 * miB, Running: true},
+				{Name: "app", Request: 64 * miB, Running: true, Started: 42},
+				{Name: "cache", Request: 32 * miB, Running: true},
 				{Name: "setup", Kind: facts.Init},
 			},
 			Rare: &facts.Rare{Claims: []facts.Claim{{Container: 0, Bytes: 2}}},
