@@ -108,6 +108,7 @@ func (r *Reconciler) read(ctx context.Context, name string) (version, error) {
 		}
 		return version{}, fmt.Errorf("read NodeKillOrder %s: %w", name, err)
 	}
+	status.Complete(&order.Status)
 	kept, err := packed.Pack(&order.Status)
 	v := version{packed: kept, resourceVersion: order.ResourceVersion, generation: order.Generation}
 	if order.Status.LastChangedAt != nil {

@@ -113,6 +113,17 @@ func TestCurrentVersion(t *testing.T) {
 	}
 }
 
+// An order that an older version left is read as complete as today's schema wants: what is carried on would else make every
+// write invalid.
+func TestReadAnOlderOrder(t *testing.T) {
+	l := &live{order: &v1alpha1.NodeKillOrder{Status: *pods(1)}}
+	l.order.Status.Kills = []v1alpha1.Kill{{Pod: "a"}}
+	v, err := (&Reconciler{Live: l}).current(t.Context(), &state{}, cached("10", 1))
+	if err != nil || len(v.status.Kills) != 1 || v.status.Kills[0].Confidence != v1alpha1.ConfidenceLow {
+		t.Errorf("status %+v, error %v", v.status, err)
+	}
+}
+
 // Judged says yes once each Node was judged, and then for good: a node that comes later is judged with the next pass.
 func TestJudged(t *testing.T) {
 	w := newWorld(t, node("n1"))

@@ -16,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/options"
 )
 
@@ -35,8 +34,7 @@ func newManager(config *rest.Config, o *options.Options) (ctrl.Manager, error) {
 			// A read of anything that is not watched is a mistake here, and a cache of it a costly one.
 			ReaderFailOnMissingInformer: true,
 			ByObject: map[client.Object]cache.ByObject{
-				&corev1.Node{}:            {Transform: stripNode},
-				&v1alpha1.NodeKillOrder{}: {Transform: completeOrder},
+				&corev1.Node{}: {Transform: stripNode},
 			},
 		},
 		Metrics: metricsserver.Options{

@@ -7,10 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
-
-	"github.com/killorder/killorder/api/v1alpha1"
-	"github.com/killorder/killorder/internal/status"
 )
 
 // Bounds of what the cache keeps of one Node. A kubelet writes most of its Node itself, so a compromised one may write
@@ -50,15 +46,6 @@ func stripNode(object any) (any, error) {
 			DaemonEndpoints: node.Status.DaemonEndpoints, Conditions: conditions(node.Status.Conditions),
 		},
 	}, nil
-}
-
-// completeOrder takes a NodeKillOrder as an older version of the operator may have left it, without managed fields.
-func completeOrder(object any) (any, error) {
-	object, err := cache.TransformStripManagedFields()(object)
-	if order, ok := object.(*v1alpha1.NodeKillOrder); ok {
-		status.Complete(&order.Status)
-	}
-	return object, err
 }
 
 // conditions are without their messages and heartbeats: a heartbeat would make each Node a new one every few seconds,
