@@ -7,7 +7,7 @@ lint=$PWD/bin/tools/golangci-lint
 failed=0
 while read -r mod; do
   dir=$(dirname "$mod")
-  [[ -n $(git ls-files -- "$dir/*.go") ]] || continue
+  [[ -n $(go list -C "$dir" ./... 2>/dev/null) ]] || continue # tools/ pins programs, and has no package of its own
   echo "lint: $dir"
   if [[ ${1-} == fmt ]]; then
     (cd "$dir" && "$lint" fmt ./...)

@@ -237,7 +237,8 @@ func (r *Reconciler) get(ctx context.Context, name string, into client.Object) (
 // delete removes an order whose Node is gone, or was replaced by another Node of the same name. The garbage collector
 // does the same by the owner reference; clusters without a garbage collector need this call.
 func (r *Reconciler) delete(ctx context.Context, order *metav1.PartialObjectMetadata) error {
-	err := r.Client.Delete(ctx, &v1alpha1.NodeKillOrder{ObjectMeta: metav1.ObjectMeta{Name: order.Name}}, client.Preconditions{UID: &order.UID})
+	named := &v1alpha1.NodeKillOrder{ObjectMeta: metav1.ObjectMeta{Name: order.Name}}
+	err := r.Client.Delete(ctx, named, client.Preconditions{UID: &order.UID})
 	if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
 		return fmt.Errorf("delete NodeKillOrder %s, whose Node is gone: %w", order.Name, err)
 	}

@@ -37,7 +37,7 @@ func compareWithRelease(ctx context.Context, repository string) ([]string, error
 	}
 	fmt.Printf("crds: compared with those of %s\n", tag)
 	broken, err := compareFolders(older, filepath.Join(repository, bases))
-	_, missing := os.Stat(filepath.Join(repository, kept, tag, "crds")) //nolint:gosec // G703: the repository is the caller's
+	_, missing := os.Stat(filepath.Join(repository, kept, tag, "crds"))
 	if missing != nil {
 		broken = append(broken, fmt.Sprintf("%s/%s has no folder crds: keep the definitions of each release, and objects, "+
 			"so that the upgrade from it is tested", kept, tag))
@@ -64,7 +64,7 @@ func checkOut(ctx context.Context, repository, tag, folder string) error {
 }
 
 func git(ctx context.Context, repository string, args ...string) (string, error) {
-	out, err := exec.CommandContext(ctx, "git", append([]string{"-C", repository}, args...)...).Output() //nolint:gosec // ours
+	out, err := exec.CommandContext(ctx, "git", append([]string{"-C", repository}, args...)...).Output()
 	if err != nil {
 		return "", fmt.Errorf("git %s in %s: %w", strings.Join(args, " "), repository, err)
 	}

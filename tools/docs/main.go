@@ -42,7 +42,7 @@ func draw(ctx context.Context, story, out string) error {
 		"kernel.svg":   kernelPicture(first, second),
 		"memory.svg":   memoryPicture(second),
 	} {
-		if err := os.WriteFile(filepath.Join(out, name), []byte(picture), 0o644); err != nil { //nolint:gosec // for everybody
+		if err := os.WriteFile(filepath.Join(out, name), []byte(picture), 0o644); err != nil {
 			return err
 		}
 	}

@@ -14,16 +14,17 @@ import (
 const attempts = 3
 
 // onFreePort starts a server until it listens.
-func onFreePort(start func(port int) (*process, error), ready func(*process, int) error) (p *process, port int, err error) {
+func onFreePort(start func(port int) (*process, error), ready func(*process, int) error) (p *process, failed error) {
 	for range attempts {
-		if port, err = freePort(); err != nil {
-			return nil, 0, err
+		port, err := freePort()
+		if err != nil {
+			return nil, err
 		}
 		if p, err = start(port); err != nil {
-			return nil, 0, err
+			return nil, err
 		}
-		if err = ready(p, port); err == nil {
-			return p, port, nil
+		if failed = ready(p, port); failed == nil {
+			return p, nil
 		}
 		retry := p.ended()
 		p.stop(time.Second)
@@ -31,7 +32,7 @@ func onFreePort(start func(port int) (*process, error), ready func(*process, int
 			break
 		}
 	}
-	return nil, 0, err
+	return nil, failed
 }
 
 func (c *Cluster) startEtcd(ctx context.Context) error {
@@ -39,7 +40,7 @@ func (c *Cluster) startEtcd(ctx context.Context) error {
 		c.etcdPort = port
 		return c.runEtcd()
 	}
-	p, _, err := onFreePort(start, func(p *process, _ int) error { return c.etcdHealthy(ctx, p) })
+	p, err := onFreePort(start, func(p *process, _ int) error { return c.etcdHealthy(ctx, p) })
 	c.setRunning(&c.etcd, p)
 	return err
 }
@@ -95,7 +96,7 @@ func (c *Cluster) startAPIServer(ctx context.Context) error {
 		}
 		return c.runAPIServer()
 	}
-	p, _, err := onFreePort(start, func(p *process, _ int) error { return c.apiServerAnswers(ctx, p) })
+	p, err := onFreePort(start, func(p *process, _ int) error { return c.apiServerAnswers(ctx, p) })
 	c.setRunning(&c.apiserver, p)
 	if err == nil {
 		c.say("kube-apiserver ready in %s", since(began))

@@ -48,7 +48,7 @@ func (c *Cluster) StartMetricsServer(ctx context.Context) error {
 	ready := func(p *process, _ int) error {
 		return until(ctx, p, time.Minute, "the metrics API is not served", c.metricsAPIServed)
 	}
-	p, _, err := onFreePort(start, ready)
+	p, err := onFreePort(start, ready)
 	c.metricsServer = p
 	return err
 }
