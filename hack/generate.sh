@@ -17,7 +17,8 @@ find api config/crd/bases -type f ! -newer "$stamp" \
 
 # The definitions of the version at work are kept with those of each release, for the test of upgrades.
 kept=test/integration/api/testdata/versions/v$(<VERSION)/crds
-mkdir -p "$kept" && cp config/crd/bases/*.yaml "$kept"
+mkdir -p "$kept"
+for crd in config/crd/bases/*.yaml; do cmp -s "$crd" "$kept/${crd##*/}" || cp "$crd" "$kept"; done
 
 # The README's example: the demo's scenario at its end. Its test in the same package compares, and so does `make test`.
 go test -C test/cluster ./snapshot -run '^TestStory$' -update -count=1 >/dev/null
@@ -33,7 +34,7 @@ bin/tools/helm-docs --log-level warning --chart-search-root charts --template-fi
 {
   echo '# Made by `make generate` from bundle/ (opm render). Change it there.'
   bin/tools/opm render bundle --migrate-level bundle-object-to-csv-metadata \
-    --alpha-image-ref-template 'ghcr.io/killorder/killorder-bundle:v{{.Version}}' -o yaml | sed '1{/^---$/d}'
+    --alpha-image-ref-template 'ghcr.io/killorder/killorder-bundle:v{{.Version}}' -o yaml | sed '1{/^---$/d;}'
 } >catalog/killorder/bundle.yaml
 
 # What the programs are made of.

@@ -5,8 +5,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 allowed=${ALLOWED:-Apache-2.0,BSD-2-Clause,BSD-3-Clause,ISC,MIT,Unlicense}
-template=$(mktemp)
-trap 'rm -f "$template"' EXIT
+template=$(mktemp) said=$(mktemp)
+trap 'rm -f "$template" "$said"' EXIT
 printf '{{ range . }}{{ .Name }},{{ .LicenseName }}\n{{ end }}' >"$template"
 GOROOT=$(go env GOROOT) # go-licenses tells the standard library by it
 export GOROOT
@@ -15,10 +15,10 @@ all=()
 for system in linux darwin windows; do
   programs=(./cmd/kubectl-killorder)
   [[ $system == linux ]] && programs=(./cmd/...)
-  run() { GOOS=$system bin/tools/go-licenses "$@" --ignore github.com/killorder/killorder 2>/dev/null; }
+  run() { GOOS=$system bin/tools/go-licenses "$@" --ignore github.com/killorder/killorder 2>"$said"; }
   run check "${programs[@]}" --allowed_licenses "$allowed" ||
-    { echo "licenses: $system: a licence is not one of $allowed" >&2; exit 1; }
-  all+=("$(run report "${programs[@]}" --template "$template")")
+    { echo "licenses: $system: a licence is not one of $allowed, or go-licenses failed:" >&2; cat "$said" >&2; exit 1; }
+  all+=("$(run report "${programs[@]}" --template "$template" || cat "$said" >&2)")
 done
 {
   echo 'package,licence'

@@ -11,7 +11,7 @@ complain() { # complain WHAT DETAILS
 
 hack/generate.sh || complain 'the generators failed' 'see above'
 changed=$(git status --porcelain -- 'api/*/zz_generated.*' config/crd/bases config/rbac/role.yaml \
-  dist charts bundle bundle.Dockerfile catalog LICENSES.csv docs/api.md docs/pictures)
+  dist charts bundle bundle.Dockerfile catalog LICENSES.csv docs/api.md docs/pictures examples/story test/integration/api/testdata/versions)
 [[ -z $changed ]] || complain "generated files differ from the commit: run 'make generate' and commit" "$changed"
 
 while read -r mod; do

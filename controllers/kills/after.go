@@ -193,10 +193,10 @@ func (h *past) blame(out *facts.Killed, key facts.WorkloadKey, kills []forensics
 	}
 	for _, f := range forensics.FixesThatKilled(kills, advised) {
 		by := slices.IndexFunc(all, func(a advice) bool { return a.AdvisedLimit == f.AdvisedLimit })
-		i := slices.IndexFunc(out.Limits, func(l facts.LimitKills) bool { return l.Container == f.Kill.Container })
+		i := slices.IndexFunc(out.Limits, func(l facts.LimitKills) bool { return l.Container == f.Container })
 		if i < 0 {
 			i = len(out.Limits)
-			out.Limits = append(out.Limits, facts.LimitKills{Container: f.Kill.Container, Times: f.Kills, Tmpfs: first(f.Kill.Tmpfs)})
+			out.Limits = append(out.Limits, facts.LimitKills{Container: f.Container, Times: f.Kills, Tmpfs: first(f.Kill.Tmpfs)})
 		}
 		out.Limits[i].Limit, out.Limits[i].Advised = f.Limit, all[by].rule
 	}

@@ -247,10 +247,12 @@ func (b *Book) Published(node string, s *v1alpha1.NodeKillOrderStatus, kept pack
 }
 
 func (p *page) predict(s *v1alpha1.NodeKillOrderStatus, kept packed.Status) {
-	n := len(p.predictions)
-	if s.LastChangedAt == nil || (n > 0 && s.LastChangedAt.Time.Before(p.predictions[n-1].PublishedAt)) {
+	if s.LastChangedAt == nil {
 		return
 	}
+	// What was published later than the newest status was so by a clock that has been put back since.
+	p.predictions = slices.DeleteFunc(p.predictions, func(q *status.Prediction) bool { return q.PublishedAt.After(s.LastChangedAt.Time) })
+	n := len(p.predictions)
 	latest := status.PredictionOf(s, kept)
 	if n > 0 && latest.Same(p.predictions[n-1]) {
 		return

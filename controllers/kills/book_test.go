@@ -533,3 +533,19 @@ func TestAKillIsComparedWithWhatWasPublishedBefore(t *testing.T) {
 		t.Errorf("wrong victims (-want +got):\n%s", diff)
 	}
 }
+
+// A clock that was ahead and is put back leaves no predictions of the future behind, beside which none of now would count.
+func TestPredictionsOfAClockPutBack(t *testing.T) {
+	w := newWorld(t)
+	for _, after := range []time.Duration{0, time.Hour, time.Hour + time.Minute, 2 * time.Minute} {
+		at := stamp(factstest.Now.Add(after))
+		w.shows(node, &v1alpha1.NodeKillOrderStatus{LastChangedAt: &at})
+	}
+	var ages []time.Duration
+	for _, p := range w.page(node).predictions {
+		ages = append(ages, p.PublishedAt.Sub(factstest.Now))
+	}
+	if want := []time.Duration{0, 2 * time.Minute}; !cmp.Equal(ages, want) {
+		t.Errorf("predictions published after %v, want %v", ages, want)
+	}
+}

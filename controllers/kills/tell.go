@@ -32,10 +32,11 @@ const (
 func (b *Book) Count() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	now := b.Clock.Now()
 	if b.counts == nil {
+		b.throwAway(now) // a leader that cannot read the policy never counts
 		return
 	}
-	now := b.Clock.Now()
 	if b.led.IsZero() || now.Sub(b.led) < firstCount {
 		return
 	}

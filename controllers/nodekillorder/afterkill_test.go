@@ -65,6 +65,13 @@ func (w *watched) runs(name, limit string, edit ...func(*corev1.Pod)) *corev1.Po
 	return p
 }
 
+// ofPod makes the limit one of the pod as a whole.
+func ofPod(p *corev1.Pod) {
+	c := &p.Spec.Containers[0]
+	p.Spec.Resources = c.Resources.DeepCopy()
+	c.Resources = corev1.ResourceRequirements{}
+}
+
 // dies lets the pod's container reach its limit for the nth time, and be started again.
 func (w *watched) dies(p *corev1.Pod, n int, edit ...func(*corev1.ContainerStateTerminated)) {
 	w.clock.SetTime(w.clock.Now().Add(time.Minute))
@@ -140,6 +147,36 @@ func TestFindingsAfterKills(t *testing.T) {
 			w.dies(p, 1)
 			w.dies(p, 2)
 			w.runs("b", "512Mi")
+		}},
+		"killed twice at the pod's own limit": {
+			do: func(w *watched) {
+				w.usage = 250 << 20
+				p := w.runs("a", "256Mi", ofPod)
+				w.dies(p, 1)
+				w.dies(p, 2)
+			},
+			want: []string{again + "."},
+		},
+		"killed twice at the pod's own limit, which was raised": {do: func(w *watched) {
+			w.usage = 250 << 20
+			p := w.runs("a", "256Mi", ofPod)
+			w.dies(p, 1)
+			w.dies(p, 2)
+			w.runs("b", "512Mi", ofPod)
+		}},
+		"killed twice, then freed of the limit": {do: func(w *watched) {
+			p := w.runs("a", "256Mi")
+			w.dies(p, 1)
+			w.dies(p, 2)
+			w.runs("b", "256Mi", func(p *corev1.Pod) { p.Spec.Containers[0].Resources.Limits = nil })
+		}},
+		"killed twice, and the container has another name now": {do: func(w *watched) {
+			p := w.runs("a", "256Mi")
+			w.dies(p, 1)
+			w.dies(p, 2)
+			w.runs("b", "256Mi", func(p *corev1.Pod) {
+				p.Spec.Containers[0].Name, p.Status.ContainerStatuses[0].Name = "renamed", "renamed"
+			})
 		}},
 		"killed twice, a day ago": {do: func(w *watched) {
 			p := w.runs("a", "256Mi")

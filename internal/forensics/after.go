@@ -31,16 +31,22 @@ func Repeated(kills []Record) []RepeatedKill {
 			continue
 		}
 		o := owner{r.Namespace, r.Workload, "", r.Container}
+		if r.Cause == CausePodLimit {
+			o.container = "" // whichever container the kernel took, the pod's limit was reached
+		}
 		if r.Workload == "" {
 			o.pod = r.UID
 		}
 		k := found[o]
 		if k == nil {
-			k = &RepeatedKill{Namespace: r.Namespace, Workload: r.Workload, Container: r.Container, First: r.Time}
+			k = &RepeatedKill{Namespace: r.Namespace, Workload: r.Workload, Container: o.container, First: r.Time}
 			found[o] = k
 		}
 		k.Times++
-		k.Pod, k.Cause, k.Last, k.Limit, k.Tmpfs = r.Pod, r.Cause, r.Time, r.Limit, r.Tmpfs
+		k.Pod, k.Cause, k.Last, k.Tmpfs = r.Pod, r.Cause, r.Time, r.Tmpfs
+		if r.Limit > 0 { // a record from before a restart has none
+			k.Limit = r.Limit
+		}
 	}
 	var out []RepeatedKill
 	for _, k := range found {

@@ -49,6 +49,21 @@ func TestRepeated(t *testing.T) {
 			kills: []Record{taken(CauseContainerLimit, "a", "n1", "main", 0), taken(CauseContainerLimit, "a", "n1", "main", 0)},
 		},
 		"other killers":        {kills: []Record{taken(CausePodsOOM, "a", "n1", "main", 0), taken(CauseNodeOOM, "a", "n1", "main", 1)}},
+		"two containers at their pod's limit": {
+			kills: []Record{taken(CausePodLimit, "a", "n1", "main", 0, bare), taken(CausePodLimit, "a", "n1", "second", 2, bare)},
+			want: []RepeatedKill{{
+				Namespace: "shop", Pod: "a", Cause: CausePodLimit, Times: 2, First: minute(0), Last: minute(2), Limit: 64 << 20,
+			}},
+		},
+		"the newest from before a restart, without a limit": {
+			kills: []Record{
+				taken(CauseContainerLimit, "a", "n1", "main", 0, bare),
+				taken(CauseContainerLimit, "a", "n1", "main", 2, bare, func(r *Record) { r.Limit = 0 }),
+			},
+			want: []RepeatedKill{{
+				Namespace: "shop", Pod: "a", Container: "main", Cause: CauseContainerLimit, Times: 2, First: minute(0), Last: minute(2), Limit: 64 << 20,
+			}},
+		},
 		"two containers, once": {kills: []Record{taken(CauseContainerLimit, "a", "n1", "main", 0), taken(CauseContainerLimit, "a", "n1", "second", 1)}},
 	} {
 		t.Run(name, func(t *testing.T) {

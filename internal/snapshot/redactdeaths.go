@@ -220,6 +220,8 @@ func (r *redaction) order(o *v1alpha1.NodeKillOrder) v1alpha1.NodeKillOrder {
 		k.ContainerID, k.Workload, k.Message = r.ids.of(k.ContainerID), r.workload(k.Workload), r.text(k.Message)
 		if namespace, name, ok := strings.Cut(k.Culprit, "/"); ok {
 			k.Culprit = r.namespaces.of(namespace) + "/" + r.workloads.of(name)
+		} else {
+			k.Culprit = "" // nothing of ours
 		}
 		out.Status.Kills = append(out.Status.Kills, k)
 	}

@@ -25,7 +25,10 @@ func (c *audit) limitKills(p *facts.PodState, wanted func(*facts.LimitKills) boo
 	for i := range p.Killed.Limits {
 		k := &p.Killed.Limits[i]
 		h := hit{pod: p, container: containerNamed(p.Pod, k.Container), settings: [2]int64{int64(k.Times), k.Limit}}
-		if wanted(k) && (k.Limit == 0 || limitOf(&h) <= k.Limit) { // a limit that was raised since is mended
+		if !wanted(k) || (h.container == none && k.Container != "") {
+			continue
+		}
+		if l := limitOf(&h); l > 0 && (k.Limit == 0 || l <= k.Limit) { // a limit that was raised or removed since is mended
 			c.found(&h)
 		}
 	}
@@ -88,7 +91,11 @@ func (c *audit) higherLimit(h *hit, k *facts.LimitKills) text {
 	case !ok:
 		return text{fix: "Find what grows. " + c.noLimit(reached)}
 	}
-	return text{fix: fmt.Sprintf("limits.memory %s, or find what grows.", facts.Amount(more)), limit: more}
+	of := "limits.memory"
+	if h.container == none {
+		of = "The pod's limits.memory"
+	}
+	return text{fix: fmt.Sprintf("%s %s, or find what grows.", of, facts.Amount(more)), limit: more}
 }
 
 func ofAmount(bytes int64) string {

@@ -80,8 +80,11 @@ func Parse(stream []byte) ([]*unstructured.Unstructured, error) {
 	}
 }
 
-// Write a generated file, with its folder.
+// Write a generated file, with its folder, unless the file is that already: who reads the tree meanwhile finds each file whole.
 func Write(path string, content []byte) error {
+	if now, err := os.ReadFile(path); err == nil && bytes.Equal(now, content) {
+		return nil
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("folder of a generated file: %w", err)
 	}
