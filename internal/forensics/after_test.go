@@ -48,7 +48,7 @@ func TestRepeated(t *testing.T) {
 		"the same kill told twice": {
 			kills: []Record{taken(CauseContainerLimit, "a", "n1", "main", 0), taken(CauseContainerLimit, "a", "n1", "main", 0)},
 		},
-		"other killers":        {kills: []Record{taken(CausePodsOOM, "a", "n1", "main", 0), taken(CauseNodeOOM, "a", "n1", "main", 1)}},
+		"other killers": {kills: []Record{taken(CausePodsOOM, "a", "n1", "main", 0), taken(CauseNodeOOM, "a", "n1", "main", 1)}},
 		"two containers at their pod's limit": {
 			kills: []Record{taken(CausePodLimit, "a", "n1", "main", 0, bare), taken(CausePodLimit, "a", "n1", "second", 2, bare)},
 			want: []RepeatedKill{{
