@@ -105,6 +105,8 @@ var _ = Describe("installing", Ordered, func() {
 		succeeds(ctx, somebody, "delete", "-f", "dist/operator.yaml")
 	}, SpecTimeout(5*time.Minute))
 
+	// OLM itself unpacks bundles in Jobs, whose images come from registries; nothing here runs containers from any. So the test
+	// does what OLM does once a bundle is unpacked: its kinds, then the Deployment and the rights of the ClusterServiceVersion.
 	It("works with what the Operator Lifecycle Manager makes of the bundle", func(ctx SpecContext) {
 		const namespace = "operators"
 		succeeds(ctx, "", "delete", "clusterroles,clusterrolebindings,priorityclasses", "-l", "app.kubernetes.io/name=killorder")
