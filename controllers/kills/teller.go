@@ -36,16 +36,7 @@ type Teller struct {
 
 // Start counts and tells until the context ends.
 func (t *Teller) Start(ctx context.Context) error {
-	tick := time.NewTicker(tellInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			t.Step(ctx)
-		}
-	}
+	return every(ctx, tellInterval, func() { t.Step(ctx) })
 }
 
 // Step counts what is settled and tells what is due, once. What fails is tried again in the next step.

@@ -82,14 +82,19 @@ func (*Tracker) NeedLeaderElection() bool { return false }
 
 // Start judges what waits for it, until the context ends.
 func (t *Tracker) Start(ctx context.Context) error {
-	tick := time.NewTicker(settleInterval)
+	return every(ctx, settleInterval, t.Step)
+}
+
+// every calls step once an interval, until the context ends.
+func every(ctx context.Context, interval time.Duration, step func()) error {
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			t.Step()
+			step()
 		}
 	}
 }

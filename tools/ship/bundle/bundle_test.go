@@ -1,7 +1,6 @@
 package bundle
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/killorder/killorder/tools/ship/broken"
 	"github.com/killorder/killorder/tools/ship/objects"
 )
 
@@ -103,7 +103,7 @@ func TestValidators(t *testing.T) {
 				t.Fatal(err)
 			}
 			if tc.file != "" {
-				replaceOnce(t, filepath.Join(dir, tc.file), tc.find, tc.put)
+				broken.ReplaceOnce(t, filepath.Join(dir, tc.file), tc.find, tc.put)
 			}
 			if tc.image == nil {
 				tc.image = []string{"amd64", "arm64"}
@@ -202,7 +202,7 @@ func TestCatalog(t *testing.T) {
 				t.Fatal(err)
 			}
 			if tc.file != "" {
-				replaceOnce(t, filepath.Join(dir, "killorder", tc.file), tc.find, tc.put)
+				broken.ReplaceOnce(t, filepath.Join(dir, "killorder", tc.file), tc.find, tc.put)
 			}
 			out, err := exec.Command(filepath.Join(root, "bin", "tools", "opm"), "validate", dir).CombinedOutput()
 			if tc.want == "" && err != nil {
@@ -212,20 +212,6 @@ func TestCatalog(t *testing.T) {
 				t.Errorf("opm validate: want an error with %q, got %v\n%s", tc.want, err, out)
 			}
 		})
-	}
-}
-
-func replaceOnce(t *testing.T, path, find, put string) {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Contains(text, []byte(find)) {
-		t.Fatalf("%s: no %q to break", path, find)
-	}
-	if err := os.WriteFile(path, bytes.Replace(text, []byte(find), []byte(put), 1), 0o600); err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/killorder/killorder/tools/ship/broken"
 	"github.com/killorder/killorder/tools/ship/objects"
 )
 
@@ -181,7 +182,7 @@ func TestLint(t *testing.T) {
 				t.Fatal(err)
 			}
 			if tc.file != "" {
-				replaceOnce(t, filepath.Join(dir, tc.file), tc.find, tc.put)
+				broken.ReplaceOnce(t, filepath.Join(dir, tc.file), tc.find, tc.put)
 			}
 			out, err := helm(t, "lint", "--strict", dir)
 			if tc.want == "" {
@@ -192,20 +193,6 @@ func TestLint(t *testing.T) {
 				t.Errorf("helm lint: want an error with %q, got %v\n%s", tc.want, err, out)
 			}
 		})
-	}
-}
-
-func replaceOnce(t *testing.T, path, find, put string) {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Contains(text, []byte(find)) {
-		t.Fatalf("%s: no %q to break", path, find)
-	}
-	if err := os.WriteFile(path, bytes.Replace(text, []byte(find), []byte(put), 1), 0o600); err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/killorder/killorder/tools/ship/broken"
 )
 
 const root = "../../.."
@@ -29,7 +31,7 @@ func TestWorkflows(t *testing.T) {
 				t.Fatal(err)
 			}
 			if tc.file != "" {
-				replaceOnce(t, filepath.Join(dir, tc.file), tc.find, tc.put)
+				broken.ReplaceOnce(t, filepath.Join(dir, tc.file), tc.find, tc.put)
 			}
 			files, err := filepath.Glob(filepath.Join(dir, "*.yml"))
 			if err != nil || len(files) == 0 {
@@ -156,18 +158,4 @@ func tool(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-func replaceOnce(t *testing.T, path, find, put string) {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(text), find) {
-		t.Fatalf("%s: no %q to break", path, find)
-	}
-	if err := os.WriteFile(path, []byte(strings.Replace(string(text), find, put, 1)), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
