@@ -176,7 +176,7 @@ func (r *Reconciler) gather(node *corev1.Node, policy *extract.Policy) *facts.No
 }
 
 // decide asks nobody and writes nothing: from facts and the node's history to the verdict and the status that should be
-// published. It updates the history, which does not keep the published status: the node's state has that, packed.
+// published. decide updates the history, which does not keep the published status: the node's state has that, packed.
 func (v *visit) decide(n *facts.Node, policy *extract.Policy) {
 	v.state.history.SetPublished(v.current.status)
 	v.verdict, v.next = status.Judge(n, &policy.Policy, &v.state.history, policy.TopN, v.current.generation, v.now)

@@ -6,7 +6,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// kubeconfig is the cluster and the user that kubectl's own flags and files choose. It is made of clientcmd alone: the flags of
+// kubeconfig is the cluster and the user that kubectl's own flags and files choose. The type uses clientcmd alone: the flags of
 // cli-runtime choose the same, and link kustomize and the discovery client, which nothing here uses.
 type kubeconfig struct {
 	files     *clientcmd.ClientConfigLoadingRules

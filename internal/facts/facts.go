@@ -79,7 +79,7 @@ type Rare struct {
 	Claims []Claim
 }
 
-// Claim is the memory, in bytes, that one container of a pod has of resource claims, by its index in Containers. It counts as
+// Claim is the memory, in bytes, that one container of a pod has of resource claims, by its index in Containers. The amount counts as
 // requested in oom_score_adj, and not in the eviction order.
 type Claim struct {
 	Container int

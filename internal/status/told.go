@@ -9,7 +9,7 @@ import (
 	"github.com/killorder/killorder/api/v1alpha1"
 )
 
-// told is the part of published statuses that Events tell of. It has no more than a status may have.
+// told is the part of published statuses that Events tell of. told has no more than a status may have.
 type told struct {
 	// atRisk has open entries only.
 	atRisk     []v1alpha1.AtRiskPod

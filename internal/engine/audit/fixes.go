@@ -24,7 +24,7 @@ func (c *audit) fixed(p *facts.PodState, message, fix string, ch whatif.Change) 
 	return text{message: message, fix: fix + ".", change: ch}
 }
 
-// room is what each pod of the workload can request on this node, in bytes, beside what others request. It is
+// room is what each pod of the workload can request on this node, in bytes, beside what others request. room is
 // facts.MaxBytes where the node does not say what is allocatable.
 func (c *audit) room(p *facts.PodState) int64 {
 	n := c.v.Node
@@ -50,7 +50,7 @@ func within(wanted, most, least int64) (bytes int64, ok bool) {
 	return bytes, bytes >= least
 }
 
-// requestMore is the text of a pod that should request what it uses, with a margin. It proposes no more than the node has
+// requestMore is the text of a pod that should request what it uses, with a margin. The text proposes no more than the node has
 // left, and nothing that the spec asks for already.
 func (c *audit) requestMore(p *facts.PodState, message string, used int64, remark string) text {
 	if asked := c.askedAlready(p, used); asked != "" {

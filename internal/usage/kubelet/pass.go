@@ -58,7 +58,7 @@ func (p *pass) ask(ctx context.Context, nodes []asked, atOnce int) <-chan struct
 	return read
 }
 
-// mayStart waits until the next request is due and a slot is free. It is false when the context ends first.
+// mayStart waits until the next request is due and a slot is free. mayStart returns false when the context ends first.
 func mayStart(ctx context.Context, limit *rate.Limiter, slots chan<- struct{}) bool {
 	if limit.Wait(ctx) != nil {
 		return false

@@ -1,5 +1,5 @@
 // Command adj131 is the oom_score_adj of a kubelet 1.31: it answers questions, one JSON value after the other, with what
-// that kubelet's own code gives a container. It is a module of its own, since it is built from Kubernetes v1.31.14.
+// that kubelet's own code gives a container. The judge is a module of its own, since it is built from Kubernetes v1.31.14.
 package main
 
 import (
