@@ -55,6 +55,7 @@ func FuzzPolicy(f *testing.F) {
 		`{"spec":{"assumedEvictionHard":"5%","usage":{"source":"Kubelet","maxAgeSeconds":600}}}`, `{"spec":{"assumedEvictionHard":-1}}`,
 		`{"spec":{"assumedEvictionHard":"1e-9999999"}}`, `{"spec":{"disabledFindings":["","BestEffortPod"]}}`,
 		`{"spec":{"critical":{"podSelector":{"matchExpressions":[{"key":"a","operator":"In","values":["b\n"]}]}}}}`,
+		`{"spec":{"critical":{"namespaceSelector":{"matchLabels":{"\u001b":" "}}}}}`, // a value's error repeats the key
 		`{"spec":{"production":{"namespaceSelector":{}},"critical":{"namespaceSelector":{"matchLabels":{"\u001b[31m":"x"}}}}}`,
 	} {
 		f.Add([]byte(s))

@@ -25,6 +25,9 @@ const (
 	defaultEvictionHard        = "100Mi"
 )
 
+// maxSelectorError is the most bytes of an error about a label selector; the error repeats keys and values, of any length.
+const maxSelectorError = 1000
+
 // Policy is a KillOrderPolicy made ready for use.
 type Policy struct {
 	facts.Policy
@@ -122,7 +125,8 @@ func (p *Policy) parse(s *v1alpha1.KillOrderPolicySpec) (err error) {
 		{"spec.production.namespaceSelector", s.Production.NamespaceSelector, &p.productionNamespace},
 	} {
 		if *f.to, err = metav1.LabelSelectorAsSelector(f.from); err != nil {
-			return fmt.Errorf("%s: %w", f.path, err)
+			// The error repeats keys of the policy as they are, control characters among them.
+			return fmt.Errorf("%s: %s", f.path, printable(err.Error(), maxSelectorError))
 		}
 	}
 	if s.Production.NamespaceSelector == nil {
