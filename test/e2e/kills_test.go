@@ -35,7 +35,7 @@ var _ = ginkgo.Describe("what ended a pod", ginkgo.Ordered, ginkgo.ContinueOnFai
 		gomega.Expect(machine.Host.Signal(ctx, c.PID, syscall.SIGUSR2)).To(gomega.Succeed())
 		end := awaitEnd(ctx, parent.name)
 		say("child: killed in the scope %q; its container ended by itself: %s %d", scope, end.Reason, end.ExitCode)
-		gomega.Expect(end.ExitCode).To(gomega.Equal(int32(3)))
+		gomega.Expect(end.ExitCode).To(gomega.Equal(int32(3)), "%+v; kernel log of the scenes: %v", end, log.scopes())
 		expectKill(ctx, parent.name, "main", v1alpha1.CauseProcessOOM)
 	}, ginkgo.SpecTimeout(patience(5*time.Minute)))
 

@@ -1,5 +1,6 @@
 // Command memhog holds memory: the pods of the e2e suite. Installed as /memhog; as /pause it only waits.
-// Each SIGUSR1 makes it hold a step more; SIGUSR2 makes it end by itself.
+// Each SIGUSR1 makes it hold a step more; SIGUSR2 makes it end by itself,
+// once its child is gone, if it has one.
 package main
 
 import (
@@ -9,7 +10,9 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
+	"sync"
 	"syscall"
 )
 
@@ -35,12 +38,17 @@ func main() {
 		}
 		signal.Notify(more, syscall.SIGUSR1, syscall.SIGUSR2)
 		hold(*held)
+		outlived := make(chan struct{})
 		if *child > 0 {
-			go outlive(*child)
+			spareThreads()
+			go outlive(*child, outlived)
+		} else {
+			close(outlived)
 		}
 		go func() {
 			for s := range more {
 				if s == syscall.SIGUSR2 {
+					<-outlived
 					os.Exit(given)
 				}
 				hold(*step)
@@ -54,10 +62,30 @@ func main() {
 	}
 }
 
-// outlive starts a process that holds memory, and says in the log how that process ended.
-func outlive(mib int) {
+// outlive starts a process that holds memory, says in the log how that process ended, and closes outlived.
+func outlive(mib int, outlived chan<- struct{}) {
 	child := exec.Command("/proc/self/exe", "-mib="+strconv.Itoa(mib))
 	fmt.Fprintln(os.Stderr, "memhog: the child ended:", child.Run())
+	close(outlived)
+}
+
+// spareThreads makes threads that Go's runtime keeps for later: while the child has taken all memory, the kernel may refuse
+// a new thread, and the runtime ends a process that gets none.
+func spareThreads() {
+	var made, ended sync.WaitGroup
+	enough := make(chan struct{})
+	for range 8 {
+		made.Add(1)
+		ended.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread() // a thread that is still locked would end with its goroutine
+			made.Done()
+			<-enough
+		})
+	}
+	made.Wait()
+	close(enough)
+	ended.Wait()
 }
 
 // hold maps memory and writes to each page, so that it is resident. It bypasses Go's heap: the collector would
