@@ -18,6 +18,7 @@ import (
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/manifest"
+	"github.com/killorder/killorder/internal/snapshot"
 )
 
 // inManifests audits the pods that manifests would make. minor is the version of Kubernetes 1 that they are meant for, 0 for
@@ -61,7 +62,7 @@ func (in *input) holdsNodes(ctx context.Context) (bool, error) {
 // holds reports whether a path's files hold what the pattern finds; archives are snapshots, and hold everything. Standard
 // input is read whole for that, and kept.
 func (in *input) holds(ctx context.Context, path string, pattern *regexp.Regexp) (bool, error) {
-	if path != manifest.Stdin {
+	if path != snapshot.Stdin {
 		return pathHolds(ctx, path, pattern)
 	}
 	if in.kept == nil {

@@ -64,9 +64,7 @@ type whatIf struct {
 }
 
 func newWhatIf(e *env) *cobra.Command {
-	w := &whatIf{subjects: subjects{input: input{env: e}}, output: output{env: e}, classes: map[string]int32{
-		"system-cluster-critical": 2000000000, "system-node-critical": 2000001000,
-	}}
+	w := &whatIf{subjects: subjects{input: input{env: e}}, output: output{env: e}, classes: facts.SystemClasses()}
 	cmd := &cobra.Command{
 		Use:     "whatif [POD | pod/NAME | deployment/NAME]... [--requests memory=256Mi] [--usage NAME=8Gi] [-f PATH|CHANGED.yaml]...",
 		Short:   "Judge a change before it is made",

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// annotationIgnore, followed by a rule's name, asks not to see that rule's findings about the object. Its value is the
+	// AnnotationIgnore, followed by a rule's name, asks not to see that rule's findings about the object. Its value is the
 	// reason, with an optional end before it: "until 2027-01-31: reason".
-	annotationIgnore = "ignore.killorder.io/"
+	AnnotationIgnore = "ignore.killorder.io/"
 	// maxIgnores of one object, in the order of their rules, and the bounds of their texts in bytes.
 	maxIgnores, maxRule, maxReason = 32, 63, 120
 )
@@ -21,7 +21,7 @@ const (
 func ignores(annotations map[string]string) []facts.Ignore {
 	var found []facts.Ignore
 	for key, value := range annotations {
-		rule, ok := strings.CutPrefix(key, annotationIgnore)
+		rule, ok := strings.CutPrefix(key, AnnotationIgnore)
 		if !ok || rule == "" || len(rule) > maxRule {
 			continue
 		}

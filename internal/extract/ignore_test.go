@@ -30,7 +30,7 @@ func TestIgnores(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.want.Rule = "BestEffortPod"
-			got := ignores(map[string]string{annotationIgnore + "BestEffortPod": tc.value, "other": "x", annotationIgnore: "no rule"})
+			got := ignores(map[string]string{AnnotationIgnore + "BestEffortPod": tc.value, "other": "x", AnnotationIgnore: "no rule"})
 			if diff := cmp.Diff([]facts.Ignore{tc.want}, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -49,7 +49,7 @@ func FuzzIgnores(f *testing.F) {
 	f.Add(strings.Repeat("r", 64), "x")
 	f.Add("", "x")
 	f.Fuzz(func(t *testing.T, rule, value string) {
-		annotations := map[string]string{annotationIgnore + rule: value, annotationIgnore + "Other": value}
+		annotations := map[string]string{AnnotationIgnore + rule: value, AnnotationIgnore + "Other": value}
 		got := ignores(annotations)
 		if len(got) > len(annotations) || !slices.IsSortedFunc(got, func(a, b facts.Ignore) int { return strings.Compare(a.Rule, b.Rule) }) {
 			t.Fatalf("%+v", got)

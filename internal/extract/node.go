@@ -1,7 +1,6 @@
 package extract
 
 import (
-	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,7 +16,7 @@ func Node(n *corev1.Node) facts.Node {
 		Capacity:       memory(n.Status.Capacity),
 		Allocatable:    memory(n.Status.Allocatable),
 		Hugepages:      hugepages(n.Status.Capacity),
-		Minor:          minor(n.Status.NodeInfo.KubeletVersion),
+		Minor:          facts.Minor(n.Status.NodeInfo.KubeletVersion),
 		SandboxStats:   strings.HasPrefix(n.Status.NodeInfo.ContainerRuntimeVersion, "cri-o://"),
 		MemoryPressure: facts.StateUnknown,
 		Usage:          noNodeUsage,
@@ -54,17 +53,4 @@ func hugepages(capacity corev1.ResourceList) (bytes int64) {
 		}
 	}
 	return min(bytes, facts.MaxBytes)
-}
-
-// minor returns 37 for "v1.37.2" and "v1.37.2-gke.100", 0 for what is no version of Kubernetes 1.
-func minor(version string) int {
-	parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
-	if len(parts) < 2 || parts[0] != "1" {
-		return 0
-	}
-	m, err := strconv.Atoi(parts[1])
-	if err != nil || m < 0 {
-		return 0
-	}
-	return m
 }

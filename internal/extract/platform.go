@@ -12,11 +12,11 @@ import (
 
 // Marks of what a node is.
 const (
-	labelNodeType        = "type"               // kwok, virtual-kubelet
-	labelLiqoType        = "liqo.io/type"       // virtual-node
-	annotationKWOK       = "kwok.x-k8s.io/node" // the annotation's presence counts
+	LabelNodeType        = "type"               // kwok, virtual-kubelet
+	LabelLiqoType        = "liqo.io/type"       // virtual-node
+	AnnotationKWOK       = "kwok.x-k8s.io/node" // the annotation's presence counts
 	taintVirtualKubelet  = "virtual-kubelet.io/"
-	labelEKSCompute      = "eks.amazonaws.com/compute-type" // fargate
+	LabelEKSCompute      = "eks.amazonaws.com/compute-type" // fargate
 	labelPrefixOpenShift = "node.openshift.io/"
 	labelPrefixAKS       = "kubernetes.azure.com/"
 	labelPrefixEKS       = "eks.amazonaws.com/"
@@ -26,13 +26,13 @@ const (
 // virtual says what runs the pods of a node that has no kubelet of its own, "" for a real node.
 func virtual(n *corev1.Node) string {
 	version := strings.ToLower(n.Status.NodeInfo.KubeletVersion)
-	_, kwok := n.Annotations[annotationKWOK]
+	_, kwok := n.Annotations[AnnotationKWOK]
 	switch {
-	case kwok || n.Labels[labelNodeType] == "kwok" || strings.Contains(version, "kwok") || version == "fake":
+	case kwok || n.Labels[LabelNodeType] == "kwok" || strings.Contains(version, "kwok") || version == "fake":
 		return "KWOK simulates the node: no kubelet and no kernel run its pods"
-	case n.Labels[labelLiqoType] == "virtual-node":
+	case n.Labels[LabelLiqoType] == "virtual-node":
 		return "Liqo runs the node's pods in another cluster"
-	case n.Labels[labelNodeType] == "virtual-kubelet", strings.Contains(version, "virtual-kubelet"), strings.Contains(version, "-vk-"),
+	case n.Labels[LabelNodeType] == "virtual-kubelet", strings.Contains(version, "virtual-kubelet"), strings.Contains(version, "-vk-"),
 		slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool { return strings.HasPrefix(t.Key, taintVirtualKubelet) }):
 		return "a virtual kubelet runs its pods elsewhere"
 	}
@@ -82,7 +82,7 @@ func dropsDefault(kubeletVersion string) string {
 
 // provider tells from a node's labels how its reservations are set.
 func provider(labels map[string]string) facts.Provider {
-	if labels[labelEKSCompute] == "fargate" {
+	if labels[LabelEKSCompute] == "fargate" {
 		return facts.NoReservations
 	}
 	for key := range labels {

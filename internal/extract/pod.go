@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// annotationMirror marks what the API server has of a static pod (pkg/kubelet/types/pod_update.go). An annotation
+	// AnnotationMirror marks what the API server has of a static pod (pkg/kubelet/types/pod_update.go). An annotation
 	// kubernetes.io/config.source says nothing here: the kubelet replaces it by its own (pkg/kubelet/config/config.go),
 	// and whoever writes it cannot exempt a pod.
-	annotationMirror = "kubernetes.io/config.mirror"
+	AnnotationMirror = "kubernetes.io/config.mirror"
 
 	systemNodeCritical = "system-node-critical"
 
@@ -49,7 +49,7 @@ func Pod(p *corev1.Pod) *facts.Pod {
 	if p.Spec.Priority != nil {
 		f.Priority = *p.Spec.Priority
 	}
-	_, mirror := p.Annotations[annotationMirror]
+	_, mirror := p.Annotations[AnnotationMirror]
 	f.Exempt = mirror || f.Priority >= facts.SystemCriticalPriority
 	f.NodeCritical = f.Exempt && p.Spec.PriorityClassName == systemNodeCritical
 	f.Containers = bounded(containers(p, alloc))

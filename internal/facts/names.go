@@ -10,6 +10,12 @@ func CompareNames(a, b *Pod) int {
 // SamePod reports whether two pods are the same one. A UID alone does not tell: pods of hand-written files may have none.
 func SamePod(a, b *Pod) bool { return a == b || CompareNames(a, b) == 0 }
 
+// SystemClasses returns the values of the PriorityClasses that exist in every cluster, by name
+// (pkg/apis/scheduling/types.go of Kubernetes v1.37.2).
+func SystemClasses() map[string]int32 {
+	return map[string]int32{"system-cluster-critical": SystemCriticalPriority, "system-node-critical": SystemCriticalPriority + 1000}
+}
+
 // WorkloadKey names a workload in a namespace, or a pod without one (its kind is then "Pod").
 type WorkloadKey struct {
 	Namespace string

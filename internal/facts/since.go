@@ -1,5 +1,10 @@
 package facts
 
+import (
+	"strconv"
+	"strings"
+)
+
 // Since is the minor version of Kubernetes 1 whose kubelet is the first to follow a rule. These constants are the one
 // list of rules that depend on the version of a kubelet; docs/accuracy.md has it as a table.
 type Since int
@@ -29,3 +34,17 @@ func (n *Node) Old() bool { return n.Minor > 0 && n.Minor < OldestJudged && !n.V
 
 // Follows reports whether the node's kubelet follows the rule. A kubelet of unknown version counts as one of the newest.
 func (n *Node) Follows(rule Since) bool { return n.Minor == 0 || n.Minor >= int(rule) }
+
+// Minor returns the minor version in a kubelet's version: 37 for "v1.37.2" and "v1.37.2-gke.100", 0 for what is no version
+// of Kubernetes 1.
+func Minor(version string) int {
+	parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
+	if len(parts) < 2 || parts[0] != "1" {
+		return 0
+	}
+	m, err := strconv.Atoi(parts[1])
+	if err != nil || m < 0 {
+		return 0
+	}
+	return m
+}

@@ -13,7 +13,6 @@ type RepeatedKill struct {
 	Pod, Container string
 	Cause          Cause
 	Times          int
-	First, Last    time.Time
 	// Limit that was reached last, in bytes.
 	Limit int64
 	// Tmpfs names memory-backed volumes: their files survive the restart and still count against the limit, so
@@ -39,11 +38,11 @@ func Repeated(kills []Record) []RepeatedKill {
 		}
 		k := found[o]
 		if k == nil {
-			k = &RepeatedKill{Namespace: r.Namespace, Workload: r.Workload, Container: o.container, First: r.Time}
+			k = &RepeatedKill{Namespace: r.Namespace, Workload: r.Workload, Container: o.container}
 			found[o] = k
 		}
 		k.Times++
-		k.Pod, k.Cause, k.Last, k.Tmpfs = r.Pod, r.Cause, r.Time, r.Tmpfs
+		k.Pod, k.Cause, k.Tmpfs = r.Pod, r.Cause, r.Tmpfs
 		if r.Limit > 0 { // a record from before a restart has none
 			k.Limit = r.Limit
 		}
@@ -80,7 +79,6 @@ type SameKiller struct {
 	Cause               Cause
 	Nodes               []string
 	Kills               int
-	Last                time.Time
 }
 
 // TakenEverywhere finds workloads whose pods the same killer took on at least two nodes, most nodes first.
@@ -101,7 +99,6 @@ func TakenEverywhere(kills []Record) []SameKiller {
 			found[o] = k
 		}
 		k.Kills++
-		k.Last = r.Time
 		if at, has := slices.BinarySearch(k.Nodes, r.Node); !has {
 			k.Nodes = slices.Insert(k.Nodes, at, r.Node)
 		}

@@ -2,7 +2,6 @@ package forensics
 
 import (
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -27,7 +26,6 @@ func bare(r *Record)  { r.Workload = "" }
 func cache(r *Record) { r.Tmpfs = []string{"cache"} }
 
 func TestRepeated(t *testing.T) {
-	minute := func(m int) time.Time { return at(60 * m).Time }
 	for name, c := range map[string]struct {
 		kills []Record
 		want  []RepeatedKill
@@ -35,14 +33,14 @@ func TestRepeated(t *testing.T) {
 		"twice in one pod": {
 			kills: []Record{taken(CauseContainerLimit, "a", "n1", "main", 0, bare), taken(CauseContainerLimit, "a", "n1", "main", 2, bare)},
 			want: []RepeatedKill{{
-				Namespace: "shop", Pod: "a", Container: "main", Cause: CauseContainerLimit, Times: 2, First: minute(0), Last: minute(2), Limit: 64 << 20,
+				Namespace: "shop", Pod: "a", Container: "main", Cause: CauseContainerLimit, Times: 2, Limit: 64 << 20,
 			}},
 		},
 		"once in each of two pods of a workload, with files in memory": {
 			kills: []Record{taken(CauseContainerLimit, "b", "n2", "main", 5, cache), taken(CauseContainerLimit, "a", "n1", "main", 1)},
 			want: []RepeatedKill{{
 				Namespace: "shop", Workload: "Deployment/app", Pod: "b", Container: "main", Cause: CauseContainerLimit, Times: 2,
-				First: minute(1), Last: minute(5), Limit: 64 << 20, Tmpfs: []string{"cache"},
+				Limit: 64 << 20, Tmpfs: []string{"cache"},
 			}},
 		},
 		"the same kill told twice": {
@@ -52,7 +50,7 @@ func TestRepeated(t *testing.T) {
 		"two containers at their pod's limit": {
 			kills: []Record{taken(CausePodLimit, "a", "n1", "main", 0, bare), taken(CausePodLimit, "a", "n1", "second", 2, bare)},
 			want: []RepeatedKill{{
-				Namespace: "shop", Pod: "a", Cause: CausePodLimit, Times: 2, First: minute(0), Last: minute(2), Limit: 64 << 20,
+				Namespace: "shop", Pod: "a", Cause: CausePodLimit, Times: 2, Limit: 64 << 20,
 			}},
 		},
 		"the newest from before a restart, without a limit": {
@@ -61,7 +59,7 @@ func TestRepeated(t *testing.T) {
 				taken(CauseContainerLimit, "a", "n1", "main", 2, bare, func(r *Record) { r.Limit = 0 }),
 			},
 			want: []RepeatedKill{{
-				Namespace: "shop", Pod: "a", Container: "main", Cause: CauseContainerLimit, Times: 2, First: minute(0), Last: minute(2), Limit: 64 << 20,
+				Namespace: "shop", Pod: "a", Container: "main", Cause: CauseContainerLimit, Times: 2, Limit: 64 << 20,
 			}},
 		},
 		"two containers, once": {kills: []Record{taken(CauseContainerLimit, "a", "n1", "main", 0), taken(CauseContainerLimit, "a", "n1", "second", 1)}},
@@ -82,7 +80,7 @@ func TestTakenEverywhere(t *testing.T) {
 		{Key: Key{UID: "x"}, Namespace: "shop", Workload: "Deployment/app", Node: "n9", Reason: ReasonDrained},
 	}
 	want := []SameKiller{{
-		Namespace: "shop", Workload: "Deployment/app", Cause: CauseEviction, Nodes: []string{"n1", "n2"}, Kills: 3, Last: at(240).Time,
+		Namespace: "shop", Workload: "Deployment/app", Cause: CauseEviction, Nodes: []string{"n1", "n2"}, Kills: 3,
 	}}
 	if diff := cmp.Diff(want, TakenEverywhere(kills)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -101,28 +99,6 @@ func TestFixesThatKilled(t *testing.T) {
 	pods.Container, pods.Since = "", at(301).Time
 	want := []FixThatKilled{{AdvisedLimit: own, Kill: kills[0], Kills: 2}, {AdvisedLimit: pods, Kill: kills[2], Kills: 1}}
 	if diff := cmp.Diff(want, FixesThatKilled(kills, []AdvisedLimit{pods, other, later, own})); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
-}
-
-func TestIncidents(t *testing.T) {
-	kills := []Record{
-		taken(CausePodsOOM, "a", "n1", "main", 0), taken(CausePodsOOM, "b", "n1", "main", 0),
-		taken(CausePodsOOM, "c", "n2", "main", 0), taken(CausePodsOOM, "d", "n1", "main", 1),
-	}
-	kills[1].Time = kills[0].Time.Add(8 * time.Second)
-	kills = append(kills, taken(CausePodsOOM, "e", "n1", "main", 0))
-	kills[4].Time = kills[0].Time.Add(16 * time.Second) // follows b, not a
-	var got [][]string
-	for _, i := range Incidents(kills) {
-		var pods []string
-		for _, r := range i.Records {
-			pods = append(pods, r.Node+"/"+r.Pod)
-		}
-		got = append(got, pods)
-	}
-	want := [][]string{{"n1/a", "n1/b", "n1/e"}, {"n2/c"}, {"n1/d"}}
-	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }

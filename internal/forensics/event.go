@@ -1,16 +1,16 @@
 package forensics
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Event is what matters of an Event of either API, with its text bounded. Two Events that differ in no field are the
+// Event is what matters of a Kubernetes Event, with its text bounded. Two Events that differ in no field are the
 // same one, told twice.
 type Event struct {
 	Reason  string `json:"reason"`
@@ -38,32 +38,16 @@ type Event struct {
 	OffendingUsage string `json:"offendingUsage,omitempty"`
 }
 
-// CoreEvent makes an Event of one of the core API.
+// CoreEvent makes an Event of one of the core API. An API server serves the Events of events.k8s.io there too.
 func CoreEvent(e *corev1.Event) Event {
 	out := regarding(&e.InvolvedObject)
 	out.annotated(e.Annotations)
 	out.Reason, out.Message = oneLine(e.Reason, maxText), oneLine(e.Message, maxNote)
 	out.Warning = e.Type == corev1.EventTypeWarning
-	out.Reporter, out.Host = either(e.ReportingController, e.Source.Component), either(e.Source.Host, e.ReportingInstance)
+	out.Reporter = cut(cmp.Or(e.ReportingController, e.Source.Component))
+	out.Host = cut(cmp.Or(e.Source.Host, e.ReportingInstance))
 	out.Related = related(e.Related)
 	out.First, out.Last, out.Count = e.FirstTimestamp.Time, e.LastTimestamp.Time, e.Count
-	if e.Series != nil {
-		out.Count, out.Last = e.Series.Count, e.Series.LastObservedTime.Time
-	}
-	out.timed(e.EventTime, e.CreationTimestamp)
-	return out
-}
-
-// NewEvent makes an Event of one of the API events.k8s.io.
-func NewEvent(e *eventsv1.Event) Event {
-	out := regarding(&e.Regarding)
-	out.annotated(e.Annotations)
-	out.Reason, out.Message = oneLine(e.Reason, maxText), oneLine(e.Note, maxNote)
-	out.Warning = e.Type == corev1.EventTypeWarning
-	out.Reporter = either(e.ReportingController, e.DeprecatedSource.Component)
-	out.Host = either(e.DeprecatedSource.Host, e.ReportingInstance)
-	out.Related = related(e.Related)
-	out.First, out.Last, out.Count = e.DeprecatedFirstTimestamp.Time, e.DeprecatedLastTimestamp.Time, e.DeprecatedCount
 	if e.Series != nil {
 		out.Count, out.Last = e.Series.Count, e.Series.LastObservedTime.Time
 	}
@@ -102,13 +86,6 @@ func related(ref *corev1.ObjectReference) string {
 		return ""
 	}
 	return cut(strings.TrimPrefix(ref.Namespace+"/"+ref.Name, "/"))
-}
-
-func either(first, second string) string {
-	if first == "" {
-		first = second
-	}
-	return cut(first)
 }
 
 // fieldContainer is NAME of spec.containers{NAME}, spec.initContainers{NAME} or spec.ephemeralContainers{NAME}.
@@ -166,19 +143,13 @@ func arranged(events []Event) []Event {
 }
 
 func compareEvents(a, b Event) int {
-	for _, c := range []int{
+	return cmp.Or(
 		a.Last.Compare(b.Last), a.First.Compare(b.First), strings.Compare(a.Reason, b.Reason),
 		strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), strings.Compare(a.Container, b.Container),
 		strings.Compare(a.Message, b.Message), strings.Compare(a.UID, b.UID), strings.Compare(a.Reporter, b.Reporter),
-		strings.Compare(a.Host, b.Host), int(a.Count - b.Count),
+		strings.Compare(a.Host, b.Host), int(a.Count-b.Count),
 		strings.Compare(a.Starved, b.Starved), strings.Compare(a.Offending, b.Offending),
-		strings.Compare(a.OffendingUsage, b.OffendingUsage), strings.Compare(a.Related, b.Related), strings.Compare(a.Kind, b.Kind),
-	} {
-		if c != 0 {
-			return c
-		}
-	}
-	return 0
+		strings.Compare(a.OffendingUsage, b.OffendingUsage), strings.Compare(a.Related, b.Related), strings.Compare(a.Kind, b.Kind))
 }
 
 // EventsSince is from when on the Events at hand are complete: an API server keeps them for an hour by default

@@ -1,8 +1,9 @@
 package forensics
 
 import (
+	"cmp"
+	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -50,39 +51,20 @@ func evictedForMemory(c *inquest) bool {
 	if len(texts) > 1 || c.v.Disruption != nil {
 		how = High
 	}
-	if c.v.StatusReason != "" {
-		c.status()
-	}
-	c.disrupted()
-	at := disruptedAt(c.v)
-	if e != nil {
-		c.told(e)
-		at = e.Last
-	}
+	c.podEnd(e)
 	if slow := c.event("ExceededGracePeriod", nil); slow != nil {
 		c.told(slow)
 	}
-	c.whole(at)
 	c.record.Eviction = c.figures(texts, e)
 	c.nodeAround("EvictionThresholdMet", "NodeHasInsufficientMemory")
 	return c.kill(CauseEviction, how, "%s", evictionMessage(c.record.Eviction))
 }
 
-func disruptedAt(v *Victim) time.Time {
-	if v.Disruption != nil {
-		return v.Disruption.At
-	}
-	return time.Time{}
-}
-
 // nodeAround adds the node's Events of these reasons around the death.
 func (c *inquest) nodeAround(reasons ...string) {
 	for i := range c.nodeEvents {
-		e := &c.nodeEvents[i]
-		for _, r := range reasons {
-			if e.Reason == r && e.near(c.record.Time, 3*Together) {
-				c.found(SourceNodeEvent, "%s at %s: %s", e.Reason, clock(e.Last), e.Message)
-			}
+		if e := &c.nodeEvents[i]; slices.Contains(reasons, e.Reason) && e.near(c.record.Time, 3*Together) {
+			c.found(SourceNodeEvent, "%s at %s: %s", e.Reason, clock(e.Last), e.Message)
 		}
 	}
 }
@@ -161,7 +143,7 @@ func (c *inquest) whichThreshold(f *EvictionFigures) {
 		f.Signal = signalPods
 	}
 	if f.Hard || f.Soft {
-		c.found(SourceConfig, "threshold %s is the %s one of %s", mib(f.Threshold), hardness(f), orUnknown(f.Signal))
+		c.found(SourceConfig, "threshold %s is the %s one of %s", mib(f.Threshold), hardness(f), cmp.Or(f.Signal, signalNode+" or "+signalPods))
 	}
 }
 
@@ -181,13 +163,6 @@ func hardness(f *EvictionFigures) string {
 		return "soft"
 	}
 	return "hard"
-}
-
-func orUnknown(signal string) string {
-	if signal == "" {
-		return signalNode + " or " + signalPods
-	}
-	return signal
 }
 
 // nearSignal tells by the readings which of two signals was the one under its threshold.

@@ -3,7 +3,6 @@ package forensics
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -68,30 +67,4 @@ func FromEvent(e Event) (d Death, ok bool) {
 		d.Container, d.Trace = e.Container, "OOMKilled"
 	}
 	return d, true
-}
-
-// Incident is what died on one node within the same seconds.
-type Incident struct {
-	Node        string
-	First, Last time.Time
-	Records     []Record
-}
-
-// Incidents groups the records of one node whose times follow each other by at most Together, the oldest incident
-// first. Records without a time or a node are incidents of their own.
-func Incidents(records []Record) []Incident {
-	sorted := slices.Clone(records)
-	slices.SortStableFunc(sorted, compareRecords)
-	var out []Incident
-	open := map[string]int{}
-	for _, r := range sorted {
-		if i, ok := open[r.Node]; ok && r.Node != "" && !r.Time.IsZero() && r.Time.Sub(out[i].Last) <= Together {
-			out[i].Records = append(out[i].Records, r)
-			out[i].Last = r.Time
-			continue
-		}
-		open[r.Node] = len(out)
-		out = append(out, Incident{Node: r.Node, First: r.Time, Last: r.Time, Records: []Record{r}})
-	}
-	return out
 }

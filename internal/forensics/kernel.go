@@ -185,13 +185,18 @@ func (c *inquest) kernelKill() *KernelKill {
 			return k
 		}
 	}
+	return c.retold(func(k *KernelKill) bool { return k.Task.ContainerID == id })
+}
+
+// retold finds a kernel's message that node-problem-detector told again within the same seconds.
+func (c *inquest) retold(wanted func(*KernelKill) bool) *KernelKill {
 	for i := range c.nodeEvents {
 		e := &c.nodeEvents[i]
 		if !e.oomEvent() || e.Reason == "SystemOOM" || !e.near(c.d.Time, Together) {
 			continue
 		}
 		for _, k := range ParseKernel(e.Message) {
-			if k.Task.ContainerID == id {
+			if wanted(&k) {
 				return &k
 			}
 		}
@@ -205,18 +210,7 @@ func (c *inquest) loneKill() *KernelKill {
 	if c.s.Adj == nil || c.kernel != nil {
 		return nil
 	}
-	for i := range c.nodeEvents {
-		e := &c.nodeEvents[i]
-		if !e.oomEvent() || e.Reason == "SystemOOM" || !e.near(c.d.Time, Together) {
-			continue
-		}
-		for _, k := range ParseKernel(e.Message) {
-			if k.Task.Level == LevelUnknown && k.Adj != nil && *k.Adj == *c.s.Adj {
-				return &k
-			}
-		}
-	}
-	return nil
+	return c.retold(func(k *KernelKill) bool { return k.Task.Level == LevelUnknown && k.Adj != nil && *k.Adj == *c.s.Adj })
 }
 
 // at reports whether the kernel's kill may be this death by its time. A container may lose a process long before.

@@ -1,6 +1,7 @@
 package forensics
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -203,10 +204,5 @@ func set[K comparable, V any](m *map[K]V, key K, value V) {
 }
 
 func sortedKeys[V any](m map[Key]V) []Key {
-	keys := make([]Key, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, compareKeys)
-	return keys
+	return slices.SortedFunc(maps.Keys(m), compareKeys)
 }

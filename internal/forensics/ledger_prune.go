@@ -1,6 +1,8 @@
 package forensics
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
@@ -78,19 +80,9 @@ func (b *podBook) settle() {
 
 // shrink forgets the pods that were quiet for longest, those that are gone first.
 func (l *Ledger) shrink() {
-	uids := make([]string, 0, len(l.books))
-	for uid := range l.books {
-		uids = append(uids, uid)
-	}
-	slices.SortFunc(uids, func(a, b string) int {
+	uids := slices.SortedFunc(maps.Keys(l.books), func(a, b string) int {
 		x, y := l.books[a], l.books[b]
-		if x.gone != y.gone {
-			return rank(y.gone) - rank(x.gone)
-		}
-		if c := x.touched.Compare(y.touched); c != 0 {
-			return c
-		}
-		return compareKeys(Key{UID: a}, Key{UID: b})
+		return cmp.Or(rank(y.gone)-rank(x.gone), x.touched.Compare(y.touched), cmp.Compare(a, b))
 	})
 	for _, uid := range uids[:len(uids)-maxBooks] {
 		delete(l.books, uid)

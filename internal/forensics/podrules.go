@@ -2,6 +2,7 @@ package forensics
 
 import (
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -21,7 +22,10 @@ func (c *inquest) podEnd(e *Event) {
 		c.status()
 	}
 	c.disrupted()
-	at := disruptedAt(c.v)
+	var at time.Time
+	if c.v.Disruption != nil {
+		at = c.v.Disruption.At
+	}
 	if e != nil {
 		c.told(e)
 		at = e.Last

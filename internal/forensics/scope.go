@@ -78,10 +78,7 @@ func (c *inquest) byScope() bool {
 func (c *inquest) scopes() []scope {
 	scopes := []scope{c.containerScope(), c.podScope(), c.nodeScope(), c.podsScope()}
 	slices.SortStableFunc(scopes, func(a, b scope) int {
-		if a.possible != b.possible {
-			return cmp.Compare(rank(b.possible), rank(a.possible))
-		}
-		return cmp.Compare(b.weight, a.weight)
+		return cmp.Or(rank(b.possible)-rank(a.possible), cmp.Compare(b.weight, a.weight))
 	})
 	return scopes
 }

@@ -1,7 +1,6 @@
 package forensics
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -93,7 +92,7 @@ func NodeOf(n *corev1.Node, events []Event, config *facts.KubeletConfig) Node {
 		Talos:       strings.Contains(n.Status.NodeInfo.OSImage, "Talos"),
 		Config:      config,
 	}
-	if minor := minorOf(n.Status.NodeInfo.KubeletVersion); minor >= 35 {
+	if minor := facts.Minor(n.Status.NodeInfo.KubeletVersion); minor >= 35 {
 		out.CgroupV1 = facts.StateFalse
 	}
 	for i := range events {
@@ -102,19 +101,6 @@ func NodeOf(n *corev1.Node, events []Event, config *facts.KubeletConfig) Node {
 		}
 	}
 	return out
-}
-
-// minorOf is 37 of v1.37.2+k3s1, 0 if the version is not of that form.
-func minorOf(version string) int {
-	parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
-	if len(parts) < 2 || parts[0] != "1" {
-		return 0
-	}
-	minor, err := strconv.Atoi(parts[1])
-	if err != nil {
-		return 0
-	}
-	return minor
 }
 
 // podsLimit is the limit of the kubepods cgroup in bytes, which is capacity less what is reserved. Limited is false

@@ -15,6 +15,7 @@ import (
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/extract"
+	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/snapshot"
 )
 
@@ -47,7 +48,7 @@ func (o *omitted) add(text string) {
 func newCollector(ctx context.Context) *collector {
 	return &collector{
 		ctx: ctx, m: &Manifests{Namespaces: map[string]labels.Set{}}, limitRanges: map[string][]corev1.LimitRangeItem{},
-		classes: map[string]int32{"system-node-critical": 2000001000, "system-cluster-critical": 2000000000},
+		classes: facts.SystemClasses(),
 	}
 }
 

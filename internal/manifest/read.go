@@ -13,10 +13,9 @@ import (
 	"syscall"
 
 	"go.yaml.in/yaml/v3"
-)
 
-// Stdin as a path means standard input.
-const Stdin = "-"
+	"github.com/killorder/killorder/internal/snapshot"
+)
 
 // Bounds of what is read: manifests are written by people.
 const (
@@ -38,7 +37,7 @@ func Read(ctx context.Context, paths []string, stdin io.Reader) (*Manifests, err
 }
 
 func (c *collector) path(path string, stdin io.Reader) error {
-	if path == Stdin {
+	if path == snapshot.Stdin {
 		return c.documents("standard input", stdin)
 	}
 	info, err := os.Stat(path)

@@ -14,7 +14,7 @@ import (
 
 func read(t *testing.T, text string) (*Manifests, error) {
 	t.Helper()
-	return Read(t.Context(), []string{Stdin}, strings.NewReader(text))
+	return Read(t.Context(), []string{"-"}, strings.NewReader(text))
 }
 
 const container = `containers: [{name: app, resources: {requests: {memory: 64Mi}}}]`
@@ -192,7 +192,7 @@ func FuzzRead(f *testing.F) {
 	f.Add("a: &a [*a]")
 	f.Add(`{"kind":"CronJob","spec":{"jobTemplate":{"spec":{"template":{"spec":{"containers":[{}]}}}}}}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		m, err := Read(t.Context(), []string{Stdin}, strings.NewReader(text))
+		m, err := Read(t.Context(), []string{"-"}, strings.NewReader(text))
 		if err != nil {
 			if strings.Contains(err.Error(), "\n") {
 				t.Errorf("more than one line: %q", err)

@@ -141,7 +141,7 @@ func linesOf(spec *yaml.Node) lines {
 				continue
 			}
 			l[name.Value] = c.Line
-			if key := keyOf(c, "resources"); key != nil {
+			if key, _ := entry(c, "resources"); key != nil {
 				l[name.Value] = key.Line
 			}
 		}
@@ -152,31 +152,21 @@ func linesOf(spec *yaml.Node) lines {
 // field returns the value at a path of fields, nil if there is none.
 func field(n *yaml.Node, path ...string) *yaml.Node {
 	for _, name := range path {
-		n = resolve(n)
-		if n == nil || n.Kind != yaml.MappingNode {
-			return nil
-		}
-		var next *yaml.Node
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i].Value == name {
-				next = n.Content[i+1]
-			}
-		}
-		n = next
+		_, n = entry(n, name)
 	}
 	return resolve(n)
 }
 
-func keyOf(n *yaml.Node, name string) *yaml.Node {
-	if n = resolve(n); n == nil || n.Kind != yaml.MappingNode {
-		return nil
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == name {
-			return n.Content[i]
+// entry returns a mapping's key of that name and its value, nil if there are none.
+func entry(n *yaml.Node, name string) (key, value *yaml.Node) {
+	if n = resolve(n); n != nil && n.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == name {
+				return n.Content[i], n.Content[i+1]
+			}
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 func resolve(n *yaml.Node) *yaml.Node {

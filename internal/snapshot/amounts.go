@@ -3,10 +3,7 @@ package snapshot
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"maps"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -62,61 +59,17 @@ func escapedAmount(s []byte) bool {
 
 var typeQuantity = reflect.TypeFor[resource.Quantity]()
 
-// unbounded finds the first amount in raw, read as the type, that is not to be parsed, nil if there is none. It is slow,
-// and rarely called.
-func unbounded(t reflect.Type, raw []byte, path string) *fieldError {
-	switch {
-	case t == typeQuantity:
-		text := string(bytes.TrimSpace(raw))
-		if strings.HasPrefix(text, `"`) {
-			_ = json.Unmarshal(raw, &text) // it was read as JSON before
-		}
-		if quantity.Bounded(text) {
-			return nil
-		}
-		return &fieldError{path, excerpt(raw) + " is not an amount of anything"}
-	case t.Kind() == reflect.Pointer:
-		return unbounded(t.Elem(), raw, path)
-	case reflect.PointerTo(t).Implements(unmarshaler):
+// checkBounded finds an amount that is not to be parsed.
+func checkBounded(t reflect.Type, raw []byte, path string) *fieldError {
+	if t != typeQuantity {
 		return nil
-	case t.Kind() == reflect.Struct:
-		return unboundedIn(t, raw, path)
-	case t.Kind() == reflect.Map:
-		var values map[string]json.RawMessage
-		_ = json.Unmarshal(raw, &values) // a value of another type is found when the object is decoded
-		for _, key := range slices.Sorted(maps.Keys(values)) {
-			if wrong := unbounded(t.Elem(), values[key], join(path, key)); wrong != nil {
-				return wrong
-			}
-		}
-	case t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8:
-		var values []json.RawMessage
-		_ = json.Unmarshal(raw, &values) // as above
-		for i, value := range values {
-			if wrong := unbounded(t.Elem(), value, fmt.Sprintf("%s[%d]", path, i)); wrong != nil {
-				return wrong
-			}
-		}
 	}
-	return nil
-}
-
-func unboundedIn(t reflect.Type, raw []byte, path string) *fieldError {
-	var fields map[string]json.RawMessage
-	_ = json.Unmarshal(raw, &fields) // a value of another type is found when the object is decoded
-	for f := range t.Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if f.Anonymous && name == "" {
-			if wrong := unbounded(f.Type, raw, path); wrong != nil {
-				return wrong
-			}
-			continue
-		}
-		if value, ok := fields[name]; ok {
-			if wrong := unbounded(f.Type, value, join(path, name)); wrong != nil {
-				return wrong
-			}
-		}
+	text := string(bytes.TrimSpace(raw))
+	if strings.HasPrefix(text, `"`) {
+		_ = json.Unmarshal(raw, &text) // it was read as JSON before
 	}
-	return nil
+	if quantity.Bounded(text) {
+		return nil
+	}
+	return &fieldError{path, excerpt(raw) + " is not an amount of anything"}
 }

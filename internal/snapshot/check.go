@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -73,13 +74,8 @@ func checkNodeMetrics(m *metrics.NodeMetrics) error {
 }
 
 func checkNode(n *corev1.Node) error {
-	if err := checkName(n, false); err != nil {
-		return err
-	}
-	if err := checkMemory("status.capacity", n.Status.Capacity); err != nil {
-		return err
-	}
-	return checkMemory("status.allocatable", n.Status.Allocatable)
+	return cmp.Or(checkName(n, false),
+		checkMemory("status.capacity", n.Status.Capacity), checkMemory("status.allocatable", n.Status.Allocatable))
 }
 
 func checkPod(p *corev1.Pod) error {
@@ -89,37 +85,17 @@ func checkPod(p *corev1.Pod) error {
 	if len(p.Spec.Containers) == 0 {
 		return &fieldError{"spec.containers", "missing"}
 	}
-	for _, l := range []struct {
-		path string
-		list corev1.ResourceList
-	}{
-		{"spec.overhead", p.Spec.Overhead},
-		{"status.allocatedResources", p.Status.AllocatedResources},
-	} {
-		if err := checkMemory(l.path, l.list); err != nil {
-			return err
-		}
-	}
-	if err := checkResources("spec.resources", p.Spec.Resources); err != nil {
-		return err
-	}
-	if err := checkResources("status.resources", p.Status.Resources); err != nil {
-		return err
-	}
-	if err := checkContainers(p); err != nil {
-		return err
-	}
-	return checkStatuses(p)
+	return cmp.Or(
+		checkMemory("spec.overhead", p.Spec.Overhead), checkMemory("status.allocatedResources", p.Status.AllocatedResources),
+		checkResources("spec.resources", p.Spec.Resources), checkResources("status.resources", p.Status.Resources),
+		checkContainers(p), checkStatuses(p))
 }
 
 func checkResources(path string, r *corev1.ResourceRequirements) error {
 	if r == nil {
 		return nil
 	}
-	if err := checkMemory(path+".requests", r.Requests); err != nil {
-		return err
-	}
-	return checkMemory(path+".limits", r.Limits)
+	return cmp.Or(checkMemory(path+".requests", r.Requests), checkMemory(path+".limits", r.Limits))
 }
 
 func checkContainers(p *corev1.Pod) error {
@@ -131,10 +107,7 @@ func checkContainers(p *corev1.Pod) error {
 	} {
 		for i := range l.list {
 			path := fmt.Sprintf("%s[%d]", l.path, i)
-			if err := name(path+".name", l.list[i].Name); err != nil {
-				return err
-			}
-			if err := checkResources(path+".resources", &l.list[i].Resources); err != nil {
+			if err := cmp.Or(name(path+".name", l.list[i].Name), checkResources(path+".resources", &l.list[i].Resources)); err != nil {
 				return err
 			}
 		}
@@ -157,10 +130,9 @@ func checkStatuses(p *corev1.Pod) error {
 	} {
 		for i := range l.list {
 			path := fmt.Sprintf("%s[%d]", l.path, i)
-			if err := checkMemory(path+".allocatedResources", l.list[i].AllocatedResources); err != nil {
-				return err
-			}
-			if err := checkResources(path+".resources", l.list[i].Resources); err != nil {
+			err := cmp.Or(checkMemory(path+".allocatedResources", l.list[i].AllocatedResources),
+				checkResources(path+".resources", l.list[i].Resources))
+			if err != nil {
 				return err
 			}
 		}

@@ -74,8 +74,6 @@ func (c *collector) progress() {
 	}
 }
 
-func (c *collector) skip(kind string) { c.omitted.count(omittedKinds, kind) }
-
 // momentOf an object.
 func momentOf(at location, o metav1.Object) moment {
 	return moment{version: o.GetResourceVersion(), from: at.file, document: at.document}

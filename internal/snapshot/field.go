@@ -28,18 +28,15 @@ func (e *fieldError) Error() string {
 
 // Decode reads an object from JSON, as the files of a snapshot are read: it is strict about types, amounts and repeated
 // fields, bounds amounts before they are parsed, and tolerates unknown fields. Its error is one line that names the field.
-func Decode(raw []byte, into any) error { return decode(raw, into) }
-
-// decode is strict about types, amounts and repeated fields, and tolerates unknown fields. Its error names the field.
-func decode(raw []byte, into any) error {
+func Decode(raw []byte, into any) error {
 	if mayBeUnbounded(raw) {
-		if wrong := unbounded(reflect.TypeOf(into).Elem(), raw, ""); wrong != nil {
+		if wrong := firstWrong(reflect.TypeOf(into).Elem(), raw, "", checkBounded); wrong != nil {
 			return wrong
 		}
 	}
 	repeated, err := kjson.UnmarshalStrict(raw, into, kjson.DisallowDuplicateFields)
 	if err != nil {
-		if wrong := misfit(reflect.TypeOf(into).Elem(), raw, ""); wrong != nil {
+		if wrong := firstWrong(reflect.TypeOf(into).Elem(), raw, "", checkFit); wrong != nil {
 			return wrong
 		}
 		return &fieldError{why: firstLine(err.Error())}
@@ -53,27 +50,10 @@ func decode(raw []byte, into any) error {
 	return &fieldError{why: firstLine(repeated[0].Error())}
 }
 
-// misfit finds the first field of raw that does not fit the type, nil if there is none. Decoders do not say
-// which field it is when a type reads itself, as quantities do.
-func misfit(t reflect.Type, raw []byte, path string) *fieldError {
-	if string(bytes.TrimSpace(raw)) == "null" {
-		return nil
-	}
-	if !reflect.PointerTo(t).Implements(unmarshaler) {
-		switch t.Kind() {
-		case reflect.Pointer:
-			return misfit(t.Elem(), raw, path)
-		case reflect.Struct:
-			return misfitStruct(t, raw, path)
-		case reflect.Map:
-			return misfitMap(t, raw, path)
-		case reflect.Slice:
-			if t.Elem().Kind() != reflect.Uint8 {
-				return misfitSlice(t, raw, path)
-			}
-		}
-	}
-	if json.Unmarshal(raw, reflect.New(t).Interface()) == nil {
+// checkFit finds a value that does not fit its type. Decoders do not say which field it is when a type reads itself, as
+// quantities do.
+func checkFit(t reflect.Type, raw []byte, path string) *fieldError {
+	if string(bytes.TrimSpace(raw)) == "null" || json.Unmarshal(raw, reflect.New(t).Interface()) == nil {
 		return nil
 	}
 	return &fieldError{path, excerpt(raw) + " is not " + noun(t)}
@@ -81,49 +61,63 @@ func misfit(t reflect.Type, raw []byte, path string) *fieldError {
 
 var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
 
-func misfitStruct(t reflect.Type, raw []byte, path string) *fieldError {
+// checkValue says what is wrong with a value, read as the type; nil if nothing is.
+type checkValue func(t reflect.Type, raw []byte, path string) *fieldError
+
+// firstWrong checks the parts of a value, read as the type, and returns what is wrong with the first that is, nil if none
+// is. A struct, a map or a list is checked itself only where its parts cannot be told.
+func firstWrong(t reflect.Type, raw []byte, path string, check checkValue) *fieldError {
+	if reflect.PointerTo(t).Implements(unmarshaler) {
+		return check(t, raw, path)
+	}
+	switch {
+	case t.Kind() == reflect.Pointer:
+		return firstWrong(t.Elem(), raw, path, check)
+	case t.Kind() == reflect.Struct:
+		return firstWrongField(t, raw, path, check)
+	case t.Kind() == reflect.Map:
+		var values map[string]json.RawMessage
+		if json.Unmarshal(raw, &values) != nil {
+			return check(t, raw, path)
+		}
+		for _, key := range slices.Sorted(maps.Keys(values)) {
+			if wrong := firstWrong(t.Elem(), values[key], join(path, key), check); wrong != nil {
+				return wrong
+			}
+		}
+		return nil
+	case t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8:
+		var values []json.RawMessage
+		if json.Unmarshal(raw, &values) != nil {
+			return check(t, raw, path)
+		}
+		for i, value := range values {
+			if wrong := firstWrong(t.Elem(), value, fmt.Sprintf("%s[%d]", path, i), check); wrong != nil {
+				return wrong
+			}
+		}
+		return nil
+	}
+	return check(t, raw, path)
+}
+
+func firstWrongField(t reflect.Type, raw []byte, path string, check checkValue) *fieldError {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(raw, &fields) != nil {
-		return &fieldError{path, excerpt(raw) + " is not " + noun(t)}
+		return check(t, raw, path)
 	}
 	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.Anonymous && name == "" {
-			if wrong := misfit(f.Type, raw, path); wrong != nil {
+			if wrong := firstWrong(f.Type, raw, path, check); wrong != nil {
 				return wrong
 			}
 			continue
 		}
 		if value, ok := fields[name]; ok {
-			if wrong := misfit(f.Type, value, join(path, name)); wrong != nil {
+			if wrong := firstWrong(f.Type, value, join(path, name), check); wrong != nil {
 				return wrong
 			}
-		}
-	}
-	return nil
-}
-
-func misfitMap(t reflect.Type, raw []byte, path string) *fieldError {
-	var values map[string]json.RawMessage
-	if json.Unmarshal(raw, &values) != nil {
-		return &fieldError{path, excerpt(raw) + " is not " + noun(t)}
-	}
-	for _, key := range slices.Sorted(maps.Keys(values)) {
-		if wrong := misfit(t.Elem(), values[key], join(path, key)); wrong != nil {
-			return wrong
-		}
-	}
-	return nil
-}
-
-func misfitSlice(t reflect.Type, raw []byte, path string) *fieldError {
-	var values []json.RawMessage
-	if json.Unmarshal(raw, &values) != nil {
-		return &fieldError{path, excerpt(raw) + " is not " + noun(t)}
-	}
-	for i, value := range values {
-		if wrong := misfit(t.Elem(), value, fmt.Sprintf("%s[%d]", path, i)); wrong != nil {
-			return wrong
 		}
 	}
 	return nil

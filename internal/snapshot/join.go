@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -131,19 +132,13 @@ func (c *collector) joinPods(s *Snapshot) {
 }
 
 func compareKeys(a, b Key) int {
-	if order := strings.Compare(a.Namespace, b.Namespace); order != 0 {
-		return order
-	}
-	return strings.Compare(a.Name, b.Name)
+	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 }
-
-// systemClasses exist in every cluster (kubernetes/pkg/apis/scheduling/types.go, v1.37.2).
-var systemClasses = map[string]int32{"system-cluster-critical": facts.SystemCriticalPriority, "system-node-critical": 2000001000}
 
 // admit gives a pod without a priority that of its class, as the API server's admission does.
 func (c *collector) admit(p *corev1.Pod) *facts.Pod {
 	name := p.Spec.PriorityClassName
-	priority, ok := systemClasses[name]
+	priority, ok := facts.SystemClasses()[name]
 	if known, given := c.classes[name]; given {
 		priority, ok = known.value.value, true
 	}

@@ -69,7 +69,7 @@ func nodeIn(raw []byte) string {
 			NodeName string `json:"nodeName"`
 		} `json:"node"`
 	}
-	_ = decode(raw, &s) // what is wrong with the answer is found when all of it is decoded
+	_ = Decode(raw, &s) // what is wrong with the answer is found when all of it is decoded
 	return s.Node.NodeName
 }
 
@@ -82,7 +82,7 @@ func Summary(node string, answer []byte) (*Readings, error) {
 
 func summary(node string, answer []byte) (r *Readings, timeless []string, err error) {
 	s := new(stats.Summary)
-	if err := decode(answer, s); err != nil {
+	if err := Decode(answer, s); err != nil {
 		return nil, nil, err
 	}
 	if s.Node.NodeName != "" && s.Node.NodeName != node {
@@ -131,7 +131,7 @@ func (r *Readings) newest() (newest time.Time) {
 
 func readConfigz(c *collector, at location, _ string, raw []byte) error {
 	var z extract.Configz
-	if err := decode(raw, &z); err != nil {
+	if err := Decode(raw, &z); err != nil {
 		return at.fault(omittedAnswers, "%s", err)
 	}
 	if z.Kubelet == nil {
@@ -143,7 +143,7 @@ func readConfigz(c *collector, at location, _ string, raw []byte) error {
 // readKubeletConfig reads a bare KubeletConfiguration: the file that a kubelet was started with.
 func readKubeletConfig(c *collector, at location, _ string, raw []byte) error {
 	var k extract.KubeletConfiguration
-	if err := decode(raw, &k); err != nil {
+	if err := Decode(raw, &k); err != nil {
 		return at.fault(omittedAnswers, "%s", err)
 	}
 	return c.config(at, &k, "")

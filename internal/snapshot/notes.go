@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -185,10 +186,7 @@ func (o *omissions) notes() (notes []string) {
 func (o *omissions) kindCounts() string {
 	const most = 5
 	kinds := slices.SortedFunc(maps.Keys(o.kinds), func(a, b string) int {
-		if o.kinds[a] != o.kinds[b] {
-			return o.kinds[b] - o.kinds[a]
-		}
-		return strings.Compare(a, b)
+		return cmp.Or(cmp.Compare(o.kinds[b], o.kinds[a]), strings.Compare(a, b))
 	})
 	if len(kinds) == 1 {
 		return kinds[0]

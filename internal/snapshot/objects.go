@@ -80,7 +80,7 @@ func (c *collector) take(at location, raw []byte, listed metav1.TypeMeta, own, o
 	if read, ok := readers[kind]; ok {
 		return read(c, at, kind.Kind, raw)
 	}
-	c.skip(kind.Kind)
+	c.omitted.count(omittedKinds, kind.Kind)
 	return nil
 }
 
@@ -92,7 +92,7 @@ func (c *collector) emptyList(at location, raw []byte) error {
 		metav1.TypeMeta
 		Items []json.RawMessage `json:"items"`
 	}
-	if err := decode(raw, &l); err != nil {
+	if err := Decode(raw, &l); err != nil {
 		return at.fault(omittedObjects, "%s", at.within(err))
 	}
 	return nil
@@ -108,7 +108,7 @@ type object[T any] interface {
 func read[T any, P object[T]](check func(P) error, keep func(*collector, location, P) error) reader {
 	return func(c *collector, at location, kind string, raw []byte) error {
 		o := P(new(T))
-		err := decode(raw, o)
+		err := Decode(raw, o)
 		if err == nil {
 			err = check(o)
 		}
@@ -146,7 +146,7 @@ func readEvent(c *collector, at location, kind string, raw []byte) error {
 		return nil
 	}
 	e := new(corev1.Event)
-	if err := decode(raw, e); err != nil {
+	if err := Decode(raw, e); err != nil {
 		return at.fault(omittedObjects, "%s %s: %s", kind, nameOf(raw, at), err)
 	}
 	c.options.Event(e)
@@ -156,7 +156,7 @@ func readEvent(c *collector, at location, kind string, raw []byte) error {
 // readStatus refuses the answer of an API server, or of a kubelet through it, that tells of an error.
 func readStatus(_ *collector, at location, _ string, raw []byte) error {
 	var s metav1.Status
-	if err := decode(raw, &s); err != nil {
+	if err := Decode(raw, &s); err != nil {
 		return at.fault(omittedAnswers, "%s", at.within(err))
 	}
 	const most = 160

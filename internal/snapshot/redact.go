@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/extract"
 )
 
 // names renames consistently, and keeps the order of names: orders end on names, so an answer from what was redacted is
@@ -31,11 +33,7 @@ func (n *names) learn(name string) {
 
 // settle numbers the names in their order, with as many digits as the last needs.
 func (n *names) settle() {
-	sorted := make([]string, 0, len(n.renamed))
-	for name := range n.renamed {
-		sorted = append(sorted, name)
-	}
-	slices.Sort(sorted)
+	sorted := slices.Sorted(maps.Keys(n.renamed))
 	width := len(fmt.Sprint(len(sorted)))
 	for i, name := range sorted {
 		n.renamed[name] = fmt.Sprintf("%s-%0*d", n.prefix, width, i+1)
@@ -119,7 +117,7 @@ func (r *redaction) learnMetrics(c *Content) {
 }
 
 func (r *redaction) learnLabels(p *v1alpha1.KillOrderPolicy) {
-	r.labels["killorder.io/critical"] = true
+	r.labels[v1alpha1.LabelCritical] = true
 	if p == nil {
 		return
 	}
@@ -140,13 +138,13 @@ func (r *redaction) learnLabels(p *v1alpha1.KillOrderPolicy) {
 
 // nodeLabels by which rules know what a node is.
 var nodeLabels = []string{
-	corev1.LabelOSStable, "type", "liqo.io/type", "eks.amazonaws.com/compute-type", "kubernetes.azure.com/cluster",
+	corev1.LabelOSStable, extract.LabelNodeType, extract.LabelLiqoType, extract.LabelEKSCompute, "kubernetes.azure.com/cluster",
 }
 
 func (r *redaction) node(n *corev1.Node) corev1.Node {
 	name := r.nodes.of(n.Name)
 	out := corev1.Node{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Node"},
+		TypeMeta:   kindNode,
 		ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), ResourceVersion: n.ResourceVersion},
 		Status: corev1.NodeStatus{
 			Capacity: commonResources(n.Status.Capacity), Allocatable: commonResources(n.Status.Allocatable),
@@ -162,8 +160,8 @@ func (r *redaction) node(n *corev1.Node) corev1.Node {
 			metav1.SetMetaDataLabel(&out.ObjectMeta, key, value)
 		}
 	}
-	if _, ok := n.Annotations["kwok.x-k8s.io/node"]; ok {
-		metav1.SetMetaDataAnnotation(&out.ObjectMeta, "kwok.x-k8s.io/node", "fake")
+	if _, ok := n.Annotations[extract.AnnotationKWOK]; ok {
+		metav1.SetMetaDataAnnotation(&out.ObjectMeta, extract.AnnotationKWOK, "fake")
 	}
 	for _, c := range n.Status.Conditions {
 		switch c.Type {
@@ -226,14 +224,14 @@ func (r *redaction) policy(p *v1alpha1.KillOrderPolicy) *v1alpha1.KillOrderPolic
 
 func (r *redaction) namespace(n *corev1.Namespace) corev1.Namespace {
 	return corev1.Namespace{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
+		TypeMeta:   kindNamespace,
 		ObjectMeta: metav1.ObjectMeta{Name: r.namespaces.of(n.Name), Labels: r.keep(n.Labels)},
 	}
 }
 
 func (r *redaction) class(p *schedulingv1.PriorityClass) schedulingv1.PriorityClass {
 	return schedulingv1.PriorityClass{
-		TypeMeta:   metav1.TypeMeta{APIVersion: schedulingv1.SchemeGroupVersion.String(), Kind: "PriorityClass"},
+		TypeMeta:   kindPriorityClass,
 		ObjectMeta: metav1.ObjectMeta{Name: r.classes.of(p.Name)}, Value: p.Value, GlobalDefault: p.GlobalDefault,
 	}
 }

@@ -5,12 +5,13 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/util/sets"
 )
 
 // words are what kubelets, the kernel and controllers say in messages about the end of pods. Whoever judges a death reads those
 // phrases; every other word may name somebody.
-var words = func() map[string]bool {
-	const texts = `the node was low on resource memory threshold quantity available container was using request is has larger
+var words = sets.New(strings.Fields(`the node was low on resource memory threshold quantity available container was using request is has larger
 consumption of pod pods rejected had condition memorypressure diskpressure pidpressure usage of emptydir volume exceeds the limit
 total limits containers ephemeral local storage ephemeral-storage exceeded its inodes inodesfree pids nodefs imagefs containerfs
 didn't have enough requested used capacity preempted in order to admit accommodate a critical by on terminated response imminent
@@ -22,13 +23,7 @@ backoff grace period time exceeded rebooted boot id kernel reboot starting kubel
 nodehasnodiskpressure nodehasdiskpressure nodenotready nodeready status now version v1 v2 support maintenance mode and or not no in at
 from with this that as an are were did does do could cannot can't exit code error signal successfully assigned pulled pulling image
 already present machine containerd docker runtime network ready outofmemory outofcpu outofpods unexpectedadmissionerror
-allocatable bytes cpu hugepages`
-	all := map[string]bool{}
-	for w := range strings.FieldsSeq(texts) {
-		all[w] = true
-	}
-	return all
-}()
+allocatable bytes cpu hugepages`)...)
 
 // mostText bounds a message, in bytes: nothing longer is worth reading.
 const mostText = 4096
@@ -43,7 +38,7 @@ var (
 func (r *redaction) text(s string) string {
 	return word.ReplaceAllStringFunc(s[:min(len(s), mostText)], func(w string) string {
 		switch {
-		case words[strings.ToLower(w)] || amount.MatchString(w):
+		case words.Has(strings.ToLower(w)) || amount.MatchString(w):
 			return w
 		case !strings.ContainsFunc(w, ofWords):
 			return "?" // no part of a word
@@ -64,7 +59,7 @@ func ofWords(r rune) bool {
 
 // reasonOf is a word of CamelCase that a program chose. One that is not known may be the program's own name for something.
 func reasonOf(s string) string {
-	if reasons[s] || strings.HasPrefix(s, "OutOf") && camel.MatchString(s) {
+	if reasons.Has(s) || strings.HasPrefix(s, "OutOf") && camel.MatchString(s) {
 		return s
 	}
 	return "Other"
@@ -73,16 +68,9 @@ func reasonOf(s string) string {
 var camel = regexp.MustCompile(`^[A-Za-z]{1,64}$`)
 
 // reasons of Events and of pods that decide between deaths, and those that everybody has.
-var reasons = func() map[string]bool {
-	const known = `Evicted ExceededGracePeriod EvictionThresholdMet NodeHasInsufficientMemory NodeHasSufficientMemory NodeHasDiskPressure
+var reasons = sets.New(strings.Fields(`Evicted ExceededGracePeriod EvictionThresholdMet NodeHasInsufficientMemory NodeHasSufficientMemory NodeHasDiskPressure
 NodeHasNoDiskPressure NodeHasInsufficientPID NodeHasSufficientPID Killing SandboxChanged Unhealthy Preempting Preempted
 TaintManagerEviction DeviceTaintManagerEviction SystemOOM OOMKilling OOMKilled Rebooted CgroupV1 NodeNotReady NodeReady NodeShutdown
 Shutdown Terminated Starting Started Created Scheduled Pulled Pulling BackOff Failed FailedScheduling FailedKillPod NodeLost
 NodeAffinity UnexpectedAdmissionError InvalidDiskCapacity NodeAllocatableEnforced RegisteredNode RemovingNode ContainerStatusUnknown
-CriticalPodAtRisk CriticalPodSafe WrongVictimPredicted PodKilled`
-	all := map[string]bool{}
-	for r := range strings.FieldsSeq(known) {
-		all[r] = true
-	}
-	return all
-}()
+CriticalPodAtRisk CriticalPodSafe WrongVictimPredicted PodKilled`)...)

@@ -5,12 +5,14 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/killorder/killorder/internal/extract"
 )
 
 // slimPod returns the part of a pod that the orders, findings and diagnoses rest on, in objects of its own.
 func slimPod(p *corev1.Pod) *corev1.Pod {
 	slim := &corev1.Pod{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		TypeMeta:   kindPod,
 		ObjectMeta: slimMeta(&p.ObjectMeta),
 		Spec: corev1.PodSpec{
 			NodeName: p.Spec.NodeName, Priority: p.Spec.Priority, PriorityClassName: p.Spec.PriorityClassName,
@@ -70,5 +72,5 @@ func slimMeta(m *metav1.ObjectMeta) metav1.ObjectMeta {
 
 // keptAnnotation reports whether the rules read the annotation: mirror pods, nodes of KWOK, ignored findings.
 func keptAnnotation(name string) bool {
-	return name == "kubernetes.io/config.mirror" || name == "kwok.x-k8s.io/node" || strings.HasPrefix(name, "ignore.killorder.io/")
+	return name == extract.AnnotationMirror || name == extract.AnnotationKWOK || strings.HasPrefix(name, extract.AnnotationIgnore)
 }

@@ -44,7 +44,7 @@ func Write(c *Content, put func(path string, content []byte) error) error {
 	slim.Nodes = make([]corev1.Node, len(c.Nodes))
 	for i := range c.Nodes {
 		slim.Nodes[i] = c.Nodes[i]
-		slim.Nodes[i].TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Node"}
+		slim.Nodes[i].TypeMeta = kindNode
 		slim.Nodes[i].ObjectMeta = slimMeta(&c.Nodes[i].ObjectMeta)
 		slim.Nodes[i].Status.Images = nil
 	}
@@ -107,7 +107,7 @@ func (r *redaction) metrics(c, out *Content) {
 func (r *redaction) answers(c, out *Content) error {
 	for node, answer := range c.Summaries {
 		var s stats.Summary
-		if err := decode(answer, &s); err != nil {
+		if err := Decode(answer, &s); err != nil {
 			return fmt.Errorf("%s of node %s: %w", fileSummary, node, err)
 		}
 		raw, err := json.Marshal(r.summary(node, &s))
@@ -118,7 +118,7 @@ func (r *redaction) answers(c, out *Content) error {
 	}
 	for node, answer := range c.Configs {
 		var z extract.Configz
-		if err := decode(answer, &z); err != nil {
+		if err := Decode(answer, &z); err != nil {
 			return fmt.Errorf("%s of node %s: %w", fileConfigz, node, err)
 		}
 		raw, err := json.Marshal(&z)
