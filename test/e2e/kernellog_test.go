@@ -131,19 +131,21 @@ func firstKill(ctx ginkgo.SpecContext, grower string) oomKill {
 		return len(dead) > 0
 	})
 	gomega.Expect(dead).To(gomega.HaveLen(1), "processes that died at the same step, so that nobody can tell which was first")
-	return oomKill{pod: dead[0].Pod, scope: log.scopeOf(dead[0].PodUID), before: all}
+	_, scope := log.killIn(dead[0].PodUID)
+	return oomKill{pod: dead[0].Pod, scope: scope, before: all}
 }
 
-// scopeOf is the limit at which a pod's process died; empty if the log does not tell within a second.
-func (l *kernelLog) scopeOf(podUID string) string {
+// killIn is the control group of a pod's process that was killed, and the limit at which it was; both are empty if the log
+// does not tell within a second.
+func (l *kernelLog) killIn(podUID string) (group, scope string) {
 	for deadline := time.Now().Add(patience(time.Second)); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		for group, scope := range l.scopes() {
 			if strings.Contains(group, podUID) {
-				return scope
+				return group, scope
 			}
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // ended reports whether a process was killed, be it waited for or not.

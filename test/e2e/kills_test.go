@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -28,9 +30,15 @@ var _ = ginkgo.Describe("what ended a pod", ginkgo.Ordered, ginkgo.ContinueOnFai
 		defer log.close()
 		create(ctx, parent)
 		c := container(ctx, parent.name)
-		scope := ""
-		gomega.Eventually(func() string { scope = log.scopeOf(c.PodUID); return scope }).WithContext(ctx).
+		group, scope := "", ""
+		gomega.Eventually(func() string { group, scope = log.killIn(c.PodUID); return group }).WithContext(ctx).
 			WithTimeout(patience(30*time.Second)).ShouldNot(gomega.BeEmpty(), "the kernel kills the child")
+		// Until the child's memory is free, the kernel would kill the parent for the next page or thread that it asks for.
+		gomega.Eventually(func(g gomega.Gomega) []string {
+			processes, err := machine.Host.ReadFile(ctx, filepath.Join(machine.Host.CgroupFolder(group), "cgroup.procs"))
+			g.Expect(err).NotTo(gomega.HaveOccurred())
+			return strings.Fields(string(processes))
+		}).WithContext(ctx).WithTimeout(patience(30*time.Second)).Should(gomega.HaveLen(1), "the child is gone")
 		gomega.Expect(ended(ctx, c.PID)).To(gomega.BeFalse(), "the container lives on")
 		gomega.Expect(machine.Host.Signal(ctx, c.PID, syscall.SIGUSR2)).To(gomega.Succeed())
 		end := awaitEnd(ctx, parent.name)
