@@ -8,6 +8,8 @@
 # the first input. Here our own packages alone have counters, the others come from the build cache, and a target starts
 # within seconds; the fuzzer is guided by our code, which is what it is to search.
 #
+# An input that reaches new code is made smaller for two seconds at most: Go's default is a minute, the whole of FUZZTIME.
+#
 # Targets run in a copy of the tree: the fuzzer writes a failing input to testdata, where tests that run at the same time
 # would read it. The input is kept in bin/fuzz and printed; copy it to the package's testdata to have it in the tests.
 set -euo pipefail
@@ -28,7 +30,7 @@ fuzz() {
   mkdir -p "$cache/$name"
   cd "$copy/$package"
   touch "$log.before"
-  "$program" -test.run '^$' -test.fuzz "^$name\$" -test.fuzztime "$FUZZTIME" -test.parallel 1 -test.fuzzcachedir "$cache" \
+  "$program" -test.run '^$' -test.fuzz "^$name\$" -test.fuzztime "$FUZZTIME" -test.parallel 1 -test.fuzzminimizetime 2s -test.fuzzcachedir "$cache" \
     >"$log" 2>&1 || failed=1
   printf 'fuzz: %s %s\n' "$package" "$name"
   if ((!failed)); then tail -2 "$log"; return; fi
