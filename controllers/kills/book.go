@@ -10,7 +10,6 @@ package kills
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -143,7 +142,7 @@ func (b *Book) note(p *page, r *forensics.Record, v Victim) bool {
 	switch {
 	case e == nil:
 		e = &entry{seen: now, qos: cmp.Or(v.QOS, unknownQOS)}
-		e.kill.SeenAt, e.kill.Critical, e.kill.Workload = stamp(now), v.Critical, workloadRef(v.Workload)
+		e.kill.SeenAt, e.kill.Critical, e.kill.Workload = stamp(now), v.Critical, status.WorkloadRef(v.Workload)
 		p.entries[key] = e
 	case e.restored && sureness[v1alpha1.Confidence(r.Confidence.String())] <= sureness[e.kill.Confidence]:
 		return false // an earlier process may have known Events that are gone by now
@@ -349,23 +348,9 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// shortID is how many digits of a container's ID the API shows.
-const shortID = 12
-
 // keyOf is the key of a death as the API has it: the ID of a container without its runtime, and short.
 func keyOf(k forensics.Key) status.KillKey {
-	id := k.ContainerID
-	if _, bare, ok := strings.Cut(id, "://"); ok {
-		id = bare
-	}
-	return status.KillKey{UID: k.UID, Container: k.Container, ContainerID: id[:min(len(id), shortID)]}
-}
-
-func workloadRef(w facts.Workload) *v1alpha1.WorkloadReference {
-	if w == (facts.Workload{}) {
-		return nil
-	}
-	return &v1alpha1.WorkloadReference{Kind: w.Kind, Name: w.Name}
+	return status.KillKey{UID: k.UID, Container: k.Container, ContainerID: facts.ShortID(k.ContainerID)}
 }
 
 // stamp is a time as the API writes it.

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/cli/kinds"
 	"github.com/killorder/killorder/internal/cli/lint"
 	"github.com/killorder/killorder/internal/cli/table"
@@ -20,8 +20,10 @@ import (
 	"github.com/killorder/killorder/internal/clusterread"
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/engine/audit"
+	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/manifest"
 	"github.com/killorder/killorder/internal/snapshot"
+	"github.com/killorder/killorder/internal/status"
 )
 
 const auditLong = `List what is misconfigured: in the cluster, in a snapshot, or in manifests before they are deployed.
@@ -97,10 +99,8 @@ func (a *auditing) validate() error {
 			return wrongUsage("invalid value %q for --rule: there is no such rule (rules: %s)", rule, strings.Join(audit.Names(), ", "))
 		}
 	}
-	if a.version != "" {
-		if _, err := minorOf(a.version); err != nil {
-			return wrongUsage("invalid value %q for --kubernetes-version: %v", a.version, err)
-		}
+	if a.version != "" && facts.Minor(a.version) == 0 {
+		return wrongUsage("invalid value %q for --kubernetes-version: must be a version such as 1.36", a.version)
 	}
 	failOn := a.failOn
 	if failOn == "" {
@@ -108,19 +108,6 @@ func (a *auditing) validate() error {
 	}
 	return cmp.Or(oneOf("output", a.format, auditFormats), oneOf("fail-on", failOn, severityWords),
 		oneOf("min-severity", a.minSeverity, severityWords))
-}
-
-// minorOf returns 36 for "1.36", "v1.36" and "v1.36.2".
-func minorOf(version string) (int, error) {
-	parts := strings.Split(strings.TrimPrefix(version, "v"), ".")
-	if len(parts) < 2 || parts[0] != "1" {
-		return 0, fmt.Errorf("must be a version such as 1.36")
-	}
-	minor, err := strconv.Atoi(parts[1])
-	if err != nil || minor < 0 {
-		return 0, fmt.Errorf("must be a version such as 1.36")
-	}
-	return minor, nil
 }
 
 func (a *auditing) run(ctx context.Context) error {
@@ -160,11 +147,7 @@ func (a *auditing) find(ctx context.Context) (found []kinds.AuditFinding, notes 
 			if err != nil {
 				return nil, nil, err
 			}
-			minor := 0
-			if a.version != "" {
-				minor, _ = minorOf(a.version) // validated
-			}
-			return inManifests(m, minor, time.Now()), m.Notes, nil
+			return inManifests(m, facts.Minor(a.version), time.Now()), m.Notes, nil
 		}
 	}
 	c, err := a.read(ctx, clusterread.Want{})
@@ -211,7 +194,7 @@ func inNodes(s *snapshot.Snapshot) ([]kinds.AuditFinding, []string, error) {
 
 func auditFinding(f *engine.Finding) kinds.AuditFinding {
 	item := kinds.AuditFinding{
-		Rule: f.Rule, Severity: severityNames[f.Severity], Container: f.Container, Message: f.Message, Fix: f.Fix,
+		Rule: f.Rule, Severity: string(status.Severities[f.Severity]), Container: f.Container, Message: f.Message, Fix: f.Fix,
 		Ignored: f.Ignored,
 	}
 	if p := f.Pod; p != nil {
@@ -220,8 +203,6 @@ func auditFinding(f *engine.Finding) kinds.AuditFinding {
 	}
 	return item
 }
-
-var severityNames = map[engine.Severity]string{engine.Critical: "Critical", engine.Warning: "Warning", engine.Info: "Info"}
 
 // atLeast reports whether a severity is as bad as the word of a flag, or worse.
 func atLeast(severity, word string) bool {
@@ -280,7 +261,7 @@ func printAudit(p *table.Printer, r *kinds.AuditReport) {
 	for i := range r.Items {
 		f := &r.Items[i]
 		look := table.Title
-		if f.Severity == severityNames[engine.Critical] {
+		if f.Severity == string(v1alpha1.SeverityCritical) {
 			look = table.Critical
 		}
 		p.Text(0, 2, fmt.Sprintf("%s  %s  %s", strings.ToUpper(f.Severity), f.Rule, whereIs(f)), look)

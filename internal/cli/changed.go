@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -248,12 +249,7 @@ var plainPath = regexp.MustCompile(`^[A-Za-z0-9_./][A-Za-z0-9_./-]*$`)
 
 // near suggests names that are like the one that is not known.
 func near(name string, known map[string]int32) string {
-	names := make([]string, 0, len(known))
-	for k := range known {
-		names = append(names, k)
-	}
-	slices.Sort(names)
-	if like := target.Near(name, names); len(like) > 0 {
+	if like := target.Near(name, slices.Sorted(maps.Keys(known))); len(like) > 0 {
 		return "; did you mean " + strings.Join(like, ", ") + "?"
 	}
 	return ""

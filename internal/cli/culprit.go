@@ -52,9 +52,6 @@ func takeGrowth(n *facts.Node, s *snapshot.Snapshot) (how string) {
 // history is the usage of pods that earlier readings of this command found, by UID. A nil history knows nothing.
 type history map[string][]facts.Sample
 
-// window is how long usage is remembered, as by the operator.
-const window = 10 * time.Minute
-
 // grow gives a node's pods the growth since the first reading kept, and remembers this one. It reports whether there was an
 // earlier one.
 func (h history) grow(n *facts.Node, now time.Time) (known bool) {
@@ -67,7 +64,7 @@ func (h history) grow(n *facts.Node, now time.Time) (known bool) {
 			continue
 		}
 		samples := append(h[p.UID], facts.Sample{At: now.Unix(), WorkingSet: p.WorkingSet})
-		for samples[0].At < now.Add(-window).Unix() {
+		for samples[0].At < now.Add(-facts.UnavailableAfter).Unix() {
 			samples = samples[1:]
 		}
 		h[p.UID] = samples

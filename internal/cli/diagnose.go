@@ -113,7 +113,7 @@ func (d *diagnose) trail(ctx context.Context, ref *target.Ref) (*answer.Trail, e
 	}
 	config, err := d.kube.restConfig()
 	if err != nil {
-		return nil, fmt.Errorf("kubeconfig: %w", err)
+		return nil, err
 	}
 	p := newProgress(d.Err)
 	defer p.done()
@@ -121,15 +121,16 @@ func (d *diagnose) trail(ctx context.Context, ref *target.Ref) (*answer.Trail, e
 	if ref != nil {
 		namespace = ref.Namespace
 	}
-	notes, err := clusterread.ReadTraces(ctx, config, namespace, clusterread.Traces{
-		Pod: t.Pod, Event: t.CoreEvent, Node: t.Node,
-		Order: func(o *v1alpha1.NodeKillOrder) { t.Kills(o.Status.Kills) },
-	}, p.say)
+	notes, err := clusterread.ReadTraces(ctx, config, namespace, tracesInto(t), p.say)
 	if err != nil {
 		return nil, err
 	}
 	d.notes(notes)
 	return t, nil
+}
+
+func tracesInto(t *answer.Trail) clusterread.Traces {
+	return clusterread.Traces{Pod: t.Pod, Event: t.CoreEvent, Node: t.Node, Order: t.Order}
 }
 
 // readTrail reads a snapshot, with the traces of deaths in it.
@@ -143,7 +144,7 @@ func (in *input) readTrail(ctx context.Context, t *answer.Trail, nodesOptional b
 		return nil, err
 	}
 	for _, o := range s.Published {
-		t.Kills(o.Status.Kills)
+		t.Order(o)
 	}
 	return s, nil
 }

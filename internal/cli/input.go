@@ -56,7 +56,7 @@ func (in *input) read(ctx context.Context, want clusterread.Want) (*clusterread.
 	}
 	config, err := in.kube.restConfig()
 	if err != nil {
-		return nil, fmt.Errorf("kubeconfig: %w", err)
+		return nil, err
 	}
 	return clusterread.Read(ctx, config, want, p.say)
 }

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -40,7 +42,13 @@ func (k *kubeconfig) load() clientcmd.ClientConfig {
 }
 
 // restConfig is how to reach the cluster, as the user.
-func (k *kubeconfig) restConfig() (*rest.Config, error) { return k.load().ClientConfig() }
+func (k *kubeconfig) restConfig() (*rest.Config, error) {
+	config, err := k.load().ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("kubeconfig: %w", err)
+	}
+	return config, nil
+}
 
 // namespace is the one that the kubeconfig's context names, or "default".
 func (k *kubeconfig) namespace() (string, error) {

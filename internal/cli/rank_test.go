@@ -157,7 +157,7 @@ func TestWatchKnowsGrowth(t *testing.T) {
 		t.Errorf("growth %d and %d, known %t", n.Pods[0].Growth, n.Pods[1].Growth, known)
 	}
 	n = node(350)
-	if h.grow(n, start.Add(window+30*time.Second)); n.Pods[0].Growth != 50 {
+	if h.grow(n, start.Add(facts.UnavailableAfter+30*time.Second)); n.Pods[0].Growth != 50 {
 		t.Errorf("growth %d: what is older than ten minutes must not count", n.Pods[0].Growth)
 	}
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/cli/answer"
 	"github.com/killorder/killorder/internal/cli/report"
 	"github.com/killorder/killorder/internal/clusterread"
@@ -96,20 +95,15 @@ func (r *reporting) run(ctx context.Context) error {
 func (r *reporting) gather(ctx context.Context, t *answer.Trail, in *report.Input) (*snapshot.Snapshot, error) {
 	if len(r.paths) > 0 {
 		in.Source = strings.Join(r.paths, ", ")
-		s, err := r.readTrail(ctx, t, false)
-		if err != nil {
-			return nil, err
-		}
-		return s, nil
+		return r.readTrail(ctx, t, false)
 	}
 	config, err := r.kube.restConfig()
 	if err != nil {
-		return nil, fmt.Errorf("kubeconfig: %w", err)
+		return nil, err
 	}
 	in.Source = config.Host
-	c, err := r.read(ctx, clusterread.Want{Traces: &clusterread.Traces{
-		Pod: t.Pod, Event: t.CoreEvent, Node: t.Node, Order: func(o *v1alpha1.NodeKillOrder) { t.Kills(o.Status.Kills) },
-	}})
+	traces := tracesInto(t)
+	c, err := r.read(ctx, clusterread.Want{Traces: &traces})
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ type settings struct {
 	request, limit int64
 }
 
-const unset = int64(-1)
+const unset = answer.Unset
 
 func (s *settings) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.requests, "requests", "", "Requests to set in the pods named: memory=QUANTITY")
@@ -138,27 +138,13 @@ func (s *settings) command(p *facts.Pod) string {
 		commands = append(commands, fmt.Sprintf(`kubectl patch %s %s -n %s -p '{"spec":{"template":{"spec":{"resources":%s}}}}'`,
 			kind, name, p.Namespace, s.resources()))
 	default:
-		commands = append(commands, s.setResources(kind, name, p.Namespace))
+		commands = append(commands, answer.SetResources(p, s.containers, s.request, s.limit))
 	}
 	if s.class != "" {
 		commands = append(commands, fmt.Sprintf(`kubectl patch %s %s -n %s -p '{"spec":{"template":{"spec":{"priorityClassName":"%s"}}}}'`,
 			kind, name, p.Namespace, s.class))
 	}
 	return strings.Join(commands, " && ")
-}
-
-func (s *settings) setResources(kind, name, namespace string) string {
-	c := fmt.Sprintf("kubectl set resources %s %s -n %s", kind, name, namespace)
-	if s.containers != "" {
-		c += " -c " + s.containers
-	}
-	if s.request != unset {
-		c += " --requests=memory=" + facts.Amount(s.request)
-	}
-	if s.limit != unset {
-		c += " --limits=memory=" + facts.Amount(s.limit)
-	}
-	return c
 }
 
 // resources are the settings as JSON of a patch. A limit of 0 is taken away.

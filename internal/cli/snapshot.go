@@ -113,7 +113,7 @@ func (w *writing) read(ctx context.Context) (*snapshot.Content, error) {
 	defer p.done()
 	config, err := w.kube.restConfig()
 	if err != nil {
-		return nil, fmt.Errorf("kubeconfig: %w", err)
+		return nil, err
 	}
 	content, notes, err := clusterread.Content(ctx, config, p.say)
 	if err != nil {

@@ -109,7 +109,7 @@ func (r *singles) pod(ctx context.Context, p *facts.Pod) {
 	defer r.mu.Unlock()
 	r.unusable.add(name, err)
 	if err == nil {
-		r.into.Pods[snapshot.Key{Namespace: p.Namespace, Name: p.Name}] = reading
+		r.into.Pods[facts.PodKey{Namespace: p.Namespace, Name: p.Name}] = reading
 	}
 }
 

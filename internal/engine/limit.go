@@ -31,6 +31,11 @@ func (a *AtLimit) ContainerName() string {
 	return a.Containers[a.Container].Name
 }
 
+// ContainerKey names the container, or the pod for the pod-level limit.
+func (a *AtLimit) ContainerKey() facts.ContainerKey {
+	return facts.ContainerKey{Namespace: a.Namespace, Pod: a.Name, Container: a.ContainerName()}
+}
+
 // Percent of the limit in use, rounded down.
 func (a *AtLimit) Percent() int { return int(a.Usage * 100 / a.Limit) }
 

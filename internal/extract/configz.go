@@ -47,10 +47,11 @@ const (
 	resourceMemory        = "memory"
 	enforcePods           = "pods"
 	limitedSwap           = "LimitedSwap"
-	// defaultKubeletEvictionHard is in DefaultEvictionHard (kubernetes/pkg/kubelet/eviction/defaults_linux.go,
-	// v1.37.2). On Windows it is 500Mi, but a kubelet's answer has it filled in.
-	defaultKubeletEvictionHard = "100Mi"
 )
+
+// linuxEvictionHard is the default of kubelets on Linux. That of kubelets on Windows is another, but their answers have it
+// filled in.
+var linuxEvictionHard = facts.Threshold{Set: true, Bytes: facts.LinuxEvictionHard}
 
 // ParseConfigz returns what a kubelet's answer to /configz, or a bare KubeletConfiguration, says. The error
 // names the field.
@@ -107,10 +108,10 @@ func defaultsDropped(c *KubeletConfiguration) bool {
 func evictionHard(c *KubeletConfiguration) (facts.Threshold, error) {
 	value, ok := c.EvictionHard[signalMemoryAvailable]
 	unset := c.EvictionHard == nil && c.ChangeDetection == ""
-	if !ok && (unset || c.MergeDefaultEvictionSettings) {
-		value, ok = defaultKubeletEvictionHard, true
-	}
-	if !ok {
+	switch {
+	case !ok && (unset || c.MergeDefaultEvictionSettings):
+		return linuxEvictionHard, nil
+	case !ok:
 		return facts.Threshold{}, nil
 	}
 	t, err := Threshold(value)

@@ -6,12 +6,9 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// The time between two readings of different sources that can tell growth: within less, both may be of the same moment; what is
-// older than a reading's history says nothing of now.
-const (
-	leastBetween = 10 * time.Second
-	mostBetween  = 10 * time.Minute
-)
+// leastBetween is the least time between two readings of different sources that can tell growth: within less, both may be of
+// the same moment.
+const leastBetween = 10 * time.Second
 
 // GrowthBetween gives a node's pods what they grew by between their readings in metrics.k8s.io and those of the kubelet, which
 // are usually some seconds to a minute newer. Both are sums of the pod's containers, so that they can be compared; a pod of
@@ -24,7 +21,7 @@ func GrowthBetween(n *facts.Node, metrics, kubelet facts.Readings) (between time
 		last, ok := kubelet.Pod(p.Namespace, p.Name)
 		apart := last.ObservedAt.Sub(first.ObservedAt)
 		switch {
-		case p.WorkingSet == facts.Unknown, !both, !ok, apart < leastBetween, apart > mostBetween, startedAfter(p.Pod, first.ObservedAt):
+		case p.WorkingSet == facts.Unknown, !both, !ok, apart < leastBetween, apart > facts.UnavailableAfter, startedAfter(p.Pod, first.ObservedAt):
 			continue
 		}
 		before, _, all := sumOfOwn(p.Pod, &first)

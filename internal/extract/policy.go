@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/ptr"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/facts"
@@ -22,7 +24,6 @@ const (
 	defaultRiskHeadroomPercent = 15
 	defaultNearLimitPercent    = 85
 	defaultMaxAge              = 180 * time.Second
-	defaultEvictionHard        = "100Mi"
 )
 
 // maxSelectorError is the most bytes of an error about a label selector; the error repeats keys and values, of any length.
@@ -68,12 +69,12 @@ func NewPolicy(k *v1alpha1.KillOrderPolicy) (*Policy, error) {
 	p := &Policy{
 		Policy: facts.Policy{
 			Source:              sources[s.Usage.Source],
-			TopN:                or(int(s.TopN), defaultTopN),
-			RiskRank:            or(int(s.Critical.RiskRank), defaultRiskRank),
-			RiskHeadroomPercent: int(deref(s.Critical.RiskHeadroomPercent, defaultRiskHeadroomPercent)),
-			NearLimitPercent:    or(int(s.NearLimitPercent), defaultNearLimitPercent),
-			MinPriority:         deref(s.Critical.MinPriority, defaultMinPriority),
-			MaxAge:              or(time.Duration(s.Usage.MaxAgeSeconds)*time.Second, defaultMaxAge),
+			TopN:                cmp.Or(int(s.TopN), defaultTopN),
+			RiskRank:            cmp.Or(int(s.Critical.RiskRank), defaultRiskRank),
+			RiskHeadroomPercent: int(ptr.Deref(s.Critical.RiskHeadroomPercent, defaultRiskHeadroomPercent)),
+			NearLimitPercent:    cmp.Or(int(s.NearLimitPercent), defaultNearLimitPercent),
+			MinPriority:         ptr.Deref(s.Critical.MinPriority, defaultMinPriority),
+			MaxAge:              cmp.Or(time.Duration(s.Usage.MaxAgeSeconds)*time.Second, defaultMaxAge),
 			DisabledFindings:    make(map[string]bool, len(s.DisabledFindings)),
 		},
 	}
@@ -96,8 +97,8 @@ func inRange(s *v1alpha1.KillOrderPolicySpec) error {
 		{"nearLimitPercent", s.NearLimitPercent, 1, 100},
 		{"usage.maxAgeSeconds", s.Usage.MaxAgeSeconds, 15, 600},
 		{"critical.riskRank", s.Critical.RiskRank, 1, v1alpha1.MaxTopN},
-		{"critical.riskHeadroomPercent", deref(s.Critical.RiskHeadroomPercent, 0), 0, 100},
-		{"critical.minPriority", deref(s.Critical.MinPriority, 0), math.MinInt32, v1alpha1.MaxCriticalPriority},
+		{"critical.riskHeadroomPercent", ptr.Deref(s.Critical.RiskHeadroomPercent, 0), 0, 100},
+		{"critical.minPriority", ptr.Deref(s.Critical.MinPriority, 0), math.MinInt32, v1alpha1.MaxCriticalPriority},
 	} {
 		if f.value != 0 && (f.value < f.least || f.value > f.most) {
 			return fmt.Errorf("spec.%s: %d is not from %d to %d", f.path, f.value, f.least, f.most)
@@ -107,12 +108,11 @@ func inRange(s *v1alpha1.KillOrderPolicySpec) error {
 }
 
 func (p *Policy) parse(s *v1alpha1.KillOrderPolicySpec) (err error) {
-	hard := defaultEvictionHard
+	p.AssumedEvictionHard = linuxEvictionHard
 	if s.AssumedEvictionHard != nil {
-		hard = s.AssumedEvictionHard.String()
-	}
-	if p.AssumedEvictionHard, err = Threshold(hard); err != nil {
-		return fmt.Errorf("spec.assumedEvictionHard: %w", err)
+		if p.AssumedEvictionHard, err = Threshold(s.AssumedEvictionHard.String()); err != nil {
+			return fmt.Errorf("spec.assumedEvictionHard: %w", err)
+		}
 	}
 	for _, f := range []struct {
 		path string
@@ -136,21 +136,6 @@ func (p *Policy) parse(s *v1alpha1.KillOrderPolicySpec) (err error) {
 		p.criticalPodsIn = labels.Everything()
 	}
 	return nil
-}
-
-func or[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
-}
-
-func deref(v *int32, otherwise int32) int32 {
-	if v == nil {
-		return otherwise
-	}
-	return *v
 }
 
 // Critical reports whether the pod is a critical workload: by its priority, by its labels in a namespace where labels

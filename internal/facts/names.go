@@ -1,6 +1,9 @@
 package facts
 
-import "cmp"
+import (
+	"cmp"
+	"strings"
+)
 
 // CompareNames orders pods by namespace, name and UID: the last key of every order, so that each order is total.
 func CompareNames(a, b *Pod) int {
@@ -9,6 +12,39 @@ func CompareNames(a, b *Pod) int {
 
 // SamePod reports whether two pods are the same one. A UID alone does not tell: pods of hand-written files may have none.
 func SamePod(a, b *Pod) bool { return a == b || CompareNames(a, b) == 0 }
+
+// PodKey names a pod among those that live at one moment.
+type PodKey struct{ Namespace, Name string }
+
+func (k PodKey) String() string { return k.Namespace + "/" + k.Name }
+
+// ContainerKey names a container of a pod among those that live at one moment, or, with an empty Container, the pod as a whole.
+type ContainerKey struct{ Namespace, Pod, Container string }
+
+// BareID is a container's ID as the API has it, without the name of the runtime before it.
+func BareID(id string) string {
+	if _, bare, ok := strings.Cut(id, "://"); ok {
+		return bare
+	}
+	return id
+}
+
+// ShortID is the beginning of a container's ID that NodeKillOrders show: 12 digits, without the name of the runtime.
+func ShortID(id string) string {
+	id = BareID(id)
+	return id[:min(len(id), 12)]
+}
+
+// TrueFirst compares two answers of yes and no: yes is less than no.
+func TrueFirst(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
+}
 
 // SystemClasses returns the values of the PriorityClasses that exist in every cluster, by name
 // (pkg/apis/scheduling/types.go of Kubernetes v1.37.2).

@@ -1,7 +1,6 @@
 package forensics
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -110,7 +109,7 @@ func (c *inquest) close() Record {
 	if r.Missed > 0 {
 		c.found(SourcePod, "%d earlier deaths of this container were not seen (restartCount)", r.Missed)
 	}
-	slices.SortStableFunc(c.evidence, func(a, b Evidence) int { return cmp.Compare(rank(a.Against), rank(b.Against)) })
+	slices.SortStableFunc(c.evidence, func(a, b Evidence) int { return facts.TrueFirst(b.Against, a.Against) })
 	r.Evidence = slices.Compact(c.evidence)
 	if len(r.Evidence) > maxEvidence {
 		r.Evidence = r.Evidence[:maxEvidence]
@@ -119,13 +118,6 @@ func (c *inquest) close() Record {
 		r.Confidence = Medium
 	}
 	return r
-}
-
-func rank(against bool) int {
-	if against {
-		return 1
-	}
-	return 0
 }
 
 // kill judges: a memory killer it was.

@@ -165,18 +165,10 @@ func parseCgroup(path string) Cgroup {
 	return g
 }
 
-// bareID is a containerID of the API without its runtime.
-func bareID(id string) string {
-	if _, bare, found := strings.Cut(id, "://"); found {
-		return bare
-	}
-	return id
-}
-
 // kernelKill finds the kernel's message of this death: one that names its container, else, by node-problem-detector,
 // one of the same seconds with the oom_score_adj that only this container should have had.
 func (c *inquest) kernelKill() *KernelKill {
-	id := bareID(c.d.ContainerID)
+	id := facts.BareID(c.d.ContainerID)
 	if id == "" {
 		return nil
 	}

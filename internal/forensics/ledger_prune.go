@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/killorder/killorder/internal/facts"
 )
 
 // tick moves time forward, and once a minute forgets what is old.
@@ -82,7 +84,7 @@ func (b *podBook) settle() {
 func (l *Ledger) shrink() {
 	uids := slices.SortedFunc(maps.Keys(l.books), func(a, b string) int {
 		x, y := l.books[a], l.books[b]
-		return cmp.Or(rank(y.gone)-rank(x.gone), x.touched.Compare(y.touched), cmp.Compare(a, b))
+		return cmp.Or(facts.TrueFirst(x.gone, y.gone), x.touched.Compare(y.touched), cmp.Compare(a, b))
 	})
 	for _, uid := range uids[:len(uids)-maxBooks] {
 		delete(l.books, uid)

@@ -78,7 +78,7 @@ func (c *inquest) byScope() bool {
 func (c *inquest) scopes() []scope {
 	scopes := []scope{c.containerScope(), c.podScope(), c.nodeScope(), c.podsScope()}
 	slices.SortStableFunc(scopes, func(a, b scope) int {
-		return cmp.Or(rank(b.possible)-rank(a.possible), cmp.Compare(b.weight, a.weight))
+		return cmp.Or(facts.TrueFirst(a.possible, b.possible), cmp.Compare(b.weight, a.weight))
 	})
 	return scopes
 }

@@ -117,7 +117,7 @@ func (n *Node) podsLimit() (bytes int64, limited, known bool) {
 	}
 	// Without the configuration: the node's allocatable lacks the hard threshold too, 100Mi by default. More than
 	// that is a reservation; the limit lies between allocatable and allocatable + 100Mi.
-	const threshold = 100 << 20
+	const threshold = facts.LinuxEvictionHard
 	missing := n.Capacity - n.Allocatable
 	return n.Allocatable + min(missing, threshold), missing > threshold, missing >= threshold || missing == 0
 }

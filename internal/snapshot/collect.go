@@ -24,12 +24,12 @@ type collector struct {
 	omitted omissions
 
 	nodes      map[string]kept[facts.Node]
-	pods       map[Key]kept[podFacts]
+	pods       map[facts.PodKey]kept[podFacts]
 	namespaces map[string]kept[labels.Set]
 	classes    map[string]kept[class]
 	policies   map[string]kept[v1alpha1.KillOrderPolicy]
 	orders     map[string]kept[*v1alpha1.NodeKillOrder]
-	podUsage   map[Key]kept[facts.PodReading]
+	podUsage   map[facts.PodKey]kept[facts.PodReading]
 	nodeUsage  map[string]kept[facts.NodeReading]
 	// kubelets and configs by node; loose configurations name no node.
 	kubelets map[string]kept[*Readings]
@@ -55,12 +55,12 @@ func newCollector(ctx context.Context, o *Options) *collector {
 	return &collector{
 		ctx: ctx, options: o,
 		nodes:      map[string]kept[facts.Node]{},
-		pods:       map[Key]kept[podFacts]{},
+		pods:       map[facts.PodKey]kept[podFacts]{},
 		namespaces: map[string]kept[labels.Set]{},
 		classes:    map[string]kept[class]{},
 		policies:   map[string]kept[v1alpha1.KillOrderPolicy]{},
 		orders:     map[string]kept[*v1alpha1.NodeKillOrder]{},
-		podUsage:   map[Key]kept[facts.PodReading]{},
+		podUsage:   map[facts.PodKey]kept[facts.PodReading]{},
 		nodeUsage:  map[string]kept[facts.NodeReading]{},
 		kubelets:   map[string]kept[*Readings]{},
 		configs:    map[string]kept[*facts.KubeletConfig]{},
@@ -103,7 +103,7 @@ func (c *collector) pod(at location, p *corev1.Pod) error {
 	default:
 		f.pod = extract.Pod(p)
 	}
-	return keep(c, c.pods, "Pod", Key{p.Namespace, p.Name}, kept[podFacts]{momentOf(at, p), f})
+	return keep(c, c.pods, "Pod", facts.PodKey{Namespace: p.Namespace, Name: p.Name}, kept[podFacts]{momentOf(at, p), f})
 }
 
 func (c *collector) namespace(at location, n *corev1.Namespace) error {
@@ -115,7 +115,7 @@ func (c *collector) priorityClass(at location, p *schedulingv1.PriorityClass) er
 }
 
 func (c *collector) podMetrics(at location, m *metrics.PodMetrics) error {
-	key := Key{m.Namespace, m.Name}
+	key := facts.PodKey{Namespace: m.Namespace, Name: m.Name}
 	r, unusable := extract.PodMetrics(m)
 	if unusable != nil {
 		c.omitted.count(omittedReadings, "PodMetrics "+key.String()+": "+unusable.Error())

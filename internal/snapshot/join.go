@@ -131,7 +131,7 @@ func (c *collector) joinPods(s *Snapshot) {
 	}
 }
 
-func compareKeys(a, b Key) int {
+func compareKeys(a, b facts.PodKey) int {
 	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 }
 
@@ -260,9 +260,9 @@ func (s *Snapshot) strangersOn(o *omissions, node string) {
 	if r == nil {
 		return
 	}
-	known := map[Key]bool{}
+	known := map[facts.PodKey]bool{}
 	for _, p := range s.Pods[node] {
-		known[Key{p.Namespace, p.Name}] = true
+		known[facts.PodKey{Namespace: p.Namespace, Name: p.Name}] = true
 	}
 	var strangers []string
 	for key := range r.Pods {

@@ -110,7 +110,7 @@ func readingsIn(node string, s *stats.Summary) (r *Readings, timeless []string, 
 			return nil, nil, err
 		}
 		if p := extract.SummaryPod(&s.Pods[i]); !p.ObservedAt.IsZero() {
-			r.Pods[Key{ref.Namespace, ref.Name}] = p
+			r.Pods[facts.PodKey{Namespace: ref.Namespace, Name: ref.Name}] = p
 		} else if p.WorkingSet != facts.Unknown {
 			timeless = append(timeless, ref.Namespace+"/"+ref.Name)
 		}

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/facts"
 )
 
 // learnDeaths learns what Events, NodeKillOrders and the ends of containers name: much of it is of pods that are gone.
@@ -70,16 +71,8 @@ func (r *redaction) learnWorkload(w *v1alpha1.WorkloadReference) {
 
 func (r *redaction) learnID(t *corev1.ContainerStateTerminated) {
 	if t != nil {
-		r.ids.learn(shortID(t.ContainerID))
+		r.ids.learn(facts.ShortID(t.ContainerID))
 	}
-}
-
-// shortID is the first 12 digits of a container's ID, as NodeKillOrders have it, without the runtime's name.
-func shortID(id string) string {
-	if _, bare, ok := strings.Cut(id, "://"); ok {
-		id = bare
-	}
-	return id[:min(len(id), 12)]
 }
 
 // id of a container, renamed, as a status has it; "" for "".
@@ -87,7 +80,7 @@ func (r *redaction) id(id string) string {
 	if id == "" {
 		return ""
 	}
-	return "containerd://" + r.ids.of(shortID(id))
+	return "containerd://" + r.ids.of(facts.ShortID(id))
 }
 
 // uid of a pod. Pods of one name, one after the other, stay different ones.

@@ -36,25 +36,20 @@ type Snapshot struct {
 	Notes []string
 }
 
-// Key names a pod.
-type Key struct{ Namespace, Name string }
-
-func (k Key) String() string { return k.Namespace + "/" + k.Name }
-
 // Readings of one moment. It is a facts.Readings.
 type Readings struct {
-	Pods  map[Key]facts.PodReading
+	Pods  map[facts.PodKey]facts.PodReading
 	Nodes map[string]facts.NodeReading
 }
 
 // NewReadings returns Readings without any yet.
 func NewReadings() *Readings {
-	return &Readings{Pods: map[Key]facts.PodReading{}, Nodes: map[string]facts.NodeReading{}}
+	return &Readings{Pods: map[facts.PodKey]facts.PodReading{}, Nodes: map[string]facts.NodeReading{}}
 }
 
 // Pod returns the reading of a pod.
 func (r *Readings) Pod(namespace, name string) (facts.PodReading, bool) {
-	p, ok := r.Pods[Key{namespace, name}]
+	p, ok := r.Pods[facts.PodKey{Namespace: namespace, Name: name}]
 	return p, ok
 }
 

@@ -33,7 +33,7 @@ func atRisk(v *engine.Verdict, prev []v1alpha1.AtRiskPod, now time.Time) []v1alp
 	var entries []v1alpha1.AtRiskPod
 	for _, r := range v.Outlook.Risks {
 		e := v1alpha1.AtRiskPod{
-			UID: types.UID(r.UID), Namespace: r.Namespace, Pod: r.Name, Killer: killers[r.Killer], Rank: int32(r.Rank),
+			UID: types.UID(r.UID), Namespace: r.Namespace, Pod: r.Name, Killer: Killers[r.Killer], Rank: int32(r.Rank),
 			Since: stamp(now),
 		}
 		if was, ok := before[key{e.UID, e.Killer}]; ok && was.Until == nil {

@@ -80,7 +80,7 @@ func wrongVictim(v *engine.Verdict) metav1.Condition {
 	case o.WrongVictim:
 		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonVictimNotCulprit
 		c.Message = fmt.Sprintf("%s dies first (%s) for the memory of %s.",
-			nameOf(o.Nearer.Victim), killers[o.Nearer.Killer], nameOf(v.Culprit.PodState))
+			nameOf(o.Nearer.Victim), Killers[o.Nearer.Killer], nameOf(v.Culprit.PodState))
 	case !o.NearerIsLow:
 		c.Reason, c.Message = v1alpha1.ReasonHeadroomAmple, "Headroom is ample."
 	}

@@ -85,7 +85,7 @@ func referTo(order *v1alpha1.NodeKillOrder) corev1.ObjectReference {
 func riskNote(order *v1alpha1.NodeKillOrder, v *engine.Verdict, r *v1alpha1.AtRiskPod) (kind, note string) {
 	kind = corev1.EventTypeNormal
 	for i := range v.Outlook.Risks {
-		if k := &v.Outlook.Risks[i]; k.UID == string(r.UID) && killers[k.Killer] == r.Killer && k.Low {
+		if k := &v.Outlook.Risks[i]; k.UID == string(r.UID) && Killers[k.Killer] == r.Killer && k.Low {
 			kind = corev1.EventTypeWarning
 		}
 	}
@@ -159,7 +159,7 @@ func fixFor(order *v1alpha1.NodeKillOrder, v *engine.Verdict, uid types.UID) str
 	if i < 0 {
 		return ""
 	}
-	w := workloadRef(v.Node.Pods[i].Workload)
+	w := WorkloadRef(v.Node.Pods[i].Workload)
 	for _, f := range order.Status.Findings {
 		same := f.Pod == v.Node.Pods[i].Name || (w != nil && f.Workload != nil && *f.Workload == *w)
 		if f.Namespace == v.Node.Pods[i].Namespace && same && f.Fix != "" {

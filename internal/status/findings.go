@@ -5,7 +5,8 @@ import (
 	"github.com/killorder/killorder/internal/engine"
 )
 
-var severities = map[engine.Severity]v1alpha1.Severity{
+// Severities are the names that the API has for the severities of findings.
+var Severities = map[engine.Severity]v1alpha1.Severity{
 	engine.Critical: v1alpha1.SeverityCritical,
 	engine.Warning:  v1alpha1.SeverityWarning,
 	engine.Info:     v1alpha1.SeverityInfo,
@@ -36,11 +37,11 @@ func findings(found []engine.Finding) []v1alpha1.Finding {
 			break
 		}
 		e := v1alpha1.Finding{
-			Rule: f.Rule, Severity: severities[f.Severity], Container: f.Container, Workloads: int32(f.Workloads),
+			Rule: f.Rule, Severity: Severities[f.Severity], Container: f.Container, Workloads: int32(f.Workloads),
 			Message: f.Message, Fix: f.Fix,
 		}
 		if f.Pod != nil {
-			e.Namespace, e.Pod, e.Workload = f.Pod.Namespace, f.Pod.Name, workloadRef(f.Pod.Workload)
+			e.Namespace, e.Pod, e.Workload = f.Pod.Namespace, f.Pod.Name, WorkloadRef(f.Pod.Workload)
 		}
 		out = append(out, e)
 	}
@@ -54,7 +55,7 @@ func ruleCounts(found []engine.Finding) map[string]RuleCount {
 		f := &found[i]
 		c, seen := counts[f.Rule]
 		c.Count++
-		if s := severities[f.Severity]; !seen || weights[s] < weights[c.Severity] {
+		if s := Severities[f.Severity]; !seen || weights[s] < weights[c.Severity] {
 			c.Severity = s
 		}
 		counts[f.Rule] = c

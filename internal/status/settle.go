@@ -87,17 +87,19 @@ func clearlyEvictedBefore(a, b *evict.Victim) bool {
 }
 
 func settleOOM(exact []oom.Victim, prev []v1alpha1.OOMVictim, places int) []oom.Victim {
-	type key struct{ namespace, pod, container string }
-	rank := make(map[key]int, len(prev))
+	rank := make(map[facts.ContainerKey]int32, len(prev))
 	for i := range prev {
-		rank[key{prev[i].Namespace, prev[i].Pod, prev[i].Container}] = int(prev[i].Rank)
+		rank[oomKey(&prev[i])] = prev[i].Rank
 	}
-	return closest(exact, places, func(v *oom.Victim) int {
-		if r, ok := rank[key{v.Namespace, v.Name, v.ContainerName()}]; ok {
-			return r
-		}
-		return math.MaxInt
-	}, clearlyKilledBefore)
+	return closest(exact, places, func(v *oom.Victim) int { return rankBefore(rank, v.ContainerKey()) }, clearlyKilledBefore)
+}
+
+// rankBefore is the rank that was published of a container, a large one if none was.
+func rankBefore(rank map[facts.ContainerKey]int32, of facts.ContainerKey) int {
+	if r, ok := rank[of]; ok {
+		return int(r)
+	}
+	return math.MaxInt
 }
 
 // clearlyKilledBefore compares with the Band of the usage, not of the badness: only usage is a noisy reading.
@@ -106,17 +108,11 @@ func clearlyKilledBefore(a, b *oom.Victim) bool {
 }
 
 func settleLimits(exact []engine.AtLimit, prev []v1alpha1.LimitVictim, places int) []engine.AtLimit {
-	type key struct{ namespace, pod, container string }
-	rank := make(map[key]int, len(prev))
+	rank := make(map[facts.ContainerKey]int32, len(prev))
 	for i := range prev {
-		rank[key{prev[i].Namespace, prev[i].Pod, prev[i].Container}] = int(prev[i].Rank)
+		rank[limitKey(&prev[i])] = prev[i].Rank
 	}
-	return closest(exact, places, func(v *engine.AtLimit) int {
-		if r, ok := rank[key{v.Namespace, v.Name, v.ContainerName()}]; ok {
-			return r
-		}
-		return math.MaxInt
-	}, clearlyNearer)
+	return closest(exact, places, func(v *engine.AtLimit) int { return rankBefore(rank, v.ContainerKey()) }, clearlyNearer)
 }
 
 func clearlyNearer(a, b *engine.AtLimit) bool {

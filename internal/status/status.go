@@ -85,14 +85,15 @@ func summary(v *engine.Verdict) *v1alpha1.SummaryStatus {
 	}
 	if t := v.Outlook.Next; t.Killer != engine.None {
 		s.Next = &v1alpha1.NextKill{
-			Killer: killers[t.Killer], Namespace: t.Victim.Namespace, Pod: t.Victim.Name,
+			Killer: Killers[t.Killer], Namespace: t.Victim.Namespace, Pod: t.Victim.Name,
 			UID: types.UID(t.Victim.UID), Headroom: figure(t.Headroom),
 		}
 	}
 	return s
 }
 
-var killers = map[engine.Killer]v1alpha1.Killer{
+// Killers are the names that the API has for killers.
+var Killers = map[engine.Killer]v1alpha1.Killer{
 	engine.Eviction: v1alpha1.KillerEviction,
 	engine.OOM:      v1alpha1.KillerOOM,
 	engine.Limit:    v1alpha1.KillerLimit,
@@ -131,7 +132,7 @@ func evictionOrder(order []evict.Victim, prev []v1alpha1.EvictionVictim, top int
 		v := &order[i]
 		e := v1alpha1.EvictionVictim{
 			Rank: int32(i + 1), Namespace: v.Namespace, Pod: v.Name, UID: types.UID(v.UID),
-			Workload: workloadRef(v.Workload), Critical: v.Critical, QOSClass: v.QOS.String(), Priority: v.Priority,
+			Workload: WorkloadRef(v.Workload), Critical: v.Critical, QOSClass: v.QOS.String(), Priority: v.Priority,
 			Request: quantity(v.Request), Reason: evictionReasons[v.Reason], Tied: v.Tied,
 		}
 		if v.WorkingSet != facts.Unknown {
@@ -164,10 +165,9 @@ func within(a, b *v1alpha1.EvictionVictim) bool {
 }
 
 func oomOrder(v *engine.Verdict, prev []v1alpha1.OOMVictim, top int) []v1alpha1.OOMVictim {
-	type key struct{ namespace, pod, container string }
-	before := make(map[key]*resource.Quantity, len(prev))
+	before := make(map[facts.ContainerKey]*resource.Quantity, len(prev))
 	for i := range prev {
-		before[key{prev[i].Namespace, prev[i].Pod, prev[i].Container}] = prev[i].Usage
+		before[oomKey(&prev[i])] = prev[i].Usage
 	}
 	out := make([]v1alpha1.OOMVictim, 0, cut(len(v.OOM), top))
 	for i := range v.OOM[:cap(out)] {
@@ -178,7 +178,7 @@ func oomOrder(v *engine.Verdict, prev []v1alpha1.OOMVictim, top int) []v1alpha1.
 		}
 		memory := k.Usage + k.Swap
 		if k.UsageKnown {
-			e.Usage = new(sticky(before[key{e.Namespace, e.Pod, e.Container}], k.Usage))
+			e.Usage = new(sticky(before[oomKey(&e)], k.Usage))
 			memory = keep(e.Usage.Value(), k.Usage) + k.Swap
 		}
 		e.OOMScore = oom.Score(memory, k.Adj, v.Memory.Total)
@@ -188,11 +188,19 @@ func oomOrder(v *engine.Verdict, prev []v1alpha1.OOMVictim, top int) []v1alpha1.
 	return out
 }
 
+// oomKey and limitKey name the container that a published row is about.
+func oomKey(v *v1alpha1.OOMVictim) facts.ContainerKey {
+	return facts.ContainerKey{Namespace: v.Namespace, Pod: v.Pod, Container: v.Container}
+}
+
+func limitKey(v *v1alpha1.LimitVictim) facts.ContainerKey {
+	return facts.ContainerKey{Namespace: v.Namespace, Pod: v.Pod, Container: v.Container}
+}
+
 func limitOrder(order []engine.AtLimit, prev []v1alpha1.LimitVictim, top int) []v1alpha1.LimitVictim {
-	type key struct{ namespace, pod, container string }
-	before := make(map[key]*v1alpha1.LimitVictim, len(prev))
+	before := make(map[facts.ContainerKey]*v1alpha1.LimitVictim, len(prev))
 	for i := range prev {
-		before[key{prev[i].Namespace, prev[i].Pod, prev[i].Container}] = &prev[i]
+		before[limitKey(&prev[i])] = &prev[i]
 	}
 	if top > 0 {
 		top = min(top, v1alpha1.MaxLimitOrder)
@@ -203,7 +211,7 @@ func limitOrder(order []engine.AtLimit, prev []v1alpha1.LimitVictim, top int) []
 		e := v1alpha1.LimitVictim{
 			Rank: int32(i + 1), Namespace: l.Namespace, Pod: l.Name, Container: l.ContainerName(), Limit: quantity(l.Limit),
 		}
-		if was := before[key{e.Namespace, e.Pod, e.Container}]; was != nil {
+		if was := before[limitKey(&e)]; was != nil {
 			e.Usage, e.TimeToLimit = sticky(&was.Usage, l.Usage), timeBound(was.TimeToLimit, l.TimeToLimit)
 		} else {
 			e.Usage, e.TimeToLimit = figure(l.Usage), timeBound("", l.TimeToLimit)
@@ -220,7 +228,7 @@ func culpritRef(c engine.Culprit, prev *v1alpha1.CulpritReference) *v1alpha1.Cul
 		return nil
 	}
 	ref := &v1alpha1.CulpritReference{
-		Namespace: c.Namespace, Pod: c.Name, UID: types.UID(c.UID), Workload: workloadRef(c.Workload),
+		Namespace: c.Namespace, Pod: c.Name, UID: types.UID(c.UID), Workload: WorkloadRef(c.Workload),
 		Reason: v1alpha1.CulpritOverRequest,
 	}
 	if c.Grew {
@@ -234,7 +242,8 @@ func culpritRef(c engine.Culprit, prev *v1alpha1.CulpritReference) *v1alpha1.Cul
 	return ref
 }
 
-func workloadRef(w facts.Workload) *v1alpha1.WorkloadReference {
+// WorkloadRef is a workload as the API has it, nil for a bare pod's.
+func WorkloadRef(w facts.Workload) *v1alpha1.WorkloadReference {
 	if w == (facts.Workload{}) {
 		return nil
 	}

@@ -23,18 +23,36 @@ func commandFor(p *facts.Pod, sets []set) (command, problem string) {
 	case !slices.Contains(templated, p.Workload.Kind):
 		return "", fmt.Sprintf("set it where %s %s is defined: kubectl cannot change the template of its pods", p.Workload.Kind, name)
 	case len(sets) == 1 && sets[0].container != "":
-		limits := ""
+		limit := Unset
 		if sets[0].limit > 0 {
-			limits = " --limits=memory=" + facts.Amount(sets[0].limit)
+			limit = sets[0].limit
 		}
-		return fmt.Sprintf("kubectl set resources %s %s -n %s -c %s --requests=memory=%s%s",
-			kind, name, p.Namespace, sets[0].container, facts.Amount(sets[0].request), limits), ""
+		return SetResources(p, sets[0].container, sets[0].request, limit), ""
 	}
 	template := object{"spec": object{"template": object{"spec": podSpec(sets)}}}
 	if p.Workload.Kind == "CronJob" {
 		template = object{"spec": object{"jobTemplate": template}}
 	}
 	return fmt.Sprintf("kubectl patch %s %s -n %s -p '%s'", kind, name, p.Namespace, template), ""
+}
+
+// Unset is a request or a limit that a command leaves as it is.
+const Unset = int64(-1)
+
+// SetResources is the command that sets the memory request and limit of one container of a pod's workload, in bytes; of all
+// its containers where none is named.
+func SetResources(p *facts.Pod, container string, request, limit int64) string {
+	c := fmt.Sprintf("kubectl set resources %s %s -n %s", strings.ToLower(p.Workload.Kind), p.Workload.Name, p.Namespace)
+	if container != "" {
+		c += " -c " + container
+	}
+	if request != Unset {
+		c += " --requests=memory=" + facts.Amount(request)
+	}
+	if limit != Unset {
+		c += " --limits=memory=" + facts.Amount(limit)
+	}
+	return c
 }
 
 // resize is the command for a bare pod. The API server lets no resize change the QoS class, so a BestEffort pod has none.

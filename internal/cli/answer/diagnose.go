@@ -144,14 +144,13 @@ func (t *Trail) change(r *forensics.Record) string {
 			// delays the next kill. The files go with the pod.
 			return fmt.Sprintf("kubectl delete pod %s -n %s  # then set a sizeLimit on its memory-backed volumes", r.Pod, r.Namespace)
 		}
-		if c := setMemory(victim, r.Container, "limits", withMargin(r.Limit)); c != "" {
-			return c
+		if r.Limit > 0 && settable(victim, r.Container) {
+			return SetResources(victim, r.Container, Unset, withMargin(r.Limit))
 		}
 	case forensics.CauseEviction:
-		if container, usage := offender(r.Eviction); container != "" && safeToPaste(victim, []set{{container: container}}) {
-			if c := setMemory(victim, container, "requests", withMargin(usage)); c != "" {
-				return c
-			}
+		container, usage := offender(r.Eviction)
+		if usage > 0 && settable(victim, container) && safeToPaste(victim, []set{{container: container}}) {
+			return SetResources(victim, container, withMargin(usage), Unset)
 		}
 	}
 	switch {
@@ -175,15 +174,9 @@ func offender(e *forensics.EvictionFigures) (container string, usage int64) {
 	return container, usage
 }
 
-// setMemory is the command that sets the memory of a workload's container; "" where kubectl cannot, or there is nothing to
-// set.
-func setMemory(victim *facts.Pod, container, what string, bytes int64) string {
-	w := victim.Workload
-	if !slices.Contains(templated, w.Kind) || bytes <= 0 || container == "" {
-		return ""
-	}
-	return fmt.Sprintf("kubectl set resources %s %s -n %s -c %s --%s=memory=%s",
-		strings.ToLower(w.Kind), w.Name, victim.Namespace, container, what, facts.Amount(bytes))
+// settable reports whether kubectl can set the resources of the container in its workload's template.
+func settable(victim *facts.Pod, container string) bool {
+	return container != "" && slices.Contains(templated, victim.Workload.Kind)
 }
 
 // withMargin is an amount in bytes with a quarter on top, rounded up: to 64Mi from 512Mi on, to 16Mi below.

@@ -10,6 +10,7 @@ import (
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/engine/whatif"
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/status"
 )
 
 // neighbours is how many pods before and after are named.
@@ -22,10 +23,7 @@ func Explain(n *Node, p *facts.PodState, nodes []*Node) kinds.Explanation {
 	e := kinds.Explanation{
 		TypeMeta: kinds.Type("Explanation"),
 		Node:     n.Verdict.Node.Name, Namespace: p.Namespace, Pod: p.Name, UID: p.UID, Critical: p.Critical,
-		Certainty: n.certainty(p), Eviction: n.evictionSum(p, r), OOM: n.oomSum(p, r), Limit: n.limitSum(p),
-	}
-	if p.Workload != (facts.Workload{}) {
-		e.Workload = &v1alpha1.WorkloadReference{Kind: p.Workload.Kind, Name: p.Workload.Name}
+		Workload: status.WorkloadRef(p.Workload), Certainty: n.certainty(p), Eviction: n.evictionSum(p, r), OOM: n.oomSum(p, r), Limit: n.limitSum(p),
 	}
 	e.Answer, e.Order = n.sentence(p, r)
 	if n.Partial {

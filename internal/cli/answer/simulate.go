@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/cli/kinds"
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/engine/whatif"
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/status"
 )
 
 // Growth is a pod that comes to use that many bytes.
@@ -28,10 +28,6 @@ type Scene struct {
 	Pressure int64
 	// Over is the time that it all takes; 0 for at once.
 	Over time.Duration
-}
-
-var byKiller = map[engine.Killer]v1alpha1.Killer{
-	engine.Eviction: v1alpha1.KillerEviction, engine.OOM: v1alpha1.KillerOOM, engine.Limit: v1alpha1.KillerLimit,
 }
 
 // Simulate plays the kills of a node that runs out of memory, by the engine.
@@ -109,7 +105,7 @@ func (n *Node) justEnough(killer string) int64 {
 
 func addStep(o *kinds.Simulation, s *whatif.Step) {
 	step := kinds.Step{
-		Step: len(o.Steps) + 1, Killer: byKiller[s.Killer], Namespace: s.Victim.Namespace, Pod: s.Victim.Name, Container: s.ContainerName(),
+		Step: len(o.Steps) + 1, Killer: status.Killers[s.Killer], Namespace: s.Victim.Namespace, Pod: s.Victim.Name, Container: s.ContainerName(),
 		Critical: s.Victim.Critical, Available: kinds.Amount(s.Available), At: s.At.String(),
 	}
 	if s.Frees > 0 || s.Victim.WorkingSet != facts.Unknown {

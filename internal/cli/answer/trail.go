@@ -9,6 +9,7 @@ import (
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/extract"
+	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/forensics"
 )
 
@@ -60,8 +61,8 @@ func (t *Trail) Node(n *corev1.Node) {
 	t.nodes[n.Name] = n.DeepCopy()
 }
 
-// Kills keeps what a NodeKillOrder says of kills.
-func (t *Trail) Kills(kills []v1alpha1.Kill) { t.kills = append(t.kills, kills...) }
+// Order keeps what a NodeKillOrder says of kills.
+func (t *Trail) Order(o *v1alpha1.NodeKillOrder) { t.kills = append(t.kills, o.Status.Kills...) }
 
 // Records judges all deaths, the latest first.
 func (t *Trail) Records() []forensics.Record {
@@ -131,17 +132,9 @@ func (t *Trail) published(r *forensics.Record) *v1alpha1.Kill {
 	for i := range t.kills {
 		k := &t.kills[i]
 		same := string(k.UID) == r.UID && k.Container == r.Container
-		if same && (k.ContainerID == "" || r.ContainerID == "" || strings.HasPrefix(bareID(r.ContainerID), k.ContainerID)) {
+		if same && (k.ContainerID == "" || r.ContainerID == "" || strings.HasPrefix(facts.BareID(r.ContainerID), k.ContainerID)) {
 			return k
 		}
 	}
 	return nil
-}
-
-// bareID is a container's ID without the runtime's name before it.
-func bareID(id string) string {
-	if _, bare, ok := strings.Cut(id, "://"); ok {
-		return bare
-	}
-	return id
 }

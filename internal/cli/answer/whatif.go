@@ -10,6 +10,7 @@ import (
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/engine/whatif"
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/status"
 )
 
 // Question is a change to be judged: edits of pods, and bytes that processes outside of pods use more on each node.
@@ -46,18 +47,10 @@ func WhatIf(nodes []*Node, q Question) (*kinds.WhatIf, error) {
 	if q.Pressure != 0 {
 		w.Changes = append(w.Changes, fmt.Sprintf("outside of pods: %s more in use on each node", human(q.Pressure)))
 	}
-	slices.SortStableFunc(w.Worse, func(a, b kinds.PodMove) int { return cmp.Compare(worstAfter(&a), worstAfter(&b)) })
+	slices.SortStableFunc(w.Worse, func(a, b kinds.PodMove) int { return facts.TrueFirst(a.Critical, b.Critical) })
 	w.NotKnown = notKnown(recreated)
 	w.Answer = sentence(w)
 	return w, nil
-}
-
-// worstAfter is 0 for critical pods, else 1.
-func worstAfter(m *kinds.PodMove) int {
-	if m.Critical {
-		return 0
-	}
-	return 1
 }
 
 // add adds a pod, if the change is of the pod, or makes things worse for it.
@@ -216,10 +209,8 @@ func onlyIn(v, other *engine.Verdict) (findings []kinds.Finding) {
 	return findings
 }
 
-var severities = map[engine.Severity]string{engine.Critical: "Critical", engine.Warning: "Warning", engine.Info: "Info"}
-
 func findingOf(node string, f *engine.Finding) kinds.Finding {
-	k := kinds.Finding{Rule: f.Rule, Severity: severities[f.Severity], Node: node, Container: f.Container, Message: f.Message, Fix: f.Fix}
+	k := kinds.Finding{Rule: f.Rule, Severity: string(status.Severities[f.Severity]), Node: node, Container: f.Container, Message: f.Message, Fix: f.Fix}
 	if f.Pod != nil {
 		k.Namespace, k.Pod = f.Pod.Namespace, f.Pod.Name
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/cli/kinds"
 	"github.com/killorder/killorder/internal/cli/text"
+	"github.com/killorder/killorder/internal/facts"
 )
 
 // Bounds of the page, so that 1,000 nodes stay below 2 MB.
@@ -107,7 +108,7 @@ func newPage(in *Input) (*page, error) {
 		p.Nodes = append(p.Nodes, newNode(o, i))
 	}
 	slices.SortStableFunc(p.Nodes, func(a, b node) int {
-		return cmp.Or(compareBool(a.known, b.known), cmp.Compare(a.share, b.share), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(facts.TrueFirst(a.known, b.known), cmp.Compare(a.share, b.share), cmp.Compare(a.Name, b.Name))
 	})
 	p.Details = p.Nodes[:min(len(p.Nodes), mostDetails)]
 	p.MoreNodes = len(p.Nodes) - len(p.Details)
@@ -117,17 +118,6 @@ func newPage(in *Input) (*page, error) {
 	raw, err := json.Marshal(data(in))
 	p.Data = text.EscapeJSON(raw)
 	return p, err
-}
-
-// compareBool puts true first.
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return -1
-	}
-	return 1
 }
 
 // newNode takes what the page shows of an order. An order that nobody has filled yet has no parts.

@@ -5,7 +5,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/cli/text"
@@ -21,7 +21,7 @@ func (t *nodeTables) header(p *Printer) {
 		p.line(p.Paint(name, NodeName))
 		t.field(p, "memory", "", memory, Plain)
 	}
-	if t.pressure() {
+	if meta.IsStatusConditionTrue(t.Status.Conditions, v1alpha1.ConditionMemoryPressure) {
 		t.field(p, "pressure", "", "the kubelet reports MemoryPressure", Warning)
 	}
 	t.next(p)
@@ -36,16 +36,6 @@ func (t *nodeTables) header(p *Printer) {
 	t.field(p, "pods", "", pods, Plain)
 	source, l := t.usage()
 	t.field(p, "usage", "", source, l)
-}
-
-// pressure reports whether the kubelet says that the node is short of memory.
-func (t *nodeTables) pressure() bool {
-	for i := range t.Status.Conditions {
-		if c := &t.Status.Conditions[i]; c.Type == v1alpha1.ConditionMemoryPressure {
-			return c.Status == metav1.ConditionTrue
-		}
-	}
-	return false
 }
 
 // field prints a line about the node: a pod, whose name is shortened to fit, if there is one, and a text.
@@ -191,10 +181,8 @@ func (t *nodeTables) usage() (string, Look) {
 	if u.ObservedAt != nil {
 		s += ", as of " + u.ObservedAt.UTC().Format(time.RFC3339)
 	}
-	for i := range t.Status.Conditions {
-		if c := &t.Status.Conditions[i]; c.Type == v1alpha1.ConditionReady && c.Reason == v1alpha1.ReasonUsageStale {
-			s, l = s+": stale", Warning
-		}
+	if c := meta.FindStatusCondition(t.Status.Conditions, v1alpha1.ConditionReady); c != nil && c.Reason == v1alpha1.ReasonUsageStale {
+		s, l = s+": stale", Warning
 	}
 	if u.Missing > 0 {
 		s, l = s+fmt.Sprintf(", missing for pods: %d", u.Missing), Warning

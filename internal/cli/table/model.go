@@ -58,37 +58,31 @@ type AtLimit struct {
 	Critical           bool
 }
 
-// podKey names a pod, and containerKey a container of a pod, or the pod as a whole: "".
-type (
-	podKey       struct{ namespace, pod string }
-	containerKey struct{ namespace, pod, container string }
-)
-
 // FromOrder fills a Node from an order.
 func FromOrder(o *v1alpha1.NodeKillOrder) *Node {
 	n := &Node{Name: o.Name, Status: withSections(&o.Status)}
-	pods := map[podKey]*Evicted{}
+	pods := map[facts.PodKey]*Evicted{}
 	for i := range o.Status.EvictionOrder {
 		e := Evicted{EvictionVictim: &o.Status.EvictionOrder[i], Workload: referenceText(o.Status.EvictionOrder[i].Workload)}
 		n.Eviction = append(n.Eviction, e)
-		pods[podKey{e.Namespace, e.Pod}] = &e
+		pods[facts.PodKey{Namespace: e.Namespace, Name: e.Pod}] = &e
 	}
 	for i := range o.Status.OOMOrder {
 		k := Killed{OOMVictim: &o.Status.OOMOrder[i], Workload: unknown, Request: facts.Unknown, Limit: facts.Unknown, Swap: facts.Unknown}
-		if e := pods[podKey{k.Namespace, k.Pod}]; e != nil {
+		if e := pods[facts.PodKey{Namespace: k.Namespace, Name: k.Pod}]; e != nil {
 			k.UID, k.Workload = string(e.UID), e.Workload
 		}
 		n.OOM = append(n.OOM, k)
 	}
 	for i := range o.Status.LimitOrder {
 		l := AtLimit{LimitVictim: &o.Status.LimitOrder[i], Workload: unknown, QOS: unknown}
-		if e := pods[podKey{l.Namespace, l.Pod}]; e != nil {
+		if e := pods[facts.PodKey{Namespace: l.Namespace, Name: l.Pod}]; e != nil {
 			l.UID, l.Workload, l.QOS, l.Critical = string(e.UID), e.Workload, e.QOSClass, e.Critical
 		}
 		n.Limits = append(n.Limits, l)
 	}
 	if next := n.Status.Summary.Next; next != nil {
-		e := pods[podKey{next.Namespace, next.Pod}]
+		e := pods[facts.PodKey{Namespace: next.Namespace, Name: next.Pod}]
 		n.NextIsCritical = e != nil && e.Critical
 	}
 	return n
@@ -120,27 +114,27 @@ func (n *Node) Detail(v *engine.Verdict) {
 			n.Largest = append(n.Largest, Usage{Pod: p.Namespace + "/" + p.Name, Bytes: p.WorkingSet})
 		}
 	}
-	victims := make(map[containerKey]*oom.Victim, len(v.OOM))
+	victims := make(map[facts.ContainerKey]*oom.Victim, len(v.OOM))
 	for i := range v.OOM {
 		k := &v.OOM[i]
-		victims[containerKey{k.Namespace, k.Name, k.ContainerName()}] = k
+		victims[k.ContainerKey()] = k
 	}
 	for i := range n.OOM {
 		row := &n.OOM[i]
-		if k := victims[containerKey{row.Namespace, row.Pod, row.Container}]; k != nil {
+		if k := victims[facts.ContainerKey{Namespace: row.Namespace, Pod: row.Pod, Container: row.Container}]; k != nil {
 			c := &k.Containers[k.Container]
 			row.UID, row.Workload = k.UID, WorkloadText(k.Workload)
 			row.Request, row.Limit, row.Swap = c.Request, c.Limit, k.Swap
 		}
 	}
-	pods := make(map[podKey]*facts.PodState, len(v.Node.Pods))
+	pods := make(map[facts.PodKey]*facts.PodState, len(v.Node.Pods))
 	for i := range v.Node.Pods {
 		p := &v.Node.Pods[i]
-		pods[podKey{p.Namespace, p.Name}] = p
+		pods[facts.PodKey{Namespace: p.Namespace, Name: p.Name}] = p
 	}
 	for i := range n.Limits {
 		row := &n.Limits[i]
-		if p := pods[podKey{row.Namespace, row.Pod}]; p != nil {
+		if p := pods[facts.PodKey{Namespace: row.Namespace, Name: row.Pod}]; p != nil {
 			row.UID, row.Workload, row.QOS, row.Critical = p.UID, WorkloadText(p.Workload), p.QOS.String(), p.Critical
 		}
 	}

@@ -2,6 +2,7 @@
 package target
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -221,10 +222,7 @@ func Near(wanted string, names []string) []string {
 		}
 	}
 	slices.SortFunc(near, func(a, b candidate) int {
-		if a.distance != b.distance {
-			return a.distance - b.distance
-		}
-		return strings.Compare(a.name, b.name)
+		return cmp.Or(a.distance-b.distance, strings.Compare(a.name, b.name))
 	})
 	var out []string
 	for _, c := range near[:min(len(near), shown)] {

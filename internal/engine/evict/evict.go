@@ -97,10 +97,10 @@ func CompareClass(a, b *Victim) int {
 }
 
 func withoutStats(a, b *Victim) int {
-	return first(a.Reason == NoKubeletStats, b.Reason == NoKubeletStats)
+	return facts.TrueFirst(a.Reason == NoKubeletStats, b.Reason == NoKubeletStats)
 }
 
-func exceeding(a, b *Victim) int { return first(a.Exceeds, b.Exceeds) }
+func exceeding(a, b *Victim) int { return facts.TrueFirst(a.Exceeds, b.Exceeds) }
 
 func lowerPriority(a, b *Victim) int { return cmp.Compare(a.Priority, b.Priority) }
 
@@ -109,14 +109,4 @@ func largerOverRequest(a, b *Victim) int {
 		return 0 // the kubelet compares usage only where it has stats
 	}
 	return cmp.Compare(b.Over(), a.Over())
-}
-
-func first(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return -1
-	}
-	return 1
 }

@@ -29,6 +29,11 @@ type Victim struct {
 // ContainerName of the victim.
 func (v *Victim) ContainerName() string { return v.Containers[v.Container].Name }
 
+// ContainerKey names the container.
+func (v *Victim) ContainerKey() facts.ContainerKey {
+	return facts.ContainerKey{Namespace: v.Namespace, Pod: v.Name, Container: v.ContainerName()}
+}
+
 // Order returns whom the kernel would kill, first to last, when the scope's limit (bytes; RAM + swap of the
 // node, or the limit of a cgroup) is exhausted: every running container, exempt pods too. Ties are broken by
 // namespace, pod and container.
