@@ -1,4 +1,5 @@
-package operator
+// Package kills follows what kubelets leave of killed pods to the orders, the counters, the Events and the policy's status.
+package kills
 
 import (
 	"context"
@@ -108,6 +109,30 @@ func aSecondAfter(o *v1alpha1.NodeKillOrder) {
 	Eventually(time.Now).Should(BeTemporally(">", o.Status.LastChangedAt.Add(time.Second)))
 }
 
+const (
+	// atOnce is well below the 30 s for which a change that is not urgent waits.
+	atOnce = 20 * time.Second
+	// counted is well above the 70 s for which a new process counts nothing.
+	counted = 3 * time.Minute
+)
+
+// rolledUp sums the kills that the policy's status counts.
+func rolledUp(ctx context.Context) func() int32 {
+	return func() (n int32) {
+		for _, count := range k8s.Policy(ctx)().Status.Kills {
+			n += count
+		}
+		return n
+	}
+}
+
+// rollUpNow changes the policy, whose status the operator then writes at once. Without a change the operator writes
+// the status once a minute.
+func rollUpNow(ctx context.Context, topN int32) {
+	GinkgoHelper()
+	k8s.ChangePolicy(ctx, func(spec *v1alpha1.KillOrderPolicySpec) { spec.TopN = topN })
+}
+
 var _ = Describe("Kills", func() {
 	It("are shown within seconds, told once, counted once, and found after a crash", func(ctx SpecContext) {
 		address := harness.FreeAddress()
@@ -116,63 +141,58 @@ var _ = Describe("Kills", func() {
 		}
 		operator, scraper := start(), harness.NewScraper(ctx, k8s)
 		samples := func(words ...string) float64 { return scraper.Sum(ctx, address, words...) }
-		node := createNode(ctx, "worker-1")
-		hog := createPod(ctx, "worker-1", "hog", "32Mi", limited("64Mi"))
-		victim := createPod(ctx, "worker-1", "victim", "")
-		refused := createPod(ctx, "worker-1", "refused", "1Gi")
-		later := createPod(ctx, "worker-1", "later", "32Mi", limited("64Mi"))
-		Eventually(order(ctx, "worker-1")).Should(HaveField("Status.EvictionOrder", HaveLen(4)))
+		hog := k8s.CreatePod(ctx, "worker-1", "hog", "32Mi", limited("64Mi"))
+		victim := k8s.CreatePod(ctx, "worker-1", "victim", "")
+		refused := k8s.CreatePod(ctx, "worker-1", "refused", "1Gi")
+		later := k8s.CreatePod(ctx, "worker-1", "later", "32Mi", limited("64Mi"))
+		node := k8s.CreateNode(ctx, "worker-1")
+		Eventually(k8s.Order(ctx, "worker-1")).Should(HaveField("Status.EvictionOrder", HaveLen(4)))
 		Eventually(func() float64 { return samples("killorder_kills_total") }).Should(BeZero(), "the counters are there from the start")
 
-		aSecondAfter(order(ctx, "worker-1")())
+		aSecondAfter(k8s.Order(ctx, "worker-1")())
 		evicted(ctx, victim)
-		Eventually(order(ctx, "worker-1")).WithTimeout(10 * time.Second).Should(WithTransform(killed, Equal([]string{"Eviction victim"})))
+		Eventually(k8s.Order(ctx, "worker-1")).WithTimeout(atOnce).Should(WithTransform(killed, Equal([]string{"Eviction victim"})))
 		// The Event comes first; the pod's condition leaves no doubt.
-		Eventually(order(ctx, "worker-1")).WithTimeout(10 * time.Second).Should(HaveField("Status.Kills", ConsistOf(And(
+		Eventually(k8s.Order(ctx, "worker-1")).WithTimeout(atOnce).Should(HaveField("Status.Kills", ConsistOf(And(
 			HaveField("Confidence", v1alpha1.ConfidenceHigh), HaveField("Container", ""),
 			HaveField("Predicted", And(Not(BeNil()), HaveField("Killer", v1alpha1.KillerEviction), HaveField("Rank", BeEquivalentTo(1)))),
 		))))
-		o := order(ctx, "worker-1")()
+		o := k8s.Order(ctx, "worker-1")()
 		Expect(o.Status.Summary.LastKill).To(HaveSuffix(" Eviction default/victim"))
 
 		aSecondAfter(o)
 		oomKilled(ctx, hog, "a")
 		ended(ctx, refused, "Evicted", "Pod was rejected: The node had condition: [MemoryPressure]. ")
-		Eventually(order(ctx, "worker-1")).WithTimeout(10 * time.Second).Should(WithTransform(killed, HaveLen(2)))
-		o = order(ctx, "worker-1")()
+		Eventually(k8s.Order(ctx, "worker-1")).WithTimeout(atOnce).Should(WithTransform(killed, HaveLen(2)))
+		o = k8s.Order(ctx, "worker-1")()
 		GinkgoWriter.Printf("kills: %+v\n", o.Status.Kills)
 		Expect(o.Status.Kills[0]).To(And(HaveField("Pod", "hog"), HaveField("Container", "app"), HaveField("ContainerID", "aaaaaaaaaaaa"),
 			HaveField("ExitCode", HaveValue(BeEquivalentTo(137)))))
 
 		Eventually(told(ctx)).Should(ConsistOf("victim", "hog"))
-		Eventually(func() float64 { return samples("killorder_kills_total") }).Should(BeEquivalentTo(2))
+		Eventually(func() float64 { return samples("killorder_kills_total") }).WithTimeout(counted).Should(BeEquivalentTo(2))
 		Expect(samples("killorder_kills_total", `cause="Eviction"`, `confidence="High"`, `qos="BestEffort"`, `critical="false"`)).To(BeEquivalentTo(1))
 		Expect(samples("killorder_predictions_first_victim_total", `killer="Eviction"`)).To(BeEquivalentTo(1))
 		Expect(samples("killorder_kill_predicted_rank_bucket", `killer="Eviction"`, `le="1"`)).To(BeEquivalentTo(1))
-		policy := &v1alpha1.KillOrderPolicy{}
-		sum := func() (n int32) {
-			_ = k8s.Get(ctx, client.ObjectKey{Name: "default"}, policy)
-			for _, count := range policy.Status.Kills {
-				n += count
-			}
-			return n
-		}
-		Eventually(sum).WithTimeout(100 * time.Second).Should(BeEquivalentTo(2))
-		Expect(policy.Status.Predictions).To(HaveField("FirstVictim", BeEquivalentTo(1)))
+		rollUpNow(ctx, 9)
+		Eventually(rolledUp(ctx)).Should(BeEquivalentTo(2))
+		Expect(k8s.Policy(ctx)().Status.Predictions).To(HaveField("FirstVictim", BeEquivalentTo(1)))
 
 		operator.Kill()
 		Eventually(operator).Should(gexec.Exit())
 		oomKilled(ctx, later, "b") // while nobody looks
 		start()
-		Eventually(order(ctx, "worker-1")).Should(WithTransform(killed, HaveLen(3)))
-		Expect(order(ctx, "worker-1")().Status.Kills[0]).To(HaveField("Pod", "later"))
+		Eventually(k8s.Order(ctx, "worker-1")).Should(WithTransform(killed, HaveLen(3)))
+		Expect(k8s.Order(ctx, "worker-1")().Status.Kills[0]).To(HaveField("Pod", "later"))
 		Eventually(told(ctx)).Should(ConsistOf("victim", "hog", "later"))
-		Eventually(func() float64 { return samples("killorder_kills_total") }).Should(BeEquivalentTo(1), "the new process counts the new kill alone")
-		Eventually(sum).WithTimeout(100 * time.Second).Should(BeEquivalentTo(3))
+		Eventually(func() float64 { return samples("killorder_kills_total") }).WithTimeout(counted).Should(BeEquivalentTo(1),
+			"the new process counts the new kill alone")
+		rollUpNow(ctx, 10)
+		Eventually(rolledUp(ctx)).Should(BeEquivalentTo(3))
 		Consistently(told(ctx), 5*time.Second).Should(ConsistOf("victim", "hog", "later"))
-		Expect(order(ctx, "worker-1")()).To(WithTransform(killed, HaveLen(3)))
+		Expect(k8s.Order(ctx, "worker-1")()).To(WithTransform(killed, HaveLen(3)))
 
 		Expect(k8s.Delete(ctx, node)).To(Succeed()) // while an operator is there to delete the order
-		Eventually(gone(ctx, "worker-1")).Should(BeTrue())
+		Eventually(k8s.OrderGone(ctx, "worker-1")).Should(BeTrue())
 	}, SpecTimeout(8*time.Minute))
 })
