@@ -33,7 +33,13 @@ fuzz() {
   "$program" -test.run '^$' -test.fuzz "^$name\$" -test.fuzztime "$FUZZTIME" -test.parallel 1 -test.fuzzminimizetime 2s -test.fuzzcachedir "$cache" \
     >"$log" 2>&1 || failed=1
   printf 'fuzz: %s %s\n' "$package" "$name"
-  if ((!failed)); then tail -2 "$log"; return; fi
+  # Go before 1.27 may call the end of FUZZTIME a failure on a busy machine (golang/go#75804): the only complaint then is
+  # the deadline, and there is no failing input.
+  if ((failed)) && [[ $(grep -A 1 -e '^--- FAIL' "$log") =~ ^"--- FAIL: $name ("[0-9.]+s\)$'\n'"    context deadline exceeded"$ ]] &&
+    ! grep -qiE 'panic|failing input|hung or terminated' "$log" && [[ -z $(find "$found" -type f -newer "$log.before" 2>/dev/null) ]]; then
+    failed=0
+  fi
+  if ((!failed)); then grep '^fuzz: elapsed' "$log" | tail -1; return; fi
   cat "$log"
   find "$found" -type f -newer "$log.before" 2>/dev/null | while read -r input; do
     mkdir -p "$keep/$found"
