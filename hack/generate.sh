@@ -6,14 +6,23 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 gen=$PWD/bin/tools/controller-gen
 header=headerFile=$PWD/hack/boilerplate.go.txt
-stamp=$(mktemp)
-trap 'rm -f "$stamp"' EXIT
+made=$(mktemp -d)
+trap 'rm -rf "$made"' EXIT
 
-(cd api && "$gen" "object:$header" crd paths=./... output:crd:artifacts:config=../config/crd/bases)
-"$gen" rbac:roleName=manager-role "paths=./controllers/...;./internal/app/..." output:rbac:artifacts:config=config/rbac
+# take FOLDER PATTERN: the files of FOLDER that match become those that were made for it. Only a file that differs is written:
+# CI compiles and installs at the same time.
+take() {
+  local file
+  for file in "$made/$1"/*; do cmp -s "$file" "$1/${file##*/}" || cp "$file" "$1"; done
+  for file in "$1"/$2; do [[ -e $made/$1/${file##*/} ]] || rm -v "$file"; done
+}
 
-find api config/crd/bases -type f ! -newer "$stamp" \
-  \( -name 'zz_generated.*' -o -path 'config/crd/bases/*' \) -print -delete
+(cd api && "$gen" "object:$header" crd paths=./v1alpha1 \
+  "output:object:dir=$made/api/v1alpha1" "output:crd:artifacts:config=$made/config/crd/bases")
+"$gen" rbac:roleName=manager-role "paths=./controllers/...;./internal/app/..." "output:rbac:artifacts:config=$made/config/rbac"
+take api/v1alpha1 'zz_generated.*'
+take config/crd/bases '*'
+take config/rbac role.yaml
 
 # The definitions of the version at work are kept with those of each release, for the test of upgrades.
 kept=test/integration/api/testdata/versions/v$(<VERSION)/crds
