@@ -145,7 +145,7 @@ func start(t *testing.T, api *fakeAPI) (*podcache.Cache, <-chan string) {
 	var running sync.WaitGroup
 	running.Go(func() { _ = c.Start(ctx) })
 	t.Cleanup(func() { cancel(); running.Wait() })
-	synced, stop := context.WithTimeout(ctx, 5*time.Second)
+	synced, stop := context.WithTimeout(ctx, time.Minute)
 	defer stop()
 	if err := c.WaitForSync(synced); err != nil {
 		t.Fatal(err)
@@ -161,7 +161,7 @@ func expect(t *testing.T, told <-chan string, nodes ...string) {
 			if got != want {
 				t.Fatalf("told of %q, want %q", got, want)
 			}
-		case <-time.After(5 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("not told of %q", want)
 		}
 	}

@@ -40,7 +40,7 @@ func TestLateAnswersAreOfTheNextPass(t *testing.T) {
 		healthy(w, r)
 	}
 	r := newRig(t, 30*time.Second, slow, good)
-	r.patience = 1500 * time.Millisecond
+	r.patience = 3 * time.Second
 	if s := r.pass(t, 0); !slices.Equal(s.pods, []string{"web-good"}) || arrived.Load() != 1 {
 		t.Errorf("read %v; want good's, with slow's request under way", s.pods)
 	}

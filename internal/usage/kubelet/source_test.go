@@ -152,7 +152,7 @@ func TestFailures(t *testing.T) {
 
 func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for range 500 {
+	for range 6000 { // a minute: the machine may be busy
 		if done() {
 			return
 		}
