@@ -287,6 +287,10 @@ type SummaryStatus struct {
 	// next is the killer with the least headroom, and its first victim.
 	// +optional
 	Next *NextKill `json:"next,omitempty"`
+	// forecast is the first victim when memory runs out if it goes on growing as it does. It is absent where that is the
+	// victim that next names, and where no pod grows steadily.
+	// +optional
+	Forecast *ForecastKill `json:"forecast,omitempty"`
 }
 
 // Killer is one of the three ways memory kills.
@@ -307,4 +311,14 @@ type NextKill struct {
 	Pod       string            `json:"pod"`
 	UID       types.UID         `json:"uid"`
 	Headroom  resource.Quantity `json:"headroom"`
+}
+
+// ForecastKill is the killer that acts first if every pod goes on growing as it does, the first victim at that moment, and
+// about how soon that is.
+type ForecastKill struct {
+	Killer    Killer    `json:"killer"`
+	Namespace string    `json:"namespace"`
+	Pod       string    `json:"pod"`
+	UID       types.UID `json:"uid"`
+	In        TimeBound `json:"in"`
 }

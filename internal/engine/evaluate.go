@@ -51,7 +51,7 @@ func withoutUsage(n *facts.Node) *facts.Node {
 	for i := range n.Pods {
 		c.Pods[i] = n.Pods[i]
 		p := &c.Pods[i]
-		p.WorkingSet, p.Growth, p.GrowthKnown, p.Peak, p.Usage = facts.Unknown, 0, false, 0, nil
+		p.WorkingSet, p.Growth, p.GrowthKnown, p.Peak, p.History, p.Usage = facts.Unknown, 0, false, 0, nil, nil
 	}
 	return &c
 }

@@ -62,6 +62,9 @@ type Verdict struct {
 	Ignored []Finding
 	// Outlook is concluded from all of the above.
 	Outlook Outlook
+	// Forecast is package forecast's answer to who is first when it comes to it; it has no killer before, and where nothing
+	// meaningful can be said.
+	Forecast Forecast
 }
 
 // Severity of a Finding, worst first.
@@ -127,6 +130,33 @@ type Threat struct {
 	Killer   Killer
 	Victim   *facts.PodState
 	Headroom int64
+}
+
+// Forecast is the killer that acts first if pods go on growing as they do, the first victim at that moment, and the killer's
+// present headroom.
+type Forecast struct {
+	Threat
+	// In is the time until then; 0 if that is not known.
+	In time.Duration
+	// Eviction or OOM is the killer's whole order at that moment, first to last. The pods in the order are copies that use
+	// what they are expected to use then. A limit has no order.
+	Eviction []evict.Victim
+	OOM      []oom.Victim
+}
+
+// MayBe reports whether nothing but noise keeps a pod from being the first victim.
+func (f *Forecast) MayBe(p *facts.Pod) bool {
+	for i := range f.Eviction {
+		if v := &f.Eviction[i]; facts.SamePod(v.Pod, p) {
+			return !evict.Clearly(&f.Eviction[0], v)
+		}
+	}
+	for i := range f.OOM {
+		if v := &f.OOM[i]; facts.SamePod(v.Pod, p) {
+			return !oom.Clearly(&f.OOM[0], v)
+		}
+	}
+	return f.Victim != nil && facts.SamePod(f.Victim.Pod, p)
 }
 
 // Risk is a critical pod near the front of an order.

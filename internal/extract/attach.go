@@ -106,6 +106,7 @@ func (a *attachment) podReading(p *facts.PodState, r *facts.PodReading) {
 	}
 	p.Growth, p.GrowthKnown = growth(r, started)
 	p.Peak = a.peak(r, p.WorkingSet, started)
+	p.History = since(r.History, started)
 	p.Usage = make([]facts.ContainerUsage, len(p.Containers))
 	for i := range p.Containers {
 		p.Usage[i] = a.containerUsage(r, &p.Containers[i])
@@ -140,4 +141,14 @@ func (a *attachment) peak(r *facts.PodReading, now int64, started time.Time) int
 		}
 	}
 	return peak
+}
+
+// since returns the samples that are not older than the pod's first container.
+func since(history []facts.Sample, started time.Time) []facts.Sample {
+	for i, s := range history {
+		if s.At >= started.Unix() {
+			return history[i:]
+		}
+	}
+	return nil
 }

@@ -309,6 +309,9 @@ type PodState struct {
 	GrowthKnown bool
 	// Peak is the largest working set of the readings kept, in bytes; 0 if there is none.
 	Peak int64
+	// History is the working sets of the readings kept since the first container started, oldest first, the present one
+	// last; nil if there is no reading.
+	History []Sample
 	// Usage of the containers, parallel to Containers; nil if there is no reading for the pod.
 	Usage []ContainerUsage
 	// Killed is what killers did to the pod's workload lately; nil if nothing is known of that.

@@ -59,13 +59,26 @@ func criticalAtRisk(v *engine.Verdict, p *facts.Policy) metav1.Condition {
 	switch {
 	case v.Outlook.CriticalAtRisk:
 		return condition(v1alpha1.ConditionCriticalAtRisk, metav1.ConditionTrue, v1alpha1.ReasonCriticalPodNearFront,
-			fmt.Sprintf("A critical pod is among the first %d to die and headroom is under %d%%.", p.RiskRank, p.RiskHeadroomPercent))
+			fmt.Sprintf("A critical pod is among the first %d to die and headroom is under %d%%.%s",
+				p.RiskRank, p.RiskHeadroomPercent, criticalForetold(v)))
 	case len(v.Outlook.Risks) > 0:
 		return condition(v1alpha1.ConditionCriticalAtRisk, metav1.ConditionFalse, v1alpha1.ReasonHeadroomAmple,
-			fmt.Sprintf("A critical pod is among the first %d to die, but headroom is not under %d%%.", p.RiskRank, p.RiskHeadroomPercent))
+			fmt.Sprintf("A critical pod is among the first %d to die, but headroom is not under %d%%.%s",
+				p.RiskRank, p.RiskHeadroomPercent, criticalForetold(v)))
 	}
 	return condition(v1alpha1.ConditionCriticalAtRisk, metav1.ConditionFalse, v1alpha1.ReasonNoCriticalPod,
-		fmt.Sprintf("No critical pod is among the first %d to die.", p.RiskRank))
+		fmt.Sprintf("No critical pod is among the first %d to die.%s", p.RiskRank, criticalForetold(v)))
+}
+
+// criticalForetold names, after a space, the critical pod that is the first to die if memory goes on growing; "" if the first
+// is none. The time is left out: the forecast itself has the time, and a message that changes costs a write.
+func criticalForetold(v *engine.Verdict) string {
+	f := &v.Forecast
+	if f.Killer == engine.None || !f.Victim.Critical {
+		return ""
+	}
+	return fmt.Sprintf(" If memory goes on growing as it does, the critical pod %s is the first to die (%s).",
+		nameOf(f.Victim), Killers[f.Killer])
 }
 
 func wrongVictim(v *engine.Verdict) metav1.Condition {

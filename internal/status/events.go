@@ -91,6 +91,9 @@ func riskNote(order *v1alpha1.NodeKillOrder, v *engine.Verdict, r *v1alpha1.AtRi
 	}
 	note = fmt.Sprintf("%s on node %s: number %d of its order%s; headroom %s.",
 		verbs[r.Killer], v.Node.Name, r.Rank, why(v, r), headroomOf(v, r))
+	if i := slices.IndexFunc(v.Node.Pods, podWithUID(r.UID)); i >= 0 {
+		note += foretold(v, &v.Node.Pods[i])
+	}
 	return kind, note + fixFor(order, v, r.UID)
 }
 

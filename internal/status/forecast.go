@@ -3,7 +3,11 @@ package status
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/facts"
 )
 
 // timeBounds are the times shown, soonest first.
@@ -37,4 +41,123 @@ func timeBound(before v1alpha1.TimeBound, estimate time.Duration) v1alpha1.TimeB
 		}
 	}
 	return ""
+}
+
+// newForecast is a forecast that one pass over the readings gave and that is not published yet. The next pass has to give the same one.
+// The zero value means that there is none.
+type newForecast struct {
+	killer engine.Killer
+	uid    string
+	// pass that gave the forecast first, named by the time of its readings.
+	pass time.Time
+}
+
+// settleForecast keeps the published forecast until two passes over the readings give another one, or none. A forecast that
+// noise may have made of the published one, or of v's next kill, is no other one. The published forecast goes at once where its
+// pod is gone, or is the next to die anyway. Without readings there is none, and from stale ones follows nothing new.
+func settleForecast(v *engine.Verdict, prev *v1alpha1.ForecastKill, f newForecast) (engine.Forecast, newForecast) {
+	published := publishedForecast(v, prev)
+	exact := v.Forecast
+	exact.Eviction, exact.OOM = nil, nil
+	switch {
+	case v.Freshness == engine.Unavailable:
+		return engine.Forecast{}, newForecast{}
+	case v.Freshness == engine.Stale:
+		return published, f
+	case !worthPublishing(v, prev):
+		exact = engine.Forecast{}
+	case published.Killer == exact.Killer && v.Forecast.MayBe(published.Victim.Pod):
+		published.In = exact.In
+		return published, newForecast{}
+	}
+	other := newForecast{killer: exact.Killer, pass: v.Node.Usage.ObservedAt}
+	if exact.Victim != nil {
+		other.uid = exact.Victim.UID
+	}
+	switch {
+	case exact.Killer == engine.None && published.Killer == engine.None:
+		return exact, newForecast{}
+	case f.pass.IsZero() || f.killer != other.killer || f.uid != other.uid:
+		return published, other
+	case other.pass.After(f.pass):
+		return exact, f // the forecast stays the new one until the status that shows it is written, which may take a while
+	}
+	return published, f
+}
+
+// worthPublishing reports whether the verdict's forecast names another victim than the next kill does, and within the times
+// that are shown.
+func worthPublishing(v *engine.Verdict, prev *v1alpha1.ForecastKill) bool {
+	f, next := &v.Forecast, v.Outlook.Next
+	if f.Killer == engine.None || (next.Killer != engine.None && f.MayBe(next.Victim.Pod)) {
+		return false
+	}
+	return timeBound(boundOf(prev), f.In) != ""
+}
+
+// publishedForecast is the forecast that stands in a status, with an unknown time; none where its pod is gone, or is the next
+// to die.
+func publishedForecast(v *engine.Verdict, prev *v1alpha1.ForecastKill) engine.Forecast {
+	if prev == nil {
+		return engine.Forecast{}
+	}
+	if next := v.Outlook.Next; next.Killer != engine.None && next.Victim.UID == string(prev.UID) {
+		return engine.Forecast{}
+	}
+	for i := range v.Node.Pods {
+		if p := &v.Node.Pods[i]; p.UID == string(prev.UID) {
+			return engine.Forecast{Threat: engine.Threat{Killer: killerNamed(prev.Killer), Victim: p}}
+		}
+	}
+	return engine.Forecast{}
+}
+
+func killerNamed(name v1alpha1.Killer) engine.Killer {
+	for k, n := range Killers {
+		if n == name {
+			return k
+		}
+	}
+	return engine.None
+}
+
+func boundOf(f *v1alpha1.ForecastKill) v1alpha1.TimeBound {
+	if f == nil {
+		return ""
+	}
+	return f.In
+}
+
+// forecastKill is a settled forecast as a status shows it; nil if there is none. A time that is not known, or no longer
+// shown, stays as it was published.
+func forecastKill(f *engine.Forecast, prev *v1alpha1.ForecastKill) *v1alpha1.ForecastKill {
+	if f.Killer == engine.None {
+		return nil
+	}
+	k := &v1alpha1.ForecastKill{
+		Killer: Killers[f.Killer], Namespace: f.Victim.Namespace, Pod: f.Victim.Name, UID: types.UID(f.Victim.UID),
+		In: timeBound(boundOf(prev), f.In),
+	}
+	if k.In == "" {
+		k.In = boundOf(prev)
+	}
+	return k
+}
+
+// summaryForecast is the forecast that a status shows.
+func summaryForecast(s *v1alpha1.NodeKillOrderStatus) *v1alpha1.ForecastKill {
+	if s == nil || s.Summary == nil {
+		return nil
+	}
+	return s.Summary.Forecast
+}
+
+// foretold says in a sentence, with a space before it, that the pod is the first to die when it comes to it; "" if the
+// verdict's forecast does not say so.
+func foretold(v *engine.Verdict, p *facts.PodState) string {
+	f := &v.Forecast
+	if f.Killer == engine.None || p == nil || !facts.SamePod(f.Victim.Pod, p.Pod) {
+		return ""
+	}
+	return " If memory goes on growing as it does, this pod is the first to die (" + string(Killers[f.Killer]) + ")."
 }

@@ -25,6 +25,8 @@ type History struct {
 	challenger Challenger
 	// forecasts has the past readings from which times are estimated.
 	forecasts forecast.History
+	// forecast is one that the last pass over the readings gave, and that the next has to give too.
+	forecast newForecast
 	// findings has the texts of the last audit, so that a text changes only with what the text is about.
 	findings audit.History
 	// told is what published statuses said that Events tell of, for the case that somebody takes it out of the status: told
@@ -71,6 +73,7 @@ func Judge(
 	h.told.restore(prev)
 	forecast.Predict(&v, &h.forecasts, now)
 	v, h.challenger = settle(&v, p, prev, h.challenger)
+	v.Forecast, h.forecast = settleForecast(&v, summaryForecast(prev), h.forecast)
 	v.Findings, v.Ignored = audit.Find(&v, p, &h.findings)
 	s := statusOf(&v, p, prev, top, generation, now)
 	h.told = toldIn(prev, &s)

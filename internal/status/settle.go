@@ -59,7 +59,7 @@ func settleEviction(exact []evict.Victim, prev []v1alpha1.EvictionVictim, places
 			return int(p.Rank)
 		}
 		return math.MaxInt
-	}, clearlyEvictedBefore)
+	}, evict.Clearly)
 }
 
 // settleClass decides whether a pod counts as exceeding its request. While usage is within the Band of the request, a
@@ -79,19 +79,12 @@ func settleClass(v *evict.Victim, before *v1alpha1.EvictionVictim) {
 	}
 }
 
-func clearlyEvictedBefore(a, b *evict.Victim) bool {
-	if c := evict.CompareClass(a, b); c != 0 {
-		return c < 0
-	}
-	return a.Reason != evict.NoKubeletStats && a.Over()-b.Over() > facts.Band(max(a.Usage, b.Usage))
-}
-
 func settleOOM(exact []oom.Victim, prev []v1alpha1.OOMVictim, places int) []oom.Victim {
 	rank := make(map[facts.ContainerKey]int32, len(prev))
 	for i := range prev {
 		rank[oomKey(&prev[i])] = prev[i].Rank
 	}
-	return closest(exact, places, func(v *oom.Victim) int { return rankBefore(rank, v.ContainerKey()) }, clearlyKilledBefore)
+	return closest(exact, places, func(v *oom.Victim) int { return rankBefore(rank, v.ContainerKey()) }, oom.Clearly)
 }
 
 // rankBefore is the rank that was published of a container, a large one if none was.
@@ -100,11 +93,6 @@ func rankBefore(rank map[facts.ContainerKey]int32, of facts.ContainerKey) int {
 		return int(r)
 	}
 	return math.MaxInt
-}
-
-// clearlyKilledBefore compares with the Band of the usage, not of the badness: only usage is a noisy reading.
-func clearlyKilledBefore(a, b *oom.Victim) bool {
-	return a.Badness-b.Badness > facts.Band(max(a.Usage, b.Usage))
 }
 
 func settleLimits(exact []engine.AtLimit, prev []v1alpha1.LimitVictim, places int) []engine.AtLimit {

@@ -195,10 +195,10 @@ func TestClosestIsALinearExtension(t *testing.T) {
 		}
 		evict.Sort(order)
 		places := r.Perm(12)
-		got := closest(order, 12, func(v *evict.Victim) int { return places[v.Name[0]-'0'] }, clearlyEvictedBefore)
+		got := closest(order, 12, func(v *evict.Victim) int { return places[v.Name[0]-'0'] }, evict.Clearly)
 		for i := range got {
 			for j := i + 1; j < len(got); j++ {
-				if clearlyEvictedBefore(&got[j], &got[i]) {
+				if evict.Clearly(&got[j], &got[i]) {
 					t.Fatalf("%s stands before %s", got[i].Name, got[j].Name)
 				}
 			}

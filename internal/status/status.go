@@ -37,6 +37,7 @@ func statusOf(
 		AtRisk:        atRisk(v, prev.AtRisk, now),
 		Kills:         prev.Kills,
 	}
+	s.Summary.Forecast = forecastKill(&v.Forecast, summaryForecast(prev))
 	s.Summary.LastKill = lastKill(s.Kills, now)
 	s.Findings = findings(v.Findings)
 	s.Conditions = conditions(v, p, prev.Conditions, generation, now)

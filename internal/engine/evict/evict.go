@@ -96,6 +96,15 @@ func CompareClass(a, b *Victim) int {
 	return cmp.Or(withoutStats(a, b), exceeding(a, b), lowerPriority(a, b))
 }
 
+// Clearly reports whether a goes before b by more than noise: by another key than usage over request, or by more than the
+// Band of the usage.
+func Clearly(a, b *Victim) bool {
+	if c := CompareClass(a, b); c != 0 {
+		return c < 0
+	}
+	return a.Reason != NoKubeletStats && a.Over()-b.Over() > facts.Band(max(a.Usage, b.Usage))
+}
+
 func withoutStats(a, b *Victim) int {
 	return facts.TrueFirst(a.Reason == NoKubeletStats, b.Reason == NoKubeletStats)
 }

@@ -52,6 +52,7 @@ func Predict(v *engine.Verdict, m *History, now time.Time) {
 	t := times{read: seconds(read), now: seconds(now)}
 	node, pods := v.Memory.Signals(v.Node)
 	v.Memory.TimeToThreshold = sooner(m.node.toThreshold(t, node, v.Node), m.pods.toThreshold(t, pods, v.Node))
+	v.Forecast = m.first(v, now.Sub(read))
 	near := watchable(v.Limits)
 	m.forgetAllBut(near)
 	for i := range near {

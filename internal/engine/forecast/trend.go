@@ -28,12 +28,15 @@ type trend struct {
 	samples       int
 }
 
-func (s *series) trend() trend {
-	t := trend{samples: int(s.count)}
+func (s *series) trend() trend { return trendOf(s.samples[:s.count]) }
+
+// trendOf returns the line through up to maxSamples samples, whose times differ and rise.
+func trendOf(samples []sample) trend {
+	t := trend{samples: len(samples)}
 	if t.samples < 2 {
 		return t
 	}
-	samples, last := s.samples[:s.count], s.last()
+	last := samples[len(samples)-1]
 	var room [maxSamples * (maxSamples - 1) / 2]float64
 	slopes := room[:0]
 	for i, b := range samples {
@@ -46,7 +49,7 @@ func (s *series) trend() trend {
 		}
 	}
 	t.pairs, t.span, t.slope = len(slopes), float64(last.at-samples[0].at), median(slopes)
-	t.growth = min(t.slope*t.span, s.spread())
+	t.growth = min(t.slope*t.span, spread(samples))
 	ends := room[:0]
 	for _, a := range samples {
 		ends = append(ends, float64(a.units)*sampleUnit+t.slope*float64(last.at-a.at))
@@ -60,9 +63,9 @@ func (s *series) trend() trend {
 }
 
 // spread between the least and the largest sample, in bytes.
-func (s *series) spread() float64 {
-	least, most := s.last().units, s.last().units
-	for _, a := range s.samples[:s.count] {
+func spread(samples []sample) float64 {
+	least, most := samples[0].units, samples[0].units
+	for _, a := range samples {
 		least, most = min(least, a.units), max(most, a.units)
 	}
 	return float64(most-least) * sampleUnit
@@ -78,19 +81,22 @@ func median(values []float64) float64 {
 	return (values[middle-1] + values[middle]) / 2
 }
 
-// until is the seconds from the last sample until the line is at a level, and whether that is meaningful: the line
-// rises, by more than noise and by far more than the samples scatter around it, three quarters of the pairs of samples
-// rise with it, and it is there before the Horizon. Again, after another estimate, half the growth is enough: one
-// that just passes would come and go.
-func (t *trend) until(level, noise float64, again bool) (in uint32, ok bool) {
+// steady reports whether the line says something: it rises, by more than noise and by far more than the samples scatter
+// around it, and three quarters of the pairs of samples rise with it. Again, after another line that said something, half the
+// growth is enough: a line that just passes would come and go.
+func (t *trend) steady(noise float64, again bool) bool {
 	growth := t.growth
 	if again {
 		growth *= 2
 	}
-	switch {
-	case t.samples < minSamples, t.span < minSpan:
-		return 0, false
-	case growth <= noise, t.scatter > maxScatter*growth, 4*t.rising < 3*t.pairs:
+	return t.samples >= minSamples && t.span >= minSpan &&
+		growth > noise && t.scatter <= maxScatter*growth && 4*t.rising >= 3*t.pairs
+}
+
+// until is the seconds from the last sample until the line is at a level, and whether that is meaningful: the line is steady,
+// and there before the Horizon.
+func (t *trend) until(level, noise float64, again bool) (in uint32, ok bool) {
+	if !t.steady(noise, again) {
 		return 0, false
 	}
 	left := max(level-t.last, 0) / t.slope

@@ -1,0 +1,230 @@
+package forecast
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/engine/evict"
+	"github.com/killorder/killorder/internal/engine/oom"
+	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/facts/factstest"
+)
+
+// life is what a pod really uses, second by second: a base, a swing around it, and growth of some kind.
+type life struct {
+	base, swing, period, phase float64
+	// slope in bytes a second from start on.
+	slope, start float64
+	// ends is when growth ends by itself; sawtooth drops what has grown each so many seconds. 0: it does neither.
+	ends, sawtooth float64
+}
+
+func (l *life) at(second float64) int64 {
+	grown := 0.0
+	if t := second - l.start; t > 0 {
+		grown = t
+		if l.ends > 0 {
+			grown = min(grown, l.ends)
+		}
+		if l.sawtooth > 0 {
+			grown -= float64(int(t/l.sawtooth)) * l.sawtooth
+		}
+	}
+	wave := 2*abs(2*frac(second/l.period+l.phase)-1) - 1
+	return max(int64(l.base+l.swing*wave+l.slope*grown), 4<<20)
+}
+
+func abs(f float64) float64  { return max(f, -f) }
+func frac(f float64) float64 { return f - float64(int(f)) }
+
+// world is a node whose pods really live, and its readings.
+type world struct {
+	pods      []*factstest.PodBuilder
+	lives     []life
+	histories [][]facts.Sample
+	outside   int64
+	noise     *rand.Rand
+}
+
+// drawWorld draws pods of every class and several priorities, of which one to four grow: steadily, for a while, or in
+// sawtooth.
+func drawWorld(r *rand.Rand) *world {
+	w := &world{noise: rand.New(rand.NewPCG(r.Uint64(), 3)), outside: giB}
+	count := 8 + r.IntN(20)
+	for i := range count {
+		base := float64((50 + r.Int64N(900)) * miB)
+		l := life{base: base, swing: base * 0.03 * r.Float64(), period: 60 + 600*r.Float64(), phase: r.Float64()}
+		request := int64(0)
+		if r.IntN(3) > 0 {
+			request = int64(base * (0.3 + 1.4*r.Float64()))
+		}
+		b := factstest.Pod(fmt.Sprintf("pod-%02d", i)).Running(request, int64(base)).Priority([]int32{0, 0, 0, 0, 1000, -10}[r.IntN(6)])
+		if i < 1+r.IntN(4) {
+			l.slope, l.start = float64(16*giB)*0.3/(600+6000*r.Float64()), 300*r.Float64()
+			switch r.IntN(6) {
+			case 0:
+				l.ends = 300 + 1500*r.Float64()
+			case 1:
+				l.sawtooth = 200 + 600*r.Float64()
+			}
+		}
+		if r.IntN(4) == 0 {
+			limit := int64(base*1.5) + r.Int64N(4*giB)
+			b.Edit(func(p *facts.Pod) { p.Containers[0].Limit = limit })
+		}
+		w.pods, w.lives = append(w.pods, b), append(w.lives, l)
+	}
+	w.histories = make([][]facts.Sample, count)
+	return w
+}
+
+// node is the node with what the pods use at a second. As a reading, which has noise, it goes into the histories.
+func (w *world) node(second float64, reading bool) *facts.Node {
+	sum := int64(0)
+	for i, b := range w.pods {
+		ws := w.lives[i].at(second)
+		if reading {
+			ws += int64(float64(ws) * 0.01 * (2*w.noise.Float64() - 1))
+		}
+		b.WorkingSet(ws).Reading(facts.ContainerUsage{WorkingSet: ws, RSS: ws, Swap: facts.Unknown})
+		sum += ws
+	}
+	n := factstest.Node(16*giB, w.pods...)
+	n.Usage.WorkingSet = sum + w.outside
+	n.Allocatable -= 500 * miB
+	n.Config = &facts.KubeletConfig{EvictionHard: facts.Threshold{Set: true, Bytes: 500 * miB}}
+	if !reading {
+		return n
+	}
+	at := factstest.Now.Add(time.Duration(second) * time.Second)
+	n.Usage.ObservedAt, n.Usage.MeasuredAt = at, at
+	for i := range n.Pods {
+		w.remember(i, facts.Sample{At: at.Unix(), WorkingSet: n.Pods[i].WorkingSet})
+		h := w.histories[i]
+		n.Pods[i].History, n.Pods[i].GrowthKnown = h, len(h) > 1
+		n.Pods[i].Growth = h[len(h)-1].WorkingSet - h[0].WorkingSet
+	}
+	return n
+}
+
+// remember keeps samples as the store of readings does: 75 seconds apart, for ten minutes, the present one last.
+func (w *world) remember(i int, s facts.Sample) {
+	h := append([]facts.Sample(nil), w.histories[i]...)
+	if k := len(h); k > 1 && h[k-1].At-h[k-2].At < 75 {
+		h = h[:k-1]
+	}
+	for len(h) > 0 && h[0].At < s.At-600 {
+		h = h[1:]
+	}
+	w.histories[i] = append(h, s)
+}
+
+// end is the first kill that really comes: at a limit, by the kubelet, which looks each ten seconds, or by the kernel.
+func (w *world) end(second float64) (pod string, killed bool) {
+	n := w.node(second, false)
+	for i := range n.Pods {
+		if p := &n.Pods[i]; p.Containers[0].Limit > 0 && p.WorkingSet >= p.Containers[0].Limit {
+			return p.Name, true
+		}
+	}
+	switch available := n.Capacity - n.Usage.WorkingSet; {
+	case available < 500*miB && int(second)%10 == 0:
+		order, _ := evict.Order(n)
+		return order[0].Name, true
+	case available <= 0:
+		order, _ := oom.Order(n, n.Capacity)
+		return order[0].Name, true
+	}
+	return "", false
+}
+
+// named is whom a reading names, by the present order alone and with the forecast, and whether there is a forecast that differs.
+type named struct {
+	at             float64
+	next, forecast string
+	differs        bool
+	f, n           string
+}
+
+// live plays a world to its first kill, with a reading each half minute that is known 15 seconds later.
+func (w *world) live() (victim string, at float64, all []named) {
+	m := &History{}
+	for second := 0.0; second < 3*3600; second++ {
+		if int(second)%30 == 0 {
+			now := factstest.Now.Add(time.Duration(second+15) * time.Second)
+			v := engine.Evaluate(w.node(second, true), factstest.Policy(), now)
+			Predict(&v, m, now)
+			p := named{at: second + 15}
+			if v.Outlook.Next.Killer != engine.None {
+				p.next = v.Outlook.Next.Victim.Name
+			}
+			if p.forecast = p.next; v.Forecast.Killer != engine.None && !v.Forecast.MayBe(v.Outlook.Next.Victim.Pod) {
+				p.forecast = v.Forecast.Victim.Name
+			}
+			p.f, p.n = fmt.Sprint(v.Forecast.Killer, v.Forecast.In), fmt.Sprint(v.Outlook.Next.Killer, v.Outlook.Next.Headroom>>20)
+			p.differs = p.forecast != p.next
+			all = append(all, p)
+		}
+		if pod, killed := w.end(second); killed {
+			return pod, second, all
+		}
+	}
+	return "", 0, nil
+}
+
+// TestJudgeForecast lets random nodes grow to their first kill, and counts how often its victim was named so long before:
+// by the present order alone, and with the forecast where there is one.
+func TestJudgeForecast(t *testing.T) {
+	r := rand.New(rand.NewPCG(20261128, 16))
+	for _, before := range []float64{0, 60, 300, 900} {
+		t.Logf("%.0f", before)
+	}
+	type tally struct{ all, next, forecast, differs, better, worse int }
+	tallies := map[float64]*tally{}
+	for range 300 {
+		victim, at, all := drawWorld(r).live()
+		for _, before := range []float64{0, 60, 300, 900} {
+			last := -1
+			for i := range all {
+				if all[i].at+before <= at {
+					last = i
+				}
+			}
+			if victim == "" || last < 1 {
+				continue
+			}
+			c := tallies[before]
+			if c == nil {
+				c = &tally{}
+				tallies[before] = c
+			}
+			p := all[last-1]
+			if before == 0 {
+				p = all[last]
+			}
+			c.all++
+			if p.next == victim {
+				c.next++
+			}
+			if p.forecast == victim {
+				c.forecast++
+			}
+			if p.differs {
+				c.differs++
+				if p.next == victim {
+					t.Log(before, p, victim, at)
+					c.worse++
+				}
+				if p.forecast == victim {
+					c.better++
+				}
+			}
+		}
+	}
+	for _, before := range []float64{0, 60, 300, 900} {
+		t.Logf("%4.0fs before: %+v", before, *tallies[before])
+	}
+}
