@@ -20,9 +20,10 @@ import (
 )
 
 var (
-	rounds = flag.Int("rounds", 10, "how often the kubelet and the kernel each choose among random pods")
-	seed   = flag.Uint64("seed", 0, "of the random pods (default: another one each time)")
-	onVM   = flag.Bool("vm", false, "run the node in a virtual machine with cgroup v2")
+	rounds        = flag.Int("rounds", 10, "how often the kubelet and the kernel each choose among random pods")
+	growingRounds = flag.Int("growing", 0, "rounds of pods that grow for five minutes; 0 leaves them out")
+	seed          = flag.Uint64("seed", 0, "of the random pods (default: another one each time)")
+	onVM          = flag.Bool("vm", false, "run the node in a virtual machine with cgroup v2")
 )
 
 // TestMain runs twice: outside it builds what is needed and starts itself again in namespaces of its own, where
