@@ -8,8 +8,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/engine/evict"
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/facts/factstest"
 )
@@ -162,5 +165,104 @@ func TestSummaryHasTheEstimate(t *testing.T) {
 	}
 	if want := 3384 * 60 / 100 * time.Second; w.summary.TimeToThreshold.Truncate(time.Second) != want {
 		t.Errorf("%s, want %s", w.summary.TimeToThreshold, want)
+	}
+}
+
+// judgedPods makes a verdict whose next victim is the first of the named pods, and whose forecast names the pod at that place
+// of the kubelet's order, -1 for none.
+func judgedPods(pass time.Duration, forecast int, names ...string) *engine.Verdict {
+	var pods []*factstest.PodBuilder
+	for i, name := range names {
+		pods = append(pods, factstest.Pod(name).Running(0, int64(len(names)-i)*giB))
+	}
+	n := factstest.Node(16*giB, pods...)
+	n.Allocatable = 15 * giB
+	n.Usage.ObservedAt = factstest.Now.Add(pass)
+	v := evaluate(n, factstest.Now.Add(pass))
+	if forecast >= 0 {
+		order := append([]evict.Victim{v.Eviction[forecast]}, v.Eviction...)
+		order[0].Usage += 8 * giB
+		v.Forecast = engine.Forecast{
+			Threat: engine.Threat{Killer: engine.Eviction, Victim: v.Eviction[forecast].PodState}, In: 10 * time.Minute, Eviction: order,
+		}
+	}
+	return v
+}
+
+// TestSettleForecast goes from pass to pass: what is published is written at once.
+func TestSettleForecast(t *testing.T) {
+	type pass struct {
+		forecast int
+		pods     string
+		same     bool // the readings are those of the pass before
+		want     string
+	}
+	for name, passes := range map[string][]pass{
+		"two passes that agree":          {{1, "abc", false, ""}, {1, "abc", false, "b"}, {1, "abc", false, "b"}},
+		"one pass, judged twice":         {{1, "abc", false, ""}, {1, "abc", true, ""}, {1, "abc", false, "b"}},
+		"passes that do not agree":       {{1, "abc", false, ""}, {2, "abc", false, ""}, {1, "abc", false, ""}, {2, "abc", false, ""}},
+		"one pass without it":            {{1, "abc", false, ""}, {1, "abc", false, "b"}, {-1, "abc", false, "b"}, {1, "abc", false, "b"}},
+		"two passes without it":          {{1, "abc", false, ""}, {1, "abc", false, "b"}, {-1, "abc", false, "b"}, {-1, "abc", false, ""}},
+		"another one once":               {{1, "abc", false, ""}, {1, "abc", false, "b"}, {2, "abc", false, "b"}, {1, "abc", false, "b"}, {2, "abc", false, "b"}},
+		"another one twice":              {{1, "abc", false, ""}, {1, "abc", false, "b"}, {2, "abc", false, "b"}, {2, "abc", false, "c"}},
+		"it is the next to die":          {{1, "abc", false, ""}, {1, "abc", false, "b"}, {0, "bac", false, ""}},
+		"its pod is gone":                {{1, "abc", false, ""}, {1, "abc", false, "b"}, {-1, "acd", false, ""}},
+		"the next to die is no news":     {{0, "abc", false, ""}, {0, "abc", false, ""}},
+		"no forecast, and none after it": {{-1, "abc", false, ""}, {-1, "abc", false, ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var prev *v1alpha1.ForecastKill
+			var f newForecast
+			now := time.Duration(0)
+			for i, p := range passes {
+				if !p.same {
+					now += 30 * time.Second
+				}
+				v := judgedPods(now, p.forecast, strings.Split(p.pods, "")...)
+				v.Forecast, f = settleForecast(v, prev, f)
+				got := ""
+				if prev = forecastKill(&v.Forecast, prev); prev != nil {
+					got = prev.Pod
+					if prev.In != v1alpha1.Within15Minutes || prev.Killer != v1alpha1.KillerEviction {
+						t.Errorf("pass %d: %+v", i, prev)
+					}
+				}
+				if got != p.want {
+					t.Errorf("pass %d: %q; want %q", i, got, p.want)
+				}
+			}
+		})
+	}
+}
+
+// TestForecastWithoutReadings: stale readings change no forecast, and without readings there is none.
+func TestForecastWithoutReadings(t *testing.T) {
+	prev := &v1alpha1.ForecastKill{Killer: v1alpha1.KillerEviction, Namespace: "shop", Pod: "b", UID: "b", In: v1alpha1.WithinAnHour}
+	for freshness, want := range map[engine.Freshness]*v1alpha1.ForecastKill{
+		engine.Fresh: prev, engine.Stale: prev, engine.Unavailable: nil,
+	} {
+		v := judgedPods(0, -1, "a", "b")
+		v.Freshness = freshness
+		f, _ := settleForecast(v, prev, newForecast{})
+		if diff := cmp.Diff(want, forecastKill(&f, prev)); diff != "" {
+			t.Errorf("freshness %d (-want +got):\n%s", freshness, diff)
+		}
+	}
+}
+
+// TestForecastIsTold: the condition names a critical pod that will be first, and the Event about the pod says so too.
+func TestForecastIsTold(t *testing.T) {
+	v := judgedPods(0, 1, "a", "b")
+	v.Forecast.Victim.Critical = true
+	const sentence = " If memory goes on growing as it does, "
+	if got := criticalAtRisk(v, &testPolicy).Message; !strings.Contains(got, sentence+"the critical pod shop/b is the first to die (Eviction).") {
+		t.Errorf("condition: %s", got)
+	}
+	order := &v1alpha1.NodeKillOrder{}
+	for pod, want := range map[string]bool{"a": false, "b": true} {
+		_, note := riskNote(order, v, &v1alpha1.AtRiskPod{UID: types.UID(pod), Killer: v1alpha1.KillerEviction, Rank: 1})
+		if strings.Contains(note, sentence+"this pod is the first to die (Eviction).") != want {
+			t.Errorf("Event about %s: %s", pod, note)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -11,6 +12,11 @@ import (
 	"github.com/killorder/killorder/internal/engine/oom"
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/facts/factstest"
+)
+
+var (
+	worlds    = flag.Int("worlds", 100, "random nodes that the forecast is judged by")
+	worldSeed = flag.Uint64("seed", 20261128, "of the random nodes")
 )
 
 // life is what a pod really uses, second by second: a base, a swing around it, and growth of some kind.
@@ -44,6 +50,7 @@ func frac(f float64) float64 { return f - float64(int(f)) }
 type world struct {
 	pods      []*factstest.PodBuilder
 	lives     []life
+	limits    []int64
 	histories [][]facts.Sample
 	outside   int64
 	noise     *rand.Rand
@@ -71,11 +78,12 @@ func drawWorld(r *rand.Rand) *world {
 				l.sawtooth = 200 + 600*r.Float64()
 			}
 		}
+		limit := int64(0)
 		if r.IntN(4) == 0 {
-			limit := int64(base*1.5) + r.Int64N(4*giB)
+			limit = int64(base*1.5) + r.Int64N(4*giB)
 			b.Edit(func(p *facts.Pod) { p.Containers[0].Limit = limit })
 		}
-		w.pods, w.lives = append(w.pods, b), append(w.lives, l)
+		w.pods, w.lives, w.limits = append(w.pods, b), append(w.lives, l), append(w.limits, limit)
 	}
 	w.histories = make([][]facts.Sample, count)
 	return w
@@ -124,49 +132,50 @@ func (w *world) remember(i int, s facts.Sample) {
 
 // end is the first kill that really comes: at a limit, by the kubelet, which looks each ten seconds, or by the kernel.
 func (w *world) end(second float64) (pod string, killed bool) {
-	n := w.node(second, false)
-	for i := range n.Pods {
-		if p := &n.Pods[i]; p.Containers[0].Limit > 0 && p.WorkingSet >= p.Containers[0].Limit {
-			return p.Name, true
+	available := 16*giB - w.outside
+	for i := range w.lives {
+		ws := w.lives[i].at(second)
+		if w.limits[i] > 0 && ws >= w.limits[i] {
+			return fmt.Sprintf("pod-%02d", i), true
 		}
+		available -= ws
 	}
-	switch available := n.Capacity - n.Usage.WorkingSet; {
+	switch {
 	case available < 500*miB && int(second)%10 == 0:
-		order, _ := evict.Order(n)
+		order, _ := evict.Order(w.node(second, false))
 		return order[0].Name, true
 	case available <= 0:
+		n := w.node(second, false)
 		order, _ := oom.Order(n, n.Capacity)
 		return order[0].Name, true
 	}
 	return "", false
 }
 
-// named is whom a reading names, by the present order alone and with the forecast, and whether there is a forecast that differs.
+// named is whom a reading names: by the present order alone, and with the forecast of two readings that agree, where there is
+// one that differs.
 type named struct {
 	at             float64
 	next, forecast string
-	differs        bool
-	f, n           string
 }
 
 // live plays a world to its first kill, with a reading each half minute that is known 15 seconds later.
 func (w *world) live() (victim string, at float64, all []named) {
-	m := &History{}
+	m, before := &History{}, ""
 	for second := 0.0; second < 3*3600; second++ {
 		if int(second)%30 == 0 {
 			now := factstest.Now.Add(time.Duration(second+15) * time.Second)
 			v := engine.Evaluate(w.node(second, true), factstest.Policy(), now)
 			Predict(&v, m, now)
-			p := named{at: second + 15}
-			if v.Outlook.Next.Killer != engine.None {
-				p.next = v.Outlook.Next.Victim.Name
+			next, forecast := v.Outlook.Next.Victim, ""
+			if v.Forecast.Killer != engine.None && !v.Forecast.MayBe(next.Pod) {
+				forecast = v.Forecast.Victim.Name
 			}
-			if p.forecast = p.next; v.Forecast.Killer != engine.None && !v.Forecast.MayBe(v.Outlook.Next.Victim.Pod) {
-				p.forecast = v.Forecast.Victim.Name
+			p := named{at: second + 15, next: next.Name, forecast: next.Name}
+			if forecast != "" && forecast == before {
+				p.forecast = forecast
 			}
-			p.f, p.n = fmt.Sprint(v.Forecast.Killer, v.Forecast.In), fmt.Sprint(v.Outlook.Next.Killer, v.Outlook.Next.Headroom>>20)
-			p.differs = p.forecast != p.next
-			all = append(all, p)
+			all, before = append(all, p), forecast
 		}
 		if pod, killed := w.end(second); killed {
 			return pod, second, all
@@ -175,56 +184,51 @@ func (w *world) live() (victim string, at float64, all []named) {
 	return "", 0, nil
 }
 
-// TestJudgeForecast lets random nodes grow to their first kill, and counts how often its victim was named so long before:
-// by the present order alone, and with the forecast where there is one.
-func TestJudgeForecast(t *testing.T) {
-	r := rand.New(rand.NewPCG(20261128, 16))
-	for _, before := range []float64{0, 60, 300, 900} {
-		t.Logf("%.0f", before)
+// foresight counts kills whose victim was named so many seconds before: by the present order alone, with the forecast, and by
+// which of them alone.
+type foresight struct {
+	before                                    float64
+	kills, next, forecast, onlyNext, onlyThen int
+}
+
+func (f *foresight) count(victim string, at float64, all []named) {
+	last := -1
+	for i := range all {
+		if all[i].at+f.before <= at {
+			last = i
+		}
 	}
-	type tally struct{ all, next, forecast, differs, better, worse int }
-	tallies := map[float64]*tally{}
-	for range 300 {
+	if last < 0 {
+		return // the kill came sooner than that
+	}
+	f.kills++
+	next, forecast := all[last].next == victim, all[last].forecast == victim
+	for count, yes := range map[*int]bool{&f.next: next, &f.forecast: forecast, &f.onlyNext: next && !forecast, &f.onlyThen: forecast && !next} {
+		if yes {
+			*count++
+		}
+	}
+}
+
+// TestJudgeForecast lets random nodes live to their first kill. With the forecast no fewer victims have to be named in time than
+// by the present order alone, and clearly more a minute and more before.
+func TestJudgeForecast(t *testing.T) {
+	r := rand.New(rand.NewPCG(*worldSeed, 16))
+	counts := []foresight{{before: 0}, {before: 60}, {before: 300}, {before: 900}}
+	for range *worlds {
 		victim, at, all := drawWorld(r).live()
-		for _, before := range []float64{0, 60, 300, 900} {
-			last := -1
-			for i := range all {
-				if all[i].at+before <= at {
-					last = i
-				}
-			}
-			if victim == "" || last < 1 {
-				continue
-			}
-			c := tallies[before]
-			if c == nil {
-				c = &tally{}
-				tallies[before] = c
-			}
-			p := all[last-1]
-			if before == 0 {
-				p = all[last]
-			}
-			c.all++
-			if p.next == victim {
-				c.next++
-			}
-			if p.forecast == victim {
-				c.forecast++
-			}
-			if p.differs {
-				c.differs++
-				if p.next == victim {
-					t.Log(before, p, victim, at)
-					c.worse++
-				}
-				if p.forecast == victim {
-					c.better++
-				}
+		for i := range counts {
+			if victim != "" {
+				counts[i].count(victim, at, all)
 			}
 		}
 	}
-	for _, before := range []float64{0, 60, 300, 900} {
-		t.Logf("%4.0fs before: %+v", before, *tallies[before])
+	for i := range counts {
+		f := &counts[i]
+		t.Logf("%3.0f s before: first victim named by next in %d of %d, with forecast in %d (by next alone %d, by forecast alone %d)",
+			f.before, f.next, f.kills, f.forecast, f.onlyNext, f.onlyThen)
+		if f.forecast < f.next || (f.before > 0 && f.onlyThen <= 2*f.onlyNext) {
+			t.Errorf("%.0f s before, the forecast is no gain", f.before)
+		}
 	}
 }
