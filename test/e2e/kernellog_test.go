@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -47,8 +48,8 @@ var oomLine = regexp.MustCompile(`oom-kill:constraint=.*,(?:oom_memcg=([^,]*)|(g
 // wholeNode is the scope of a kill for want of memory on the whole node.
 const wholeNode = "node"
 
-// kernelLog reads what the kernel logs from now on. It tells which limit was hit. It cannot tell who died first: the
-// kernel drops messages when many come at once, and they may be of others on the machine. Not every root may read it.
+// kernelLog reads what the kernel logs from now on. It tells which limit was hit. Of many kills it may not tell who died
+// first: the kernel drops messages when many come at once, and they may be of others on the machine. Not every root may read it.
 type kernelLog struct {
 	// fd is a descriptor without a wrapper: Go's own would wait for records that have not come. -1 is none.
 	fd   int
@@ -73,9 +74,12 @@ func openKernelLog() *kernelLog {
 
 func (l *kernelLog) close() { _ = syscall.Close(l.fd) }
 
-// scopes are the limits hit since the last call, by the control group of the victim, both below the suite's group.
-func (l *kernelLog) scopes() map[string]string {
-	found := map[string]string{}
+// loggedKill is a kill that the kernel logged: the control group of the victim, and the one whose limit was hit, both below
+// the suite's group.
+type loggedKill struct{ group, scope string }
+
+// kills are those logged since the last call, in the kernel's order.
+func (l *kernelLog) kills() (found []loggedKill) {
 	for line := range strings.Lines(l.read()) {
 		m := oomLine.FindStringSubmatch(line)
 		if m == nil {
@@ -88,7 +92,7 @@ func (l *kernelLog) scopes() map[string]string {
 			scope, below = wholeNode, true
 		}
 		if ours && below {
-			found[victim] = scope
+			found = append(found, loggedKill{victim, scope})
 		}
 	}
 	return found
@@ -130,22 +134,34 @@ func firstKill(ctx ginkgo.SpecContext, grower string) oomKill {
 		}
 		return len(dead) > 0
 	})
-	gomega.Expect(dead).To(gomega.HaveLen(1), "processes that died at the same step, so that nobody can tell which was first")
-	_, scope := log.killIn(dead[0].PodUID)
-	return oomKill{pod: dead[0].Pod, scope: scope, before: all}
+	gomega.Expect(dead).NotTo(gomega.BeEmpty(), "processes that died")
+	var uids []string
+	for _, c := range dead {
+		uids = append(uids, c.PodUID)
+	}
+	logged := log.killsIn(uids...)
+	if len(dead) == 1 {
+		return oomKill{pod: dead[0].Pod, scope: logged[0].scope, before: all}
+	}
+	// The memory of a victim is not free at once: for a process that asks for memory meanwhile, the kernel kills another.
+	gomega.Expect(logged).NotTo(gomega.ContainElement(loggedKill{}), "the log tells which of several died first: %+v, %+v", dead, logged)
+	first := dead[slices.IndexFunc(dead, func(c node.Container) bool { return strings.Contains(logged[0].group, c.PodUID) })]
+	return oomKill{pod: first.Pod, scope: logged[0].scope, before: all}
 }
 
-// killIn is the control group of a pod's process that was killed, and the limit at which it was; both are empty if the log
-// does not tell within a second.
-func (l *kernelLog) killIn(podUID string) (group, scope string) {
-	for deadline := time.Now().Add(patience(time.Second)); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		for group, scope := range l.scopes() {
-			if strings.Contains(group, podUID) {
-				return group, scope
+// killsIn are the first kills of each of these pods, in the kernel's order; those that the log does not tell of within a
+// second are empty, and last.
+func (l *kernelLog) killsIn(podUIDs ...string) (found []loggedKill) {
+	missing, deadline := slices.Clone(podUIDs), time.Now().Add(patience(time.Second))
+	for ; len(missing) > 0 && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		for _, k := range l.kills() {
+			i := slices.IndexFunc(missing, func(uid string) bool { return strings.Contains(k.group, uid) })
+			if i >= 0 {
+				found, missing = append(found, k), slices.Delete(missing, i, i+1)
 			}
 		}
 	}
-	return "", ""
+	return append(found, make([]loggedKill, len(missing))...)
 }
 
 // ended reports whether a process was killed, be it waited for or not.

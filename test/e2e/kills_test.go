@@ -30,20 +30,20 @@ var _ = ginkgo.Describe("what ended a pod", ginkgo.Ordered, ginkgo.ContinueOnFai
 		defer log.close()
 		create(ctx, parent)
 		c := container(ctx, parent.name)
-		group, scope := "", ""
-		gomega.Eventually(func() string { group, scope = log.killIn(c.PodUID); return group }).WithContext(ctx).
-			WithTimeout(patience(30*time.Second)).ShouldNot(gomega.BeEmpty(), "the kernel kills the child")
+		var kill loggedKill
+		gomega.Eventually(func() loggedKill { kill = log.killsIn(c.PodUID)[0]; return kill }).WithContext(ctx).
+			WithTimeout(patience(30*time.Second)).ShouldNot(gomega.BeZero(), "the kernel kills the child")
 		// Until the child's memory is free, the kernel would kill the parent for the next page or thread that it asks for.
 		gomega.Eventually(func(g gomega.Gomega) []string {
-			processes, err := machine.Host.ReadFile(ctx, filepath.Join(machine.Host.CgroupFolder(group), "cgroup.procs"))
+			processes, err := machine.Host.ReadFile(ctx, filepath.Join(machine.Host.CgroupFolder(kill.group), "cgroup.procs"))
 			g.Expect(err).NotTo(gomega.HaveOccurred())
 			return strings.Fields(string(processes))
 		}).WithContext(ctx).WithTimeout(patience(30*time.Second)).Should(gomega.HaveLen(1), "the child is gone")
 		gomega.Expect(ended(ctx, c.PID)).To(gomega.BeFalse(), "the container lives on")
 		gomega.Expect(machine.Host.Signal(ctx, c.PID, syscall.SIGUSR2)).To(gomega.Succeed())
 		end := awaitEnd(ctx, parent.name)
-		say("child: killed in the scope %q; its container ended by itself: %s %d", scope, end.Reason, end.ExitCode)
-		gomega.Expect(end.ExitCode).To(gomega.Equal(int32(3)), "%+v; kernel log of the scenes: %v", end, log.scopes())
+		say("child: killed in the scope %q; its container ended by itself: %s %d", kill.scope, end.Reason, end.ExitCode)
+		gomega.Expect(end.ExitCode).To(gomega.Equal(int32(3)), "%+v; kills logged since: %v", end, log.kills())
 		expectKill(ctx, parent.name, "main", v1alpha1.CauseProcessOOM)
 	}, ginkgo.SpecTimeout(patience(5*time.Minute)))
 
