@@ -40,10 +40,6 @@ func (o *output) addFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&o.format, "output", "o", formatTable, "Output format: "+strings.Join(formats, "|"))
 }
 
-func (o *output) addTop(flags *pflag.FlagSet) {
-	flags.IntVar(&o.top, "top", defaultTop, "How much of each order to show; 0 is all")
-}
-
 // validate returns an error of wrong usage.
 func (o *output) validate() error {
 	if o.top < 0 {

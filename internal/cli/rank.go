@@ -96,7 +96,7 @@ func newRank(e *env) *cobra.Command {
 	cmd.ValidArgsFunction = e.completeNodes(0)
 	r.input.addFlags(cmd.Flags())
 	r.output.addFlags(cmd.Flags())
-	r.addTop(cmd.Flags())
+	cmd.Flags().IntVar(&r.top, "top", defaultTop, "How much of each order to show; 0 is all")
 	r.selection.addFlags(cmd.Flags())
 	cmd.Flags().BoolVarP(&r.watch, "watch", "w", false, "Show the orders again at each interval, and who grows, until interrupted")
 	cmd.Flags().DurationVar(&r.interval, "interval", defaultInterval, "How often --watch reads the cluster")

@@ -73,7 +73,7 @@ kernel kills the container with the largest sum of memory and oom_score_adj thou
 	root.SetOut(e.Out)
 	root.SetErr(e.Err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &statusError{err, exitUsage} })
-	root.PersistentPreRunE = func(*cobra.Command, []string) error { return e.validate() }
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return oneOf("color", e.colour, colours) }
 	e.kube.addFlags(root.PersistentFlags())
 	root.PersistentFlags().StringVar(&e.colour, "color", string(table.ColourAuto), "Colour in tables: "+strings.Join(colours, "|"))
 	root.AddCommand(
@@ -103,8 +103,6 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 }
 
 var colours = []string{string(table.ColourAuto), string(table.ColourAlways), string(table.ColourNever)}
-
-func (e *env) validate() error { return oneOf("color", e.colour, colours) }
 
 // oneOf returns an error of wrong usage for a flag's value that is not among those allowed.
 func oneOf(flag, value string, allowed []string) error {

@@ -129,7 +129,8 @@ func (w *whatIf) run(ctx context.Context, args []string) error {
 	if len(f.Namespaces) > 0 {
 		return fmt.Errorf("ranks are unknown where pods of some namespaces only may be listed")
 	}
-	of := subjectsOf(f.pods, len(args), len(amounts))
+	named, usage := len(args), len(amounts)
+	of := foundFor{named: f.pods[:named], usage: f.pods[named : named+usage], manifests: f.pods[named+usage:]}
 	edits, err := w.manifestEdits(ctx, f, manifests, of.manifests)
 	if err != nil {
 		return err
@@ -149,10 +150,6 @@ func (w *whatIf) run(ctx context.Context, args []string) error {
 
 // found pods, by what they were found for.
 type foundFor struct{ named, usage, manifests [][]*facts.Pod }
-
-func subjectsOf(pods [][]*facts.Pod, named, usage int) foundFor {
-	return foundFor{named: pods[:named], usage: pods[named : named+usage], manifests: pods[named+usage:]}
-}
 
 // named are the subjects of the arguments, of --usage with their amounts, and of manifests, one after the other.
 func (w *whatIf) named(args []string, c *changed) (refs []target.Ref, amounts []int64, err error) {
@@ -197,10 +194,8 @@ func (w *whatIf) manifestEdits(ctx context.Context, f *found, c *changed, pods [
 }
 
 func namespacesOf(pods [][]*facts.Pod) (names []string) {
-	for _, ps := range pods {
-		for _, p := range ps {
-			names = append(names, p.Namespace)
-		}
+	for _, p := range slices.Concat(pods...) {
+		names = append(names, p.Namespace)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -9,6 +9,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
+
+	"github.com/killorder/killorder/internal/extract"
+	"github.com/killorder/killorder/internal/facts"
 )
 
 // mostNames is how many objects names are read of: enough to complete a name that is typed.
@@ -44,14 +47,10 @@ func SubjectNames(ctx context.Context, config *rest.Config, namespace string) (n
 
 // workloadOf names the owner of a pod, for a Deployment's ReplicaSet the Deployment.
 func workloadOf(p *metav1.PartialObjectMetadata) string {
-	owner := metav1.GetControllerOf(p)
-	if owner == nil {
-		return ""
+	if w := extract.WorkloadOf(p); w != (facts.Workload{}) {
+		return strings.ToLower(w.Kind) + "/" + w.Name
 	}
-	if name, ok := strings.CutSuffix(owner.Name, "-"+p.Labels["pod-template-hash"]); ok && owner.Kind == "ReplicaSet" {
-		return "deployment/" + name
-	}
-	return strings.ToLower(owner.Kind) + "/" + owner.Name
+	return ""
 }
 
 func listNames(ctx context.Context, config *rest.Config, resource, namespace string) (*metav1.PartialObjectMetadataList, error) {

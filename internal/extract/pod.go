@@ -37,7 +37,7 @@ func Pod(p *corev1.Pod) *facts.Pod {
 		Name:         strings.Clone(p.Name),
 		UID:          strings.Clone(string(p.UID)),
 		Node:         intern(p.Spec.NodeName),
-		Workload:     workload(p),
+		Workload:     WorkloadOf(p),
 		Labels:       labelsOf(p),
 		QOS:          qosClass(p),
 		Terminating:  p.DeletionTimestamp != nil,
@@ -115,13 +115,13 @@ func sandboxReady(p *corev1.Pod) bool {
 	return false
 }
 
-// workload names the controller of the pod; for a Deployment's ReplicaSet, the Deployment.
-func workload(p *corev1.Pod) facts.Workload {
+// WorkloadOf names the controller of a pod; for a Deployment's ReplicaSet, the Deployment.
+func WorkloadOf(p metav1.Object) facts.Workload {
 	owner := metav1.GetControllerOf(p)
 	if owner == nil {
 		return facts.Workload{}
 	}
-	if hash := p.Labels[labelPodTemplateHash]; owner.Kind == "ReplicaSet" && hash != "" {
+	if hash := p.GetLabels()[labelPodTemplateHash]; owner.Kind == "ReplicaSet" && hash != "" {
 		if name, ok := strings.CutSuffix(owner.Name, "-"+hash); ok {
 			return facts.Workload{Kind: "Deployment", Name: intern(shortened(name))}
 		}

@@ -101,12 +101,10 @@ func Deaths(pod *corev1.Pod, gone bool) (deaths []Death, omitted int) {
 	if v.endedWhole(deaths) {
 		deaths = append(slices.DeleteFunc(deaths, func(d Death) bool { return d.Invented }), wholePod(v, deaths))
 	}
-	slices.SortStableFunc(deaths, byTime)
+	slices.SortStableFunc(deaths, func(a, b Death) int { return a.Time.Compare(b.Time) })
 	omitted = max(0, len(deaths)-maxDeaths)
 	return deaths[omitted:], omitted
 }
-
-func byTime(a, b Death) int { return a.Time.Compare(b.Time) }
 
 // endedWhole reports whether the pod ended as a whole: the kubelet said so, or the object is gone although a container
 // still ran, or although nothing of an end was seen.

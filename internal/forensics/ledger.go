@@ -32,8 +32,7 @@ const (
 // one node, the others are judged anew once a second; call Settle each second for the last of them. A Ledger holds
 // nothing of a healthy pod. Times come in with what is seen; it has no clock and is for one goroutine.
 //
-// A Ledger forgets with its process. Restore gives it what was told before; whoever restores fewer records than were
-// ever told must itself pass over deaths older than those.
+// A Ledger forgets with its process: whoever begins with a new one must know which deaths were told before.
 type Ledger struct {
 	books   map[string]*podBook
 	nodes   map[string]*nodeBook
@@ -85,8 +84,8 @@ type podBook struct {
 	grace       int64
 	died        map[string]int32 // deaths counted by the status, by container
 	entries     map[Key]*entry
-	told        map[Key]bool // deaths that are judged for good
-	records     map[Key]toldRecord
+	told        map[Key]bool   // deaths that are judged for good
+	records     map[Key]Record // what was last said of a death
 }
 
 // entry is a death under judgement.
@@ -96,12 +95,6 @@ type entry struct {
 	workload string
 	readings *Readings
 	adj      *int
-}
-
-// toldRecord is what was last said of a death. Restored ones are from an earlier process, which may have known more.
-type toldRecord struct {
-	Record
-	restored bool
 }
 
 // nodeBook is what is remembered of one node.
@@ -127,29 +120,6 @@ func NewLedger(since time.Time) *Ledger {
 
 // Omitted returns what did not fit so far.
 func (l *Ledger) Omitted() Omitted { return l.omitted }
-
-// Records returns all kills that may still be judged anew, oldest first.
-func (l *Ledger) Records() []Record {
-	var out []Record
-	for _, b := range l.books {
-		for k := range b.records {
-			if r := b.records[k].Record; r.Killed() {
-				out = append(out, r)
-			}
-		}
-	}
-	slices.SortFunc(out, compareRecords)
-	return out
-}
-
-// Restore tells the Ledger what was told before, by an earlier process.
-func (l *Ledger) Restore(records []Record) {
-	for _, r := range records {
-		b := l.book(r.UID, r.Node)
-		set(&b.records, r.Key, toldRecord{Record: r, restored: true})
-		b.touched = later(b.touched, r.Time)
-	}
-}
 
 // SetNode tells of a node, and judges the deaths there anew if that is more, or other, than was known. What was known
 // stays where n does not know it: a node may be gone, or its kubelet silent.
@@ -206,14 +176,6 @@ func (l *Ledger) See(s Sighting) []Change {
 	news := l.enter(b, &s, deaths)
 	b.forgetTold(deaths)
 	return l.judge(b, news)
-}
-
-// Lost tells that a pod is gone whose last state nobody saw.
-func (l *Ledger) Lost(uid string, seen time.Time) {
-	l.tick(seen)
-	if b := l.books[cut(uid)]; b != nil {
-		b.gone, b.touched = true, l.now
-	}
 }
 
 // healthy reports whether a Pod has nothing to remember.

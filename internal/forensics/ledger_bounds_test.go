@@ -3,7 +3,6 @@ package forensics
 import (
 	"fmt"
 	"runtime"
-	"slices"
 	"testing"
 	"time"
 
@@ -208,37 +207,5 @@ func TestLedgerTellsBetter(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
-	}
-}
-
-// What was told before a restart is not told again, unless it is better known now.
-func TestLedgerRestores(t *testing.T) {
-	first := NewLedger(at(-3600).Time)
-	first.SetNode(n1())
-	oom := victimPod(lastState("OOMKilled", 137), limited("1Gi"))
-	first.See(Sighting{Pod: oom, Seen: at(1).Time, Readings: func(string) *Readings {
-		r := NoReadings
-		r.At, r.Container = at(-10).Time, 1<<30
-		return &r
-	}})
-	told := first.Records()
-	if diff := cmp.Diff([]string{"app-0/main ContainerLimit High"}, lines(told)); diff != "" {
-		t.Fatalf("-want +got:\n%s", diff)
-	}
-	second := NewLedger(at(-3600).Time) // knows no reading
-	second.Restore(told)
-	if got := second.See(Sighting{Pod: oom, Seen: at(60).Time}); len(got) != 0 {
-		t.Errorf("told again: %v", changesOf(got))
-	}
-	if diff := cmp.Diff(told, second.Records()); diff != "" {
-		t.Errorf("records (-first +second):\n%s", diff)
-	}
-	guess := slices.Clone(told)
-	guess[0].Cause, guess[0].Trace, guess[0].Confidence = CauseForeign, "Error", Low
-	third := NewLedger(at(-3600).Time)
-	third.Restore(guess)
-	want := []string{"app-0/main ContainerLimit Medium <- app-0/main Foreign Low"}
-	if diff := cmp.Diff(want, changesOf(third.See(Sighting{Pod: oom, Seen: at(60).Time}))); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -149,23 +149,20 @@ func (b *podBook) tell(now map[Key]Record, became map[Key]Key) (changes []Change
 	for _, death := range sortedKeys(became) {
 		key := became[death]
 		if old, ok := b.records[death]; ok && death != key {
-			was[key] = append(was[key], old.Record)
+			was[key] = append(was[key], old)
 			delete(b.records, death)
 		}
 	}
 	for _, key := range sortedKeys(now) {
 		r := now[key]
 		old, told := b.records[key]
-		if told && old.restored {
-			r, _ = Improve(old.Record, r)
-		}
-		if told && alike(&old.Record, &r) && len(was[key]) == 0 {
+		if told && alike(&old, &r) && len(was[key]) == 0 {
 			continue
 		}
 		if told {
-			was[key] = append(was[key], old.Record)
+			was[key] = append(was[key], old)
 		}
-		set(&b.records, key, toldRecord{Record: r, restored: old.restored})
+		set(&b.records, key, r)
 		if r.Killed() || anyKilled(was[key]) {
 			changes = append(changes, Change{Record: r, Was: was[key]})
 		}

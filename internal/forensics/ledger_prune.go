@@ -66,18 +66,13 @@ func (b *podBook) keptFor() time.Duration {
 
 // settle drops the texts of what was told and will not be judged anew; the keys stay.
 func (b *podBook) settle() {
-	for key, r := range b.records {
-		if !r.restored && len(b.entries) == 0 {
-			set(&b.told, key, true)
-			delete(b.records, key)
-		}
+	if len(b.entries) > 0 {
+		return
 	}
-	if len(b.entries) == 0 {
-		b.entries = nil
+	for key := range b.records {
+		set(&b.told, key, true)
 	}
-	if len(b.records) == 0 {
-		b.records = nil
-	}
+	b.entries, b.records = nil, nil
 }
 
 // shrink forgets the pods that were quiet for longest, those that are gone first.

@@ -43,7 +43,7 @@ func rejected(c *inquest) bool {
 	case failed && strings.HasPrefix(v.StatusReason, "OutOf"):
 		e = c.event(v.StatusReason, nil)
 	case mentions(v.StatusMessage, wasRejected, nodeCondition), e != nil:
-	case failed && c.d.Container == "" && v.neverRan() && v.StatusReason != "" && !otherEnd(v.StatusReason):
+	case failed && c.d.Container == "" && !v.Ran && v.Disruption == nil && v.Containers > 0 && v.StatusReason != "" && !otherEnd(v.StatusReason):
 	default:
 		return false
 	}
@@ -56,9 +56,6 @@ func rejected(c *inquest) bool {
 	}
 	return c.noKill(ReasonRejected, High, "the kubelet did not admit the pod; it never ran")
 }
-
-// neverRan reports a pod of which no container was started, and which no controller disrupted.
-func (v *Victim) neverRan() bool { return !v.Ran && v.Disruption == nil && v.Containers > 0 }
 
 // otherEnd reports status reasons of pods that later rules judge.
 func otherEnd(reason string) bool {

@@ -166,22 +166,8 @@ type EvictionFigures struct {
 	Usage map[string]int64 `json:"usage,omitempty"`
 }
 
-// Improve returns the better known of two judgements of the same death, and whether the class (cause or reason)
-// changed by it. A judgement is better if the status has since learned of an OOM kill (Error became OOMKilled), if
-// its confidence is higher, or, at the same confidence, if more evidence speaks for it. Judgements of different
-// deaths are not compared: the old one stays.
-func Improve(old, latest Record) (better Record, changed bool) {
-	if old.Key != latest.Key || !improves(&old, &latest) {
-		return old, false
-	}
-	better = latest
-	better.Missed = max(old.Missed, latest.Missed)
-	if latest.Time.IsZero() {
-		better.Time = old.Time
-	}
-	return better, old.Cause != latest.Cause || old.Reason != latest.Reason
-}
-
+// improves reports whether the latest judgement of a death is better than an old one: the status has since learned of an OOM
+// kill (Error became OOMKilled), the confidence is higher, or, at the same confidence, more evidence speaks for it.
 func improves(old, latest *Record) bool {
 	switch {
 	case oomWord(latest.Trace) != oomWord(old.Trace):

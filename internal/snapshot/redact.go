@@ -98,7 +98,7 @@ func (r *redaction) learnPod(p *corev1.Pod) {
 	r.namespaces.learn(p.Namespace)
 	r.pods.learn(p.Name)
 	r.classes.learn(p.Spec.PriorityClassName)
-	r.workloads.learn(workloadOf(p).Name)
+	r.workloads.learn(extract.WorkloadOf(p).Name)
 	eachContainerName(p, func(name *string) { r.containers.learn(*name) })
 }
 

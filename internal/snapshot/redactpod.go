@@ -8,10 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/killorder/killorder/internal/extract"
-	"github.com/killorder/killorder/internal/facts"
 )
-
-func workloadOf(p *corev1.Pod) facts.Workload { return extract.Pod(p).Workload }
 
 // eachContainerName calls f with every container's name in a pod, in spec and status.
 func eachContainerName(p *corev1.Pod, f func(name *string)) {
@@ -39,7 +36,7 @@ func statuses(p *corev1.Pod) [][]corev1.ContainerStatus {
 // pod returns the part of a pod that the orders, findings and diagnoses rest on, renamed. Of what a message says, the words
 // that deaths are told by are left.
 func (r *redaction) pod(p *corev1.Pod) corev1.Pod {
-	workload := workloadOf(p)
+	workload := extract.WorkloadOf(p)
 	out := slimPod(p)
 	name := r.pods.of(p.Name)
 	out.ObjectMeta = metav1.ObjectMeta{

@@ -108,7 +108,7 @@ func why(v *engine.Verdict, r *v1alpha1.AtRiskPod) string {
 	case v1alpha1.KillerEviction:
 		for i := range v.Eviction {
 			if e := &v.Eviction[i]; e.UID == string(r.UID) {
-				return fmt.Sprintf(" (%s: uses %s, requests %s)", evictionReasons[e.Reason], facts.Amount(e.Usage), facts.Amount(e.Request))
+				return fmt.Sprintf(" (%s: uses %s, requests %s)", EvictionReasons[e.Reason], facts.Amount(e.Usage), facts.Amount(e.Request))
 			}
 		}
 	case v1alpha1.KillerOOM:

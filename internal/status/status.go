@@ -116,7 +116,8 @@ func nameOf(p *facts.PodState) string {
 	return p.Namespace + "/" + p.Name
 }
 
-var evictionReasons = map[evict.Reason]v1alpha1.EvictionReason{
+// EvictionReasons are the names that the API has for the reasons of a place in the eviction order.
+var EvictionReasons = map[evict.Reason]v1alpha1.EvictionReason{
 	evict.ExceedsRequest: v1alpha1.ReasonExceedsRequest,
 	evict.WithinRequest:  v1alpha1.ReasonWithinRequest,
 	evict.NoKubeletStats: v1alpha1.ReasonNoKubeletStats,
@@ -134,7 +135,7 @@ func evictionOrder(order []evict.Victim, prev []v1alpha1.EvictionVictim, top int
 		e := v1alpha1.EvictionVictim{
 			Rank: int32(i + 1), Namespace: v.Namespace, Pod: v.Name, UID: types.UID(v.UID),
 			Workload: WorkloadRef(v.Workload), Critical: v.Critical, QOSClass: v.QOS.String(), Priority: v.Priority,
-			Request: quantity(v.Request), Reason: evictionReasons[v.Reason], Tied: v.Tied,
+			Request: quantity(v.Request), Reason: EvictionReasons[v.Reason], Tied: v.Tied,
 		}
 		if v.WorkingSet != facts.Unknown {
 			e.Usage = new(sticky(before[e.UID], v.WorkingSet))

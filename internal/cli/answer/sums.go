@@ -3,20 +3,19 @@ package answer
 import (
 	"fmt"
 
-	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/cli/kinds"
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/engine/evict"
 	"github.com/killorder/killorder/internal/engine/oom"
 	"github.com/killorder/killorder/internal/engine/whatif"
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/status"
 )
 
 // Sources of evidence.
 const (
 	fromUsage   = "usage"
 	fromSpec    = "Pod spec"
-	fromNode    = "Node"
 	kubeletRule = "kubelet rule"
 	kernelRule  = "kernel rule"
 )
@@ -25,19 +24,12 @@ func evidence(source, format string, args ...any) kinds.Evidence {
 	return kinds.Evidence{Source: source, Text: fmt.Sprintf(format, args...)}
 }
 
-var reasons = map[evict.Reason]v1alpha1.EvictionReason{
-	evict.ExceedsRequest: v1alpha1.ReasonExceedsRequest,
-	evict.WithinRequest:  v1alpha1.ReasonWithinRequest,
-	evict.NoKubeletStats: v1alpha1.ReasonNoKubeletStats,
-	evict.UsageUnknown:   v1alpha1.ReasonUsageUnknown,
-}
-
 // evictionSum is the kubelet's comparison, key by key.
 func (n *Node) evictionSum(p *facts.PodState, r whatif.Ranks) kinds.Eviction {
 	v := n.Verdict
 	victim := evict.Of(p, v.Node.SandboxStats)
 	e := kinds.Eviction{
-		Rank: r.Eviction, Of: len(v.Eviction), Exempt: p.Exempt, Reason: reasons[victim.Reason],
+		Rank: r.Eviction, Of: len(v.Eviction), Exempt: p.Exempt, Reason: status.EvictionReasons[victim.Reason],
 		Request: kinds.Exact(p.Request), Priority: p.Priority,
 	}
 	if v.Memory.HeadroomKnown {

@@ -44,7 +44,7 @@ func (t *Trail) Pod(p *corev1.Pod) {
 	own := p.DeepCopy()
 	own.ManagedFields = nil
 	workload := ""
-	if w := extract.Pod(own).Workload; w.Name != "" {
+	if w := extract.WorkloadOf(own); w.Name != "" {
 		workload = w.Kind + "/" + w.Name
 	}
 	t.pods = append(t.pods, sighting{own, workload})

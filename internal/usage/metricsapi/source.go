@@ -17,9 +17,6 @@ import (
 	"github.com/killorder/killorder/internal/usage/metricsapi/wire"
 )
 
-// DefaultTimeout of each request.
-const DefaultTimeout = 20 * time.Second
-
 // The two parts of a pass.
 const (
 	ofPods  = "pods"
