@@ -83,3 +83,30 @@ func (h history) since() string {
 	}
 	return time.Unix(first, 0).UTC().Format(time.TimeOnly)
 }
+
+// takeForecast takes the forecast that the operator has published, for the same reason. It is none where its pod is gone, or is
+// the next to die by the readings of now, and where it names a killer or a time that this plugin does not know.
+func takeForecast(j *judged, o *v1alpha1.NodeKillOrder) {
+	if o == nil || o.Status.Summary == nil || o.Status.Summary.Forecast == nil {
+		return
+	}
+	f, next := o.Status.Summary.Forecast, j.order.Status.Summary.Next
+	if next == nil || next.UID == f.UID || !slices.Contains(forecastBounds, f.In) || !slices.Contains(forecastKillers, f.Killer) {
+		return
+	}
+	for i := range j.verdict.Node.Pods {
+		if p := &j.verdict.Node.Pods[i]; p.UID == string(f.UID) {
+			j.order.Status.Summary.Forecast = &v1alpha1.ForecastKill{
+				Killer: f.Killer, Namespace: p.Namespace, Pod: p.Name, UID: f.UID, In: f.In,
+			}
+		}
+	}
+}
+
+// What a forecast may say.
+var (
+	forecastBounds = []v1alpha1.TimeBound{
+		v1alpha1.Within5Minutes, v1alpha1.Within15Minutes, v1alpha1.WithinAnHour, v1alpha1.Within6Hours,
+	}
+	forecastKillers = []v1alpha1.Killer{v1alpha1.KillerEviction, v1alpha1.KillerOOM, v1alpha1.KillerLimit}
+)

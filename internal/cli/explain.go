@@ -117,6 +117,9 @@ func printExplanation(p *table.Printer, e *kinds.Explanation, workload *kinds.Ex
 			{Text: "before: " + orNobody(e.Before)}, {Text: "after: " + orNobody(e.After)},
 		})
 	}
+	if f := e.Forecast; f != nil {
+		printSum(p, "FORECAST", forecastTitle(e, f), nil)
+	}
 	if workload != nil {
 		p.Blank()
 		replicas(workload).Write(p)
@@ -151,6 +154,15 @@ func evictionTitle(e *kinds.Eviction) string {
 		return fmt.Sprintf("by the kubelet: rank %d of %d", e.Rank, e.Of)
 	}
 	return fmt.Sprintf("by the kubelet: rank %d of %d; it evicts %s", e.Rank, e.Of, once(e.Headroom))
+}
+
+// forecastTitle says who is first if memory goes on growing.
+func forecastTitle(e *kinds.Explanation, f *v1alpha1.ForecastKill) string {
+	who := f.Namespace + "/" + f.Pod
+	if e.UID == string(f.UID) {
+		who = "this pod"
+	}
+	return fmt.Sprintf("if memory goes on growing, %s is first: %s, in %s", who, table.Ways[f.Killer], f.In)
 }
 
 func oomTitle(o *kinds.OOM) string {

@@ -69,6 +69,7 @@ func judgeWith(s *snapshot.Snapshot, names []string, top int, h history) (result
 		}
 		j := judgeNode(n, s, top)
 		j.grewFrom = from
+		takeForecast(&j, s.Published[n.Name])
 		result = append(result, j)
 	}
 	if absurd > 0 {

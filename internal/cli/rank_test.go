@@ -142,6 +142,52 @@ func TestRankTakesTheOperatorsCulprit(t *testing.T) {
 	}
 }
 
+// TestTheOperatorsForecast: rank, explain and report say whom the operator expects to die first, if the forecast makes sense.
+func TestTheOperatorsForecast(t *testing.T) {
+	forecast := func(change func(*v1alpha1.ForecastKill)) *v1alpha1.ForecastKill {
+		f := &v1alpha1.ForecastKill{Killer: v1alpha1.KillerOOM, Namespace: "shop", Pod: "web", UID: "web-uid", In: v1alpha1.Within15Minutes}
+		change(f)
+		return f
+	}
+	for name, tc := range map[string]struct {
+		forecast *v1alpha1.ForecastKill
+		want     bool
+	}{
+		"none":                     {},
+		"another pod than next":    {forecast(func(*v1alpha1.ForecastKill) {}), true},
+		"a pod that is gone":       {forecast(func(f *v1alpha1.ForecastKill) { f.UID = "gone" }), false},
+		"a killer of its own":      {forecast(func(f *v1alpha1.ForecastKill) { f.Killer = "Me" }), false},
+		"a time that is no bound":  {forecast(func(f *v1alpha1.ForecastKill) { f.In = "\x1b[2J" }), false},
+		"a name that is not right": {forecast(func(f *v1alpha1.ForecastKill) { f.Pod = "\x1b[2J" }), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("KUBECONFIG", t.TempDir()+"/none")
+			api := operated(time.Now())
+			api.Orders["worker-1"].Status.Summary = &v1alpha1.SummaryStatus{Forecast: tc.forecast}
+			server := httptest.NewServer(api)
+			defer server.Close()
+			page := t.TempDir() + "/page.html"
+			run(t, "", "report", "--server", server.URL, "-o", page)
+			html, err := os.ReadFile(page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for want, out := range map[string]string{
+				"forecast shop/web first if memory goes on growing: killed by the kernel, in <15m\n": run(t, "", "rank", "--server", server.URL).out,
+				"FORECAST if memory goes on growing, shop/web is first: killed by the kernel, in <15m\n": run(t, "",
+					"explain", "api", "-n", "shop", "--server", server.URL).out,
+				"FORECAST if memory goes on growing, this pod is first: killed by the kernel, in <15m\n": run(t, "",
+					"explain", "web", "-n", "shop", "--server", server.URL).out,
+				"first if memory goes on growing: shop/web (OOM, in &lt;15m)": string(html),
+			} {
+				if strings.Contains(out, want) != tc.want || strings.Contains(out, "\x1b") {
+					t.Errorf("%t: %q in\n%s", tc.want, want, out)
+				}
+			}
+		})
+	}
+}
+
 // TestWatchKnowsGrowth: the second frame knows who has grown since the first.
 func TestWatchKnowsGrowth(t *testing.T) {
 	h := history{}

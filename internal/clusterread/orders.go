@@ -77,7 +77,7 @@ func (c *cluster) ordersPage(ctx context.Context, opts metav1.ListOptions) (meta
 	return page, nil
 }
 
-// keepOrder keeps of an order who the culprit is, and what the order rests on.
+// keepOrder keeps of an order who the culprit is, the forecast, and what the order rests on.
 func (c *cluster) keepOrder(o *v1alpha1.NodeKillOrder) {
 	if c.seen != nil {
 		c.seen.Order(o)
@@ -85,5 +85,8 @@ func (c *cluster) keepOrder(o *v1alpha1.NodeKillOrder) {
 	kept := &v1alpha1.NodeKillOrder{ObjectMeta: metav1.ObjectMeta{Name: o.Name, UID: o.UID}}
 	kept.Status.CulpritRef, kept.Status.Usage, kept.Status.LastChangedAt = o.Status.CulpritRef, o.Status.Usage, o.Status.LastChangedAt
 	kept.Status.Conditions = o.Status.Conditions
+	if s := o.Status.Summary; s != nil && s.Forecast != nil {
+		kept.Status.Summary = &v1alpha1.SummaryStatus{Forecast: s.Forecast}
+	}
 	c.snapshot.Published[o.Name] = kept
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/cli/text"
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/engine/whatif"
@@ -21,6 +22,8 @@ type Node struct {
 	Now time.Time
 	// Partial: only some pods of the node are known, so ranks are not.
 	Partial bool
+	// Forecast is whom the operator expects to die first if memory goes on growing; nil if that is the next to die, or unknown.
+	Forecast *v1alpha1.ForecastKill
 }
 
 // PodOf returns the state of a pod on the node, nil if it is not there.

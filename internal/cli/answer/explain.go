@@ -31,6 +31,7 @@ func Explain(n *Node, p *facts.PodState, nodes []*Node) kinds.Explanation {
 		return e
 	}
 	e.Before, e.After = n.around(p, e.Order)
+	e.Forecast = n.Forecast
 	e.Change, e.Why = cheapest(n, p, nodes)
 	return e
 }

@@ -58,6 +58,9 @@ type Explanation struct {
 	// Before and After are the pod's neighbours, as NAMESPACE/NAME: those that die before it and after it.
 	Before []string `json:"before"`
 	After  []string `json:"after"`
+	// Forecast is whom the operator expects to die first on the node, and about how soon, if memory goes on growing as it does;
+	// absent if that is the next to die, and where it is not known.
+	Forecast *v1alpha1.ForecastKill `json:"forecast,omitempty"`
 	// Change makes the pod safe, or safer; absent if none on this node does. Why says why the change, or why none.
 	Change *Change `json:"change,omitempty"`
 	Why    string  `json:"why,omitempty"`

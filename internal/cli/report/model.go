@@ -70,7 +70,8 @@ type node struct {
 	share                         float64
 	known                         bool
 	FirstEvicted, FirstOOM        string
-	Next, Culprit, Right          string
+	Next, Forecast, Culprit       string
+	Right                         string
 	Source, Ready, TimeToPressure string
 	AtRisk                        int32
 	Eviction                      []row
@@ -147,6 +148,9 @@ func newNode(o *v1alpha1.NodeKillOrder, i int) node {
 		n.AtRisk = sum.CriticalAtRisk
 		if sum.Next != nil {
 			n.Next = text.Printable(sum.Next.Namespace + "/" + sum.Next.Pod + " (" + string(sum.Next.Killer) + ")")
+		}
+		if f := sum.Forecast; f != nil {
+			n.Forecast = text.Printable(f.Namespace + "/" + f.Pod + " (" + string(f.Killer) + ", in " + string(f.In) + ")")
 		}
 	}
 	n.Right = right(s)

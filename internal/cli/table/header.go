@@ -25,6 +25,7 @@ func (t *nodeTables) header(p *Printer) {
 		t.field(p, "pressure", "", "the kubelet reports MemoryPressure", Warning)
 	}
 	t.next(p)
+	t.forecast(p)
 	t.culprit(p)
 	pods := fmt.Sprintf("%d, requesting %s", s.Pods, amount(t.Status.Memory.Requested))
 	if s.ExemptPods > 0 {
@@ -99,7 +100,8 @@ func softThreshold(m *v1alpha1.MemoryStatus) string {
 	return s + fmt.Sprintf(", %s to the hard one of %s", text.Human(m.HardHeadroom.Value()), amount(m.EvictionThreshold))
 }
 
-var ways = map[v1alpha1.Killer]string{
+// Ways say how a killer ends a pod.
+var Ways = map[v1alpha1.Killer]string{
 	v1alpha1.KillerEviction: "evicted by the kubelet",
 	v1alpha1.KillerOOM:      "killed by the kernel",
 	v1alpha1.KillerLimit:    "killed by the kernel at its own limit",
@@ -121,7 +123,14 @@ func (t *nodeTables) next(p *Printer) {
 			l, critical = Critical, " (critical)"
 		}
 		t.field(p, title, n.Namespace+"/"+n.Pod,
-			fmt.Sprintf("%s, %s, %s", critical, ways[n.Killer], toGo(n.Headroom.Value())), l)
+			fmt.Sprintf("%s, %s, %s", critical, Ways[n.Killer], toGo(n.Headroom.Value())), l)
+	}
+}
+
+// forecast prints who is first if memory goes on growing, where that is another pod than the next.
+func (t *nodeTables) forecast(p *Printer) {
+	if f := t.Status.Summary.Forecast; f != nil {
+		t.field(p, "forecast", f.Namespace+"/"+f.Pod, fmt.Sprintf(" first if memory goes on growing: %s, in %s", Ways[f.Killer], f.In), Plain)
 	}
 }
 
