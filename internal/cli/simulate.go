@@ -21,13 +21,13 @@ import (
 
 const simulateLong = `Play the kills of a node that runs out of memory, one after the other, until the pressure is over.
 
-The kubelet evicts one pod a pass until the nearer signal is above its threshold and minimum reclaim; the
-kernel kills containers until what is wanted is there. With both, the kernel acts at once where memory is
-used up, and the kubelet at its next pass. --grow POD=8Gi is a pod that comes to use so much: where the
+At each check the kubelet evicts one pod, until the nearer signal is above its threshold and minimum reclaim;
+the kernel kills containers until what is wanted is there. With both, the kernel acts at once where memory is
+used up, and the kubelet at its next check. --grow POD=8Gi is a pod that comes to use so much: where the
 kernel plays, it dies at its own limit first, if it has one. --pressure 2Gi is memory that daemons or page
 cache take. Without either, the pressure is just enough for the first kill.
 
-AT is the time since the beginning, by the kubelet's passes, graces and waits; --over 5m lets the pressure
+AT is the time since the beginning, by the kubelet's checks, graces and waits; --over 5m lets the pressure
 come about in that time, evenly, and not at once.`
 
 const simulateExample = `  # Whom the kubelet evicts when worker-2 runs short

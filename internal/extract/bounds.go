@@ -13,10 +13,10 @@ import (
 // Bounds of what one Pod may become. The API server takes Pods of some 10,000 containers or labels (an object may have
 // 1.5 MiB); no kubelet runs such a pod, and what one tenant writes must not fill the operator's memory.
 const (
-	// maxContainers held of one pod. Sums over containers (the pod's request, its share of oom_score_adj) are taken over
-	// all of them.
+	// maxContainers is how many containers of one pod are kept. The pod's request and its share of oom_score_adj are sums over
+	// all containers, kept or not.
 	maxContainers = 128
-	// maxLabels held of one pod, in the order of their keys.
+	// maxLabels is how many labels of one pod are kept, the first in the order of their keys.
 	maxLabels = 128
 	// maxName bounds, in bytes, the names that the API server does not bound itself: kind and name of an owner.
 	maxName = 253
@@ -24,8 +24,8 @@ const (
 	fewStatuses = 32
 )
 
-// bounded returns at most maxContainers containers in spec order, with names that keep no Pod in memory: running
-// containers, since only these use memory, and then others from the first on.
+// bounded returns at most maxContainers containers, in spec order. Running containers are kept first, since only they use
+// memory; then the others, from the first on. The names are copies, which do not keep the Pod in memory.
 func bounded(cs []facts.Container) []facts.Container {
 	cs = few(cs)
 	for i := range cs {

@@ -17,8 +17,8 @@ type Configz struct {
 	Kubelet *KubeletConfiguration `json:"kubeletconfig"`
 }
 
-// KubeletConfiguration is the part of kubelet.config.k8s.io/v1beta1 that decides who dies. The upstream type
-// brings logging and tracing libraries with it, and this one is as strict about the fields it has.
+// KubeletConfiguration is the part of kubelet.config.k8s.io/v1beta1 that decides who dies. The upstream type would link
+// logging and tracing libraries. This type is as strict about the fields that it has.
 type KubeletConfiguration struct {
 	EvictionHard                 map[string]string `json:"evictionHard,omitempty"`
 	EvictionSoft                 map[string]string `json:"evictionSoft,omitempty"`
@@ -33,7 +33,7 @@ type KubeletConfiguration struct {
 	MemorySwap                   MemorySwap        `json:"memorySwap,omitempty"`
 	SingleProcessOOMKill         *bool             `json:"singleProcessOOMKill,omitempty"`
 	FailCgroupV1                 *bool             `json:"failCgroupV1,omitempty"`
-	// ChangeDetection has a default that nobody changes: it tells whether defaults have been filled in.
+	// ChangeDetection has a default that nobody changes: where the field is set, the kubelet has filled in its defaults.
 	ChangeDetection string `json:"configMapAndSecretChangeDetectionStrategy,omitempty"`
 }
 
@@ -96,7 +96,8 @@ func KubeletConfig(c *KubeletConfiguration) (f *facts.KubeletConfig, err error) 
 	return f, swapBehavior(c.MemorySwap.SwapBehavior)
 }
 
-// defaultsDropped: thresholds are set without memory's, and without merging the defaults.
+// defaultsDropped reports whether hard thresholds are set, memory's is not among them, and the defaults are not merged: the
+// kubelet then has no threshold for memory.
 func defaultsDropped(c *KubeletConfiguration) bool {
 	_, memory := c.EvictionHard[signalMemoryAvailable]
 	return len(c.EvictionHard) > 0 && !memory && !c.MergeDefaultEvictionSettings
@@ -148,8 +149,8 @@ func minReclaim(c *KubeletConfiguration) (facts.Threshold, error) {
 	return t, inField("evictionMinimumReclaim["+signalMemoryAvailable+"]", err)
 }
 
-// reclaim parses a minimum reclaim as the kubelet does (kubelet/eviction/helpers.go parseMinimumReclaims, v1.37.2): of
-// percentages any above 0, of which those above 100 mean all.
+// reclaim parses a minimum reclaim as the kubelet does (kubelet/eviction/helpers.go parseMinimumReclaims, v1.37.2): a
+// percentage is anything above 0, and one above 100 means all.
 func reclaim(value string) (facts.Threshold, error) {
 	if number, ok := strings.CutSuffix(value, "%"); ok {
 		percent, err := strconv.ParseFloat(number, 32)
@@ -162,8 +163,8 @@ func reclaim(value string) (facts.Threshold, error) {
 }
 
 // oomKills says what a kernel OOM kill takes (NewMainKubelet in kubernetes/pkg/kubelet/kubelet.go, v1.37.2): on cgroup
-// v2 the container, unless singleProcessOOMKill, on v1 always one process. Of the version a kubelet tells only that it
-// would not have started on v1.
+// v2 the container, unless singleProcessOOMKill is set; on v1 always one process. A configuration does not name the cgroup
+// version: failCgroupV1 only says that the kubelet would not have started on v1.
 func oomKills(c *KubeletConfiguration) facts.OOMUnit {
 	switch {
 	case c.SingleProcessOOMKill != nil && *c.SingleProcessOOMKill:
@@ -190,7 +191,7 @@ func reserved(field string, reservations map[string]string) (int64, error) {
 
 // podsEnforced reports whether the kubepods cgroup is limited to capacity less reservations
 // (enforceNodeAllocatableCgroups in kubernetes/pkg/kubelet/cm/node_container_manager_linux.go, v1.37.2). As with
-// evictionHard, absent in a complete answer means set to none.
+// evictionHard: a field that is absent from an answer with its defaults filled in was set to none.
 func podsEnforced(c *KubeletConfiguration) bool {
 	if c.CgroupsPerQOS != nil && !*c.CgroupsPerQOS {
 		return false

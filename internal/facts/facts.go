@@ -179,8 +179,8 @@ func (p *Pod) AnyRunning() bool {
 }
 
 // HasKubeletStats reports whether the kubelet has stats for the pod. With containerd they come from running
-// containers (pkg/kubelet/stats/cri_stats_provider.go of Kubernetes v1.37.2); where sandboxStats is set, with
-// cri-o, a sandbox has its own.
+// containers (pkg/kubelet/stats/cri_stats_provider.go of Kubernetes v1.37.2); where sandboxStats is set (cri-o), a
+// sandbox has stats of its own.
 func (p *Pod) HasKubeletStats(sandboxStats bool) bool {
 	return p.AnyRunning() || (sandboxStats && p.SandboxReady)
 }
@@ -217,7 +217,7 @@ type Node struct {
 	Config *KubeletConfig
 	// KubeletUnread says in a sentence why the kubelet could not be read; "" if it could, or was not asked.
 	KubeletUnread string
-	// Accused is the culprit by whoever has watched the node for longer, nil where nobody has.
+	// Accused is the culprit in the eyes of somebody who has watched the node for longer; nil where nobody has.
 	Accused *Accused
 	// Usage of the node as a whole.
 	Usage NodeUsage
@@ -292,7 +292,7 @@ type NodeUsage struct {
 	ObservedAt, MeasuredAt time.Time
 	// SwapCapacity of the node, 0 if it has none or it is not known.
 	SwapCapacity int64
-	// CommitLimit of a Windows node, which Available is a part of there; 0 if it is not known, or on Linux.
+	// CommitLimit of a Windows node: there, Available is a part of it. 0 on Linux, and where the limit is not known.
 	CommitLimit int64
 }
 
@@ -373,7 +373,7 @@ type Readings interface {
 
 // Policy is what the KillOrderPolicy says, as numbers.
 type Policy struct {
-	// Source of readings; SourceNone is the kubelet where it answers, else metrics.k8s.io, node by node.
+	// Source of readings. SourceNone chooses for each node: its kubelet where the kubelet answers, else metrics.k8s.io.
 	Source Source
 	// TopN is how much of each order is published, RiskRank how far from the front critical pods should be.
 	TopN, RiskRank int

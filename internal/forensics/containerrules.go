@@ -7,8 +7,8 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// oomKilled: the runtime says that a process of the container was OOM-killed. That is sticky: the container may have
-// ended later and for another reason. Any exit code but 137 says so; with 137 the kubelet's own SIGKILL does.
+// oomKilled: the runtime says that a process of the container was OOM-killed. The mark is sticky: the container may have
+// ended later, for another reason. Any exit code but 137 shows that; with 137, a SIGKILL of the kubelet's shows it.
 func oomKilled(c *inquest) bool {
 	if !isOOM(&c.d) {
 		return false
@@ -192,7 +192,7 @@ func failedProbe(c *inquest) bool {
 }
 
 // coversDeath reports whether an Event Killing, perhaps one of several counted together, is of this death: the
-// container died within its grace period after it, and some seconds.
+// container died within its grace period, and some seconds, after the Event.
 func (c *inquest) coversDeath(e *Event) bool {
 	grace := time.Duration(max(c.grace(), c.d.ProbeGrace))*time.Second + 3*Together
 	after := func(at time.Time) bool {

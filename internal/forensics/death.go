@@ -83,8 +83,8 @@ type Disruption struct {
 
 // Deaths returns the deaths that a Pod object shows, oldest first, and how many more it shows beyond the bound of
 // 128. Containers of all kinds are looked at, each in its current and its last state. A pod that ended as a whole
-// (evicted, rejected, preempted, deleted ...) has one death without a container, and what the kubelet invented for
-// its containers then counts as no death of theirs. Gone says that the object is its last one, from a watch's
+// (evicted, rejected, preempted, deleted ...) has one death without a container; the statuses that the kubelet invented
+// for its containers then count as no deaths. Gone says that the object is its last one, from a watch's
 // tombstone. What ended well (exit 0 of an init container) is no death.
 func Deaths(pod *corev1.Pod, gone bool) (deaths []Death, omitted int) {
 	v := victim(pod, gone)

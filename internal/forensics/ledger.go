@@ -52,8 +52,8 @@ type Omitted struct {
 // Change is a death told first, or told better.
 type Change struct {
 	Record Record
-	// Was are the records told before whose place this one takes: none for a death told first; more than one if the
-	// deaths of a pod's containers turn out to be one of the pod. Count a kill where no record in Was is one.
+	// Was are the earlier records that this one replaces: none for a death told first; several if the deaths of a pod's
+	// containers turn out to be one death of the pod. Count a kill where no record in Was is a kill.
 	Was []Record
 }
 
@@ -121,8 +121,8 @@ func NewLedger(since time.Time) *Ledger {
 // Omitted returns what did not fit so far.
 func (l *Ledger) Omitted() Omitted { return l.omitted }
 
-// SetNode tells of a node, and judges the deaths there anew if that is more, or other, than was known. What was known
-// stays where n does not know it: a node may be gone, or its kubelet silent.
+// SetNode takes what is known of a node, and judges the node's deaths anew if something of that is new. What n does not know
+// stays as it was: a node may be gone, or its kubelet silent.
 func (l *Ledger) SetNode(n Node) []Change {
 	info := &l.node(n.Name).info
 	if n.Capacity == 0 && info.Capacity > 0 {

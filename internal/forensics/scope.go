@@ -243,7 +243,7 @@ func (c *inquest) podsScope() scope {
 }
 
 // nodeScope needs a SystemOOM, which a kubelet writes for every OOM kill outside memory cgroups' limits. That does
-// not prove a full node: an OOM inside a cpuset or a memory policy is told alike.
+// not prove a full node: for an OOM inside a cpuset or a memory policy, the kubelet writes the same.
 func (c *inquest) nodeScope() scope {
 	s := scope{cause: CauseNodeOOM}
 	told := c.systemOOMs()

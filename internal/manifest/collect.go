@@ -112,7 +112,7 @@ func toJSON(n *yaml.Node) (json.RawMessage, error) {
 	return raw, nil
 }
 
-// take takes an object by its kind. Objects that say nothing about pods are passed over.
+// take takes an object by its kind. Objects that say nothing about pods are left out.
 func (c *collector) take(file string, n *yaml.Node, raw []byte, meta *metav1.PartialObjectMetadata) error {
 	switch meta.Kind {
 	case "Namespace":

@@ -38,7 +38,7 @@ type Workload struct {
 	PriorityUnknown string
 	// PriorityGiven: the pod's template has a priority in figures.
 	PriorityGiven bool
-	// NamespaceAssumed: the object names no namespace, so that Namespace is that of clusters' users who say nothing else.
+	// NamespaceAssumed: the object names no namespace, and Namespace is "default".
 	NamespaceAssumed bool
 	// Replicas that the object asks for; -1 if it does not say, or if its kind has none.
 	Replicas int32
@@ -62,7 +62,8 @@ func (w *Workload) HasContainer(name string) bool {
 	return slices.ContainsFunc(w.Pod.Spec.Containers, named) || slices.ContainsFunc(w.Pod.Spec.InitContainers, named)
 }
 
-// NamespaceLabels returns the labels of a namespace, nil if they are not known. Every namespace has its name as a label.
+// NamespaceLabels returns the labels of a namespace; of one that is not among the manifests, the label that every namespace
+// has: its name.
 func (m *Manifests) NamespaceLabels(name string) labels.Labels {
 	if l, ok := m.Namespaces[name]; ok {
 		return l

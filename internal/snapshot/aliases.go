@@ -27,7 +27,7 @@ func checkAliases(document []byte) error {
 	return err
 }
 
-// sizes of nodes, in bytes, at most mostAliased+1; that of a node under way is 0.
+// sizes of nodes, in bytes, at most mostAliased+1. A node whose size is being computed has 0.
 type sizes struct{ known map[*yaml.Node]int }
 
 func (s *sizes) of(n *yaml.Node) (int, error) {

@@ -29,7 +29,7 @@ func (f *file) inside(name string) *file {
 	return &file{name: f.name + "/" + oneLine(shown), path: clean, modified: f.modified, found: true, packed: true}
 }
 
-// entry reads an entry of an archive, if its name promises objects.
+// packedEntry reads an entry of an archive if the entry's name says that it holds objects.
 func (c *collector) packedEntry(f *file, mode fs.FileMode, open func() (io.ReadCloser, error)) error {
 	switch {
 	case mode.IsDir():
@@ -63,7 +63,7 @@ func hiddenBelow(name string) bool {
 	return false
 }
 
-// nested is the fault of an archive in an archive: what is in it is another dump's, or a node's logs.
+// nested is the fault of an archive in an archive: the inner one holds another dump, or a node's logs.
 func (f *file) nested() error {
 	return f.fault(omittedNested, "is an archive within an archive: unpack it, and name it")
 }

@@ -57,20 +57,16 @@ func checkClusterName[T metav1.Object](o T) error { return checkName(o, false) }
 // checkPodMetrics and checkNodeMetrics check names only as far as something is looked up by them: adapters have names of
 // their own for nodes.
 func checkPodMetrics(m *metrics.PodMetrics) error {
-	switch {
-	case m.Name == "":
-		return &fieldError{"metadata.name", "missing"}
-	case m.Namespace == "":
-		return &fieldError{"metadata.namespace", "missing"}
-	}
-	return nil
+	return cmp.Or(missing("metadata.name", m.Name), missing("metadata.namespace", m.Namespace))
 }
 
-func checkNodeMetrics(m *metrics.NodeMetrics) error {
-	if m.Name == "" {
-		return &fieldError{"metadata.name", "missing"}
+func checkNodeMetrics(m *metrics.NodeMetrics) error { return missing("metadata.name", m.Name) }
+
+func missing(path, value string) error {
+	if value != "" {
+		return nil
 	}
-	return nil
+	return &fieldError{path, "missing"}
 }
 
 func checkNode(n *corev1.Node) error {

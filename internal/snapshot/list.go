@@ -16,7 +16,7 @@ type list struct {
 	// has items, of which so many have been read.
 	has   bool
 	items int
-	// pending items say no kind, and the list has not said it either so far.
+	// pending items name no kind, and the list has not named one yet.
 	pending []pendingItem
 }
 
@@ -44,7 +44,7 @@ func (l *list) learn(name string, value []byte) {
 // open reports whether items of the object may be items of a List, by what the object has said so far.
 func (l *list) open() bool { return l.Kind == "" || strings.HasSuffix(l.Kind, kindList) }
 
-// listed is what items are that do not say it themselves, empty where that is not known.
+// listed is the kind of the items that name none themselves; empty where the list has not named one.
 func (l *list) listed() metav1.TypeMeta {
 	kind, ok := strings.CutSuffix(l.Kind, kindList)
 	if !ok || kind == "" || l.APIVersion == "" {

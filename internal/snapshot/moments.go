@@ -8,9 +8,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 )
 
-// moment is when an object was as it is.
+// moment is when an object was in the state that a file shows.
 type moment struct {
-	// version is the object's resourceVersion, at the time of its reading, each empty where not known.
+	// version is the object's resourceVersion, "" if not known. at is when a reading was made, zero if not known.
 	version string
 	at      time.Time
 	from    *file

@@ -37,28 +37,32 @@ type Content struct {
 // with each file's path, with slashes, and its content.
 func Write(c *Content, put func(path string, content []byte) error) error {
 	slim := *c
-	slim.Pods = make([]corev1.Pod, len(c.Pods))
-	for i := range c.Pods {
-		slim.Pods[i] = *slimPod(&c.Pods[i])
-	}
-	slim.Nodes = make([]corev1.Node, len(c.Nodes))
-	for i := range c.Nodes {
-		slim.Nodes[i] = c.Nodes[i]
-		slim.Nodes[i].TypeMeta = kindNode
-		slim.Nodes[i].ObjectMeta = slimMeta(&c.Nodes[i].ObjectMeta)
-		slim.Nodes[i].Status.Images = nil
-	}
-	slim.Events = make([]corev1.Event, len(c.Events))
-	for i := range c.Events {
-		slim.Events[i] = c.Events[i]
-		slim.Events[i].ManagedFields, slim.Events[i].TypeMeta = nil, kindEvent
-	}
-	slim.Orders = make([]v1alpha1.NodeKillOrder, len(c.Orders))
-	for i := range c.Orders {
-		slim.Orders[i] = c.Orders[i]
-		slim.Orders[i].ManagedFields, slim.Orders[i].TypeMeta = nil, kindKillOrder
-	}
+	slim.Pods = each(c.Pods, func(p *corev1.Pod) corev1.Pod { return *slimPod(p) })
+	slim.Nodes = each(c.Nodes, func(n *corev1.Node) corev1.Node {
+		node := *n
+		node.TypeMeta, node.ObjectMeta, node.Status.Images = kindNode, slimMeta(&n.ObjectMeta), nil
+		return node
+	})
+	slim.Events = each(c.Events, func(e *corev1.Event) corev1.Event {
+		event := *e
+		event.TypeMeta, event.ManagedFields = kindEvent, nil
+		return event
+	})
+	slim.Orders = each(c.Orders, func(o *v1alpha1.NodeKillOrder) v1alpha1.NodeKillOrder {
+		order := *o
+		order.TypeMeta, order.ManagedFields = kindKillOrder, nil
+		return order
+	})
 	return slim.put(put)
+}
+
+// each returns what f makes of each object.
+func each[T any](all []T, f func(*T) T) (made []T) {
+	made = slices.Grow(made, len(all))
+	for i := range all {
+		made = append(made, f(&all[i]))
+	}
+	return made
 }
 
 // Redact returns the content without names, labels, images, environment and annotations, but for what the rules need: all
@@ -66,22 +70,10 @@ func Write(c *Content, put func(path string, content []byte) error) error {
 // original up to renaming. The error names what cannot be read, and so not be redacted.
 func Redact(c *Content) (*Content, error) {
 	r := newRedaction(c)
-	out := &Content{Policy: r.policy(c.Policy), Summaries: map[string][]byte{}, Configs: map[string][]byte{}}
-	for i := range c.Nodes {
-		out.Nodes = append(out.Nodes, r.node(&c.Nodes[i]))
-	}
-	for i := range c.Pods {
-		out.Pods = append(out.Pods, r.pod(&c.Pods[i]))
-	}
-	for i := range c.Namespaces {
-		out.Namespaces = append(out.Namespaces, r.namespace(&c.Namespaces[i]))
-	}
-	for i := range c.PriorityClasses {
-		out.PriorityClasses = append(out.PriorityClasses, r.class(&c.PriorityClasses[i]))
-	}
-	out.Events = r.events(c.Events)
-	for i := range c.Orders {
-		out.Orders = append(out.Orders, r.order(&c.Orders[i]))
+	out := &Content{
+		Policy: r.policy(c.Policy), Nodes: each(c.Nodes, r.node), Pods: each(c.Pods, r.pod),
+		Namespaces: each(c.Namespaces, r.namespace), PriorityClasses: each(c.PriorityClasses, r.class),
+		Events: r.events(c.Events), Orders: each(c.Orders, r.order), Summaries: map[string][]byte{}, Configs: map[string][]byte{},
 	}
 	r.metrics(c, out)
 	return out, r.answers(c, out)

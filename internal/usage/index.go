@@ -7,7 +7,7 @@ import (
 )
 
 // index finds a snapshot's rows by their keys. A row's number stands in the slot to which the key's hash points, or in the
-// first slot behind that which was free. A map of hashes would take four times the memory.
+// first slot after it that was free. A map of hashes would take four times the memory.
 type index struct {
 	// slots hold the row's number plus one; 0 is a free slot.
 	slots []uint32
@@ -41,7 +41,7 @@ func (s *snapshot) is(row int, key podKey) bool {
 		s.names[s.namespaces[row]] == string(key.text[:key.namespace])
 }
 
-// find returns the key's row; if there is none, the slot that is free for it.
+// find returns the key's row, or, if there is none, the free slot for a new row.
 func (s *snapshot) find(key podKey) (row, slot int, ok bool) {
 	first, _ := bits.Mul64(maphash.Bytes(s.seed, key.text), uint64(len(s.index.slots)))
 	for slot = int(first); ; slot++ {

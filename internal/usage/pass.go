@@ -13,8 +13,8 @@ const (
 	sampleSpacing = 75
 	// maxAhead is how far clocks may differ before a reading counts as one from the future.
 	maxAhead = facts.MaxClockSkew
-	// maxRepeats is how many readings of pods that the pass already has are taken in any pass. Beyond them, there may be
-	// twice as many readings as pods.
+	// maxRepeats is how many repeated readings (of pods that the pass has read already) a small pass takes. A large pass takes
+	// as many more as it has pods.
 	maxRepeats = 1024
 )
 
@@ -163,8 +163,8 @@ func (p *Pass) judgeTime(observed time.Time) DropCause {
 	return ""
 }
 
-// isAhead reports whether a time in Unix seconds is later than it can be. In the last pass it was not: our clock has been
-// put back since, and a reading of then would hide the new ones until that time comes.
+// isAhead reports whether a time in Unix seconds is later than it can be. A reading of the last pass is ahead only if our
+// clock has been put back since: if it stayed, it would hide new readings until the clock reaches its time.
 func (p *Pass) isAhead(observed int64) bool { return observed > p.now.Add(maxAhead).Unix() }
 
 func (p *Pass) addRow(slot int, key podKey, r row, source facts.Source) {
@@ -188,8 +188,8 @@ func (p *Pass) name(name []byte) uint32 {
 	return id
 }
 
-// addHistory gives the last row, whose reading is from the time at, the history that its pod had in the last pass (row
-// old). That pass's own reading becomes a sample if the newest sample is old enough.
+// addHistory copies a pod's history from the last pass (row old) to the newest row of this pass, whose reading is of the
+// time at. The last pass's reading becomes a sample of the history if the newest sample is old enough.
 func (p *Pass) addHistory(old int, at uint32) {
 	before := &p.last.rows[old]
 	elapsed, keep := at-before.observed, uint32(p.store.keep/time.Second)

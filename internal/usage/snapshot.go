@@ -47,7 +47,7 @@ type row struct {
 type otherUsage struct{ rss, swap pages }
 
 // pageSize is the unit of what containers use, and of working sets in the history: the kernel counts, and compares, in
-// pages of at least this size. A pod's present working set stays in bytes, since the kubelet compares it so.
+// pages of at least this size. A pod's present working set stays in bytes, since the kubelet compares bytes.
 const pageSize = 4096
 
 // pages is an amount of memory up to 16 TiB.

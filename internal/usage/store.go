@@ -9,7 +9,7 @@ import (
 )
 
 // Store holds the latest reading of every pod and node, and a short history of the pods'. Readers never wait:
-// each pass builds a new snapshot beside the one that is read, and then takes its place.
+// each pass builds a new snapshot beside the one that readers see, and then puts the new one in its place.
 type Store struct {
 	keep    time.Duration
 	now     func() time.Time

@@ -304,7 +304,7 @@ type kubelet struct {
 	content, stuck bool
 }
 
-// look is one pass of the kubelet, if the time has come.
+// look is one check of the kubelet, if the time has come.
 func (r *race) look() {
 	k, m := &r.kubelet, &r.v.Memory
 	if r.now < k.next || k.stuck {
