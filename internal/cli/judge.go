@@ -31,31 +31,24 @@ type list struct {
 	Items           []v1alpha1.NodeKillOrder `json:"items"`
 }
 
-func listOf(nodes []judged) list {
-	l := list{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "List"},
-		Items:    make([]v1alpha1.NodeKillOrder, 0, len(nodes)),
-	}
-	for i := range nodes {
-		l.Items = append(l.Items, nodes[i].order)
-	}
-	return l
+func listOf(orders []v1alpha1.NodeKillOrder) list {
+	return list{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "List"}, Items: orders}
 }
 
 // judge evaluates the named nodes, or all if none is named, in the snapshot's order. The result is exact: nothing
 // published before is kept. The notes say what could not be used.
 func judge(s *snapshot.Snapshot, names []string, top int) (result []judged, notes []string, err error) {
-	return judgeWith(s, names, top, nil)
+	notes, err = judgeEach(s, names, top, nil, func(j *judged) { result = append(result, *j) })
+	return result, notes, err
 }
 
-// judgeWith judges with what earlier readings have seen grow, if there are any.
-func judgeWith(s *snapshot.Snapshot, names []string, top int, h history) (result []judged, notes []string, err error) {
+// judgeEach is judge with what earlier readings have seen grow, if there are any: it hands over one node after another.
+func judgeEach(s *snapshot.Snapshot, names []string, top int, h history, take func(*judged)) (notes []string, err error) {
 	nodes, err := selected(s, names)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	absurd := 0
-	result = make([]judged, 0, len(nodes))
 	for _, n := range nodes {
 		absurd += extract.Attach(n, s.Pods[n.Name], s.ReadingsOf(n.Name), s.Policy, s.NamespaceLabels)
 		from := ""
@@ -70,13 +63,13 @@ func judgeWith(s *snapshot.Snapshot, names []string, top int, h history) (result
 		j := judgeNode(n, s, top)
 		j.grewFrom = from
 		takeForecast(&j, s.Published[n.Name])
-		result = append(result, j)
+		take(&j)
 	}
 	if absurd > 0 {
 		notes = append(notes, fmt.Sprintf(
 			"readings that cannot be true (negative, or more than the node has) taken as unknown: %d", absurd))
 	}
-	return result, notes, nil
+	return notes, nil
 }
 
 // judgeNode takes the one road from a node's facts to a status, which is the operator's too.

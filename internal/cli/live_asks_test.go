@@ -48,6 +48,24 @@ func TestLiveAsksForNoMore(t *testing.T) {
 	}
 }
 
+// TestPodsAtOnce: API servers that can bear it are asked for all pods at once, older ones for pages.
+func TestPodsAtOnce(t *testing.T) {
+	for version, want := range map[string][]string{
+		"":        {"/api/v1/pods?limit=500", "/api/v1/pods?continue=1&limit=500"},
+		"v1.33.9": {"/api/v1/pods?limit=500", "/api/v1/pods?continue=1&limit=500"},
+		"v1.34.0": {"/api/v1/pods"},
+	} {
+		api := apiOf(v1alpha1.PreferAuto)
+		api.Version, api.Protobuf = version, true
+		api.Pods = append(api.Pods, clustertest.PodOn("worker-1", "done", ""))
+		api.Pods[1].Status.Phase = corev1.PodSucceeded
+		asks := slices.DeleteFunc(asksOf(t, api), func(ask string) bool { return !strings.HasPrefix(ask, "/api/v1/pods") })
+		if diff := cmp.Diff(want, asks); diff != "" {
+			t.Errorf("kubelets of version %q (-want +got):\n%s", version, diff)
+		}
+	}
+}
+
 // TestLiveKubeletsWanted: where the policy wants metrics.k8s.io, kubelets are left alone, as by the operator.
 func TestLiveKubeletsWanted(t *testing.T) {
 	for source, want := range map[v1alpha1.UsagePreference]bool{

@@ -69,6 +69,24 @@ func TestLive(t *testing.T) {
 			wantOrders: []string{"worker-1 MetricsAPI best-effort web"},
 			wantErr:    noKubelets,
 		},
+		"a list at once": {
+			server:     &clustertest.Server{Nodes: []string{"worker-2", "worker-1"}, Pods: pods, Metrics: true, Version: "v1.37.2", Protobuf: true},
+			wantOrders: []string{"worker-1 MetricsAPI best-effort web", "worker-2 MetricsAPI other"},
+			wantErr:    noKubelets,
+		},
+		"a list at once that is cut short": {
+			server: &clustertest.Server{
+				Nodes: []string{"worker-2", "worker-1"}, Pods: pods, Metrics: true, Version: "v1.37.2", Protobuf: true, CutShort: true,
+			},
+			wantOrders: []string{"worker-1 MetricsAPI best-effort web", "worker-2 MetricsAPI other"},
+			wantErr:    noKubelets,
+		},
+		"pods forbidden, all at once": {
+			server: &clustertest.Server{
+				Nodes: []string{"worker-1"}, Forbidden: map[string]bool{"/api/v1/pods": true}, Metrics: true, Version: "v1.37.2",
+			},
+			wantErr: "error: pods: not here\n", wantStatus: exitUnreadable,
+		},
 		"pods forbidden": {
 			server:  &clustertest.Server{Nodes: []string{"worker-1"}, Forbidden: map[string]bool{"/api/v1/pods": true}, Metrics: true},
 			wantErr: "error: pods: not here\n", wantStatus: exitUnreadable,

@@ -10,9 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/cli/table"
 	"github.com/killorder/killorder/internal/cli/text"
 	"github.com/killorder/killorder/internal/clusterread"
+	"github.com/killorder/killorder/internal/snapshot"
 )
 
 const rankLong = `Rank who dies first on all nodes, or on the named ones, if memory runs out.
@@ -171,26 +173,76 @@ func (r *rank) once(ctx context.Context, seen history) error {
 	if err != nil {
 		return err
 	}
-	nodes, notes, err := judgeWith(c.Snapshot, r.nodes, r.top, seen)
+	ranking := &ranking{rank: r, of: c.Snapshot}
+	notes, err := judgeEach(c.Snapshot, r.nodes, r.top, seen, ranking.take)
 	if err != nil {
 		return err
 	}
-	all := len(nodes)
-	nodes = r.selection.apply(nodes)
-	if len(nodes) == 0 {
-		notes = append(notes, fmt.Sprintf("none of %d nodes is as --headroom-below and --critical want", all))
+	if len(ranking.nodes) == 0 {
+		notes = append(notes, fmt.Sprintf("none of %d nodes is as --headroom-below and --critical want", ranking.all))
 	}
 	r.notes(c.Notes, notes)
-	return r.print(listOf(nodes), func(p *table.Printer) { table.Nodes(p, models(nodes), r.wide()) })
+	r.selection.order(ranking.nodes)
+	if r.forPrograms() {
+		return r.object(ranking.list())
+	}
+	return r.print(nil, func(p *table.Printer) { table.Nodes(p, ranking.tables(), r.wide()) })
 }
 
-// models are what tables print of nodes.
-func models(nodes []judged) []*table.Node {
-	ms := make([]*table.Node, len(nodes))
-	for i := range nodes {
-		ms[i] = table.FromOrder(&nodes[i].order)
-		ms[i].Detail(&nodes[i].verdict)
-		ms[i].CulpritFrom = nodes[i].grewFrom
+// ranking is what a rank shows, as little of it as that takes: facts and readings of thousands of nodes are not kept until all
+// of the nodes are judged.
+type ranking struct {
+	*rank
+	of    *snapshot.Snapshot
+	nodes []ranked
+	all   int
+}
+
+// ranked is a node to show: its order for programs, or its tables for people.
+type ranked struct {
+	order *v1alpha1.NodeKillOrder
+	table *table.Node
+	left  int64
+}
+
+// take keeps what is shown of a node, and gives up what the node was judged by.
+func (r *ranking) take(j *judged) {
+	r.all++
+	if r.wants(j) {
+		shown := ranked{left: leastLeft(j)}
+		if r.forPrograms() {
+			shown.order = &j.order
+		} else {
+			shown.table = tableOf(j)
+		}
+		r.nodes = append(r.nodes, shown)
 	}
-	return ms
+	n := j.verdict.Node
+	delete(r.of.Pods, n.Name)
+	delete(r.of.Kubelets, n.Name)
+	n.Pods = nil
+}
+
+func (r *ranking) list() list {
+	orders := make([]v1alpha1.NodeKillOrder, len(r.nodes))
+	for i := range orders {
+		orders[i] = *r.nodes[i].order
+	}
+	return listOf(orders)
+}
+
+func (r *ranking) tables() []*table.Node {
+	tables := make([]*table.Node, len(r.nodes))
+	for i := range tables {
+		tables[i] = r.nodes[i].table
+	}
+	return tables
+}
+
+// tableOf is what tables print of a node.
+func tableOf(j *judged) *table.Node {
+	t := table.FromOrder(&j.order)
+	t.Detail(&j.verdict)
+	t.CulpritFrom = j.grewFrom
+	return t
 }

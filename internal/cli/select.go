@@ -52,15 +52,14 @@ func (s *selection) validate() (err error) {
 	return err
 }
 
-// apply returns the nodes to show.
-func (s *selection) apply(nodes []judged) []judged {
-	nodes = slices.DeleteFunc(nodes, func(n judged) bool { return !s.wants(&n) })
+// order puts the nodes to show in order.
+func (s *selection) order(nodes []ranked) {
 	if s.sort == sortHeadroom {
-		slices.SortStableFunc(nodes, func(a, b judged) int { return cmp.Compare(leastLeft(&a), leastLeft(&b)) })
+		slices.SortStableFunc(nodes, func(a, b ranked) int { return cmp.Compare(a.left, b.left) })
 	}
-	return nodes
 }
 
+// wants reports whether a node is to be shown.
 func (s *selection) wants(n *judged) bool {
 	if s.critical && n.verdict.Outlook.CriticalPods == 0 {
 		return false

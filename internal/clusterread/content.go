@@ -1,10 +1,10 @@
 package clusterread
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -167,17 +167,18 @@ func (r *contentReader) kubelets(ctx context.Context) {
 	for range kubeletsAtOnce {
 		wg.Go(func() {
 			for n := range next {
-				summary, err := r.kubeletAnswer(ctx, n.Name, "stats/summary", url.Values{"only_cpu_and_memory": {"true"}})
-				var config []byte
-				if err == nil {
-					config, err = r.kubeletAnswer(ctx, n.Name, "configz", nil)
+				var summary, config bytes.Buffer
+				err := r.kubeletAnswer(ctx, &summary, n.Name, pathSummary)
+				answered := err == nil
+				if answered {
+					err = r.kubeletAnswer(ctx, &config, n.Name, pathConfigz)
 				}
 				mu.Lock()
-				if failed.add(n.Name, err); summary != nil {
-					r.out.Summaries[n.Name] = summary
+				if failed.add(n.Name, err); answered {
+					r.out.Summaries[n.Name] = summary.Bytes()
 				}
-				if config != nil {
-					r.out.Configs[n.Name] = config
+				if err == nil {
+					r.out.Configs[n.Name] = config.Bytes()
 				}
 				mu.Unlock()
 			}

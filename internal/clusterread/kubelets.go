@@ -1,10 +1,10 @@
 package clusterread
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"net/url"
 	"sync"
 	"time"
 
@@ -48,8 +48,9 @@ func (c *cluster) readKubelets(ctx context.Context) (read []fromKubelet, notes [
 	var wg sync.WaitGroup
 	for range min(kubeletsAtOnce, len(read)) {
 		wg.Go(func() {
+			var answer bytes.Buffer
 			for i := range next {
-				read[i] = c.readKubelet(ctx, c.snapshot.Nodes[i].Name)
+				read[i] = c.readKubelet(ctx, c.snapshot.Nodes[i].Name, &answer)
 			}
 		})
 	}
@@ -82,38 +83,47 @@ func (c *cluster) mayNotReadKubelets(ctx context.Context) string {
 	return ""
 }
 
-func (c *cluster) readKubelet(ctx context.Context, node string) (k fromKubelet) {
-	answer, err := c.kubeletAnswer(ctx, node, "stats/summary", url.Values{"only_cpu_and_memory": {"true"}})
+// readKubelet asks one kubelet. Each answer is read into the same buffer.
+func (c *cluster) readKubelet(ctx context.Context, node string, answer *bytes.Buffer) (k fromKubelet) {
+	err := c.kubeletAnswer(ctx, answer, node, pathSummary)
 	if err == nil {
-		k.readings, err = snapshot.Summary(node, answer)
+		k.readings, err = snapshot.Summary(node, answer.Bytes())
 	}
 	if k.noReadings = err; err != nil {
 		return k // it is not asked twice what it did not answer once
 	}
-	if answer, err = c.kubeletAnswer(ctx, node, "configz", nil); err == nil {
-		k.config, err = extract.ParseConfigz(answer)
+	if err = c.kubeletAnswer(ctx, answer, node, pathConfigz); err == nil {
+		k.config, err = extract.ParseConfigz(answer.Bytes())
 	}
 	k.noConfig = err
 	return k
 }
 
-func (c *cluster) kubeletAnswer(ctx context.Context, node, path string, query url.Values) (answer []byte, err error) {
+// What kubelets are asked for.
+const (
+	pathSummary = "stats/summary"
+	pathConfigz = "configz"
+)
+
+// kubeletAnswer reads a kubelet's answer into a buffer, whose content until then is dropped.
+func (c *cluster) kubeletAnswer(ctx context.Context, into *bytes.Buffer, node, path string) error {
 	ctx, cancel := usage.Within(ctx, kubeletTimeout)
 	defer cancel()
 	request := c.proxy.Get().Resource("nodes").Name(node).SubResource("proxy").Suffix(path)
-	for name := range query {
-		request.Param(name, query.Get(name))
+	if path == pathSummary {
+		request.Param("only_cpu_and_memory", "true")
 	}
 	body, err := request.Stream(ctx)
 	if err != nil {
-		return nil, usage.CauseOf(ctx, err)
+		return usage.CauseOf(ctx, err)
 	}
 	defer func() { _ = body.Close() }() // it has been read, or given up
-	answer, err = io.ReadAll(io.LimitReader(body, maxAnswer+1))
-	if err == nil && len(answer) > maxAnswer {
+	into.Reset()
+	_, err = into.ReadFrom(io.LimitReader(body, maxAnswer+1))
+	if err == nil && into.Len() > maxAnswer {
 		err = fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20)
 	}
-	return answer, usage.CauseOf(ctx, err)
+	return usage.CauseOf(ctx, err)
 }
 
 // takeKubelets joins what was read of kubelets to the nodes, and reports whether every node has readings of its own

@@ -151,49 +151,14 @@ func (c *cluster) readPodsOf(ctx context.Context, node string, targets []target.
 	return nil
 }
 
-// readPods reads the pods that a field selector chooses, of all namespaces.
-func (c *cluster) readPods(ctx context.Context, selector string) error {
-	return c.readPodsIn(ctx, metav1.NamespaceAll, selector)
-}
-
+// readPodsIn reads the pods of a namespace, or of all, that a field selector chooses, page by page.
 func (c *cluster) readPodsIn(ctx context.Context, namespace, selector string) error {
-	read := 0
-	err := eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
-		page, err := list[corev1.PodList](ctx, c.kube.core, namespace, "pods", opts)
-		if err != nil {
-			return nil, err
-		}
-		c.addPods(page.Items)
-		read += len(page.Items)
-		c.sayPods(read, page.RemainingItemCount)
-		return page, nil
-	}, metav1.ListOptions{FieldSelector: selector})
-	if err != nil {
-		return fmt.Errorf("pods: %w", err)
-	}
-	return nil
+	return podsError(eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
+		return c.podsPage(ctx, namespace, opts)
+	}, metav1.ListOptions{FieldSelector: selector}))
 }
 
-func (c *cluster) addPods(pods []corev1.Pod) {
-	for i := range pods {
-		p := &pods[i]
-		if c.seen != nil {
-			c.seen.Pod(p)
-		}
-		if extract.Candidate(p) {
-			c.snapshot.Pods[p.Spec.NodeName] = append(c.snapshot.Pods[p.Spec.NodeName], extract.Pod(p))
-		}
-	}
-}
-
-func (c *cluster) sayPods(read int, remaining *int64) {
-	c.progress.say(func() string {
-		if remaining == nil {
-			return fmt.Sprintf("pods read: %d", read)
-		}
-		return fmt.Sprintf("pods read: %d of %d", read, int64(read)+*remaining)
-	})
-}
+func (c *cluster) sayPods() { c.progress.count("pods read", c.podsRead) }
 
 // readPolicy reads the operator's policy if there is one; the defaults apply otherwise.
 func (c *cluster) readPolicy(ctx context.Context) error {

@@ -66,6 +66,7 @@ type cluster struct {
 	readings *usage.Store
 
 	snapshot snapshot.Snapshot
+	podsRead int
 	only     []string
 	// operator: it has made a pass, the last at lastPass.
 	operator bool
@@ -162,7 +163,7 @@ func (c *cluster) readAll(ctx context.Context) error {
 	)
 	wg.Go(func() { usageNotes = c.readUsage(ctx) })
 	wg.Go(func() { ofKubelets, kubeletNotes = c.readKubelets(ctx) })
-	err := c.readPods(ctx, "")
+	err := c.readAllPods(ctx)
 	if err != nil {
 		cancel()
 	} else {

@@ -34,6 +34,11 @@ func Decode(raw []byte, into any) error {
 			return wrong
 		}
 	}
+	return decodeStrict(raw, into)
+}
+
+// decodeStrict is decode for types that hold no resource.Quantity: their amounts need no bounds.
+func decodeStrict(raw []byte, into any) error {
 	repeated, err := kjson.UnmarshalStrict(raw, into, kjson.DisallowDuplicateFields)
 	if err != nil {
 		if wrong := firstWrong(reflect.TypeOf(into).Elem(), raw, "", checkFit); wrong != nil {

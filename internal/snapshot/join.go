@@ -265,12 +265,13 @@ func (s *Snapshot) strangersOn(o *omissions, node string) {
 		known[facts.PodKey{Namespace: p.Namespace, Name: p.Name}] = true
 	}
 	var strangers []string
-	for key := range r.Pods {
+	read := r.pods()
+	for _, key := range read {
 		if !known[key] {
 			strangers = append(strangers, key.String())
 		}
 	}
-	if !tooMany(len(strangers), len(r.Pods)) {
+	if !tooMany(len(strangers), len(read)) {
 		return
 	}
 	slices.Sort(strangers)

@@ -77,12 +77,15 @@ func nodeIn(raw []byte) string {
 // being that node's.
 func Summary(node string, answer []byte) (*Readings, error) {
 	r, _, err := summary(node, answer)
+	if err == nil {
+		r.pack()
+	}
 	return r, err
 }
 
 func summary(node string, answer []byte) (r *Readings, timeless []string, err error) {
 	s := new(stats.Summary)
-	if err := Decode(answer, s); err != nil {
+	if err := decodeStrict(answer, s); err != nil { // its amounts are whole numbers of bytes
 		return nil, nil, err
 	}
 	if s.Node.NodeName != "" && s.Node.NodeName != node {

@@ -3,6 +3,8 @@
 package snapshot
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/labels"
@@ -40,6 +42,31 @@ type Snapshot struct {
 type Readings struct {
 	Pods  map[facts.PodKey]facts.PodReading
 	Nodes map[string]facts.NodeReading
+	// packed are readings of pods beside Pods: those of one node, which a map would take twice the memory for.
+	packed []packedReading
+}
+
+type packedReading struct {
+	of facts.PodKey
+	facts.PodReading
+}
+
+// pack takes the readings of pods out of their map.
+func (r *Readings) pack() {
+	r.packed = make([]packedReading, 0, len(r.Pods))
+	for key, p := range r.Pods {
+		r.packed = append(r.packed, packedReading{key, p})
+	}
+	r.Pods = nil
+}
+
+// pods lists the pods that have a reading, in no order.
+func (r *Readings) pods() []facts.PodKey {
+	keys := slices.AppendSeq(make([]facts.PodKey, 0, len(r.Pods)+len(r.packed)), maps.Keys(r.Pods))
+	for i := range r.packed {
+		keys = append(keys, r.packed[i].of)
+	}
+	return keys
 }
 
 // NewReadings returns Readings without any yet.
@@ -49,6 +76,11 @@ func NewReadings() *Readings {
 
 // Pod returns the reading of a pod.
 func (r *Readings) Pod(namespace, name string) (facts.PodReading, bool) {
+	for i := range r.packed {
+		if p := &r.packed[i]; p.of.Name == name && p.of.Namespace == namespace {
+			return p.PodReading, true
+		}
+	}
 	p, ok := r.Pods[facts.PodKey{Namespace: namespace, Name: name}]
 	return p, ok
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 	metrics "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 
@@ -23,7 +26,7 @@ import (
 )
 
 // Server is an API server that answers what the plugin asks for: in JSON, as a server may that does not serve protobuf, but
-// for usage, whose reader takes protobuf only.
+// for usage, whose reader takes protobuf only, and for pods if that is wanted.
 type Server struct {
 	Nodes []string
 	// Pods, none of which is of another namespace than shop unless a test says so.
@@ -47,6 +50,10 @@ type Server struct {
 	Events []corev1.Event
 	// Expire the first list's continuation once.
 	Expire bool
+	// Version of the nodes' kubelets, if they tell it. Protobuf: pods are answered in it. CutShort: a list of all pods that has
+	// no limit ends before its last pod.
+	Version            string
+	Protobuf, CutShort bool
 
 	mu   sync.Mutex
 	asks []string
@@ -64,6 +71,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		list := &corev1.NodeList{}
 		for _, name := range s.Nodes {
 			list.Items = append(list.Items, *Node(name))
+			list.Items[len(list.Items)-1].Status.NodeInfo.KubeletVersion = s.Version
 		}
 		s.answer(w, "v1", "NodeList", list)
 	case strings.Contains(path, "/proxy/"):
@@ -79,7 +87,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(path, "/api/v1/namespaces/"):
 		s.namespaced(w, strings.Split(strings.TrimPrefix(path, "/api/v1/namespaces/"), "/"), query.Get("fieldSelector"))
 	case path == "/api/v1/pods":
-		s.page(w, query.Get("fieldSelector"), query.Get("continue"))
+		s.pods(w, query)
 	case path == "/api/v1/events" && s.Events != nil:
 		s.answer(w, "v1", "EventList", &corev1.EventList{Items: s.Events})
 	case path == "/api/v1/namespaces":
@@ -215,32 +223,50 @@ func (s *Server) nodeUsage(path string) *metrics.NodeMetrics {
 	return &metrics.NodeMetrics{}
 }
 
-// page answers with the one pod that the continuation names, or, for a node, with all of its pods.
-func (s *Server) page(w http.ResponseWriter, selector, from string) {
+// pods answers with the one pod that the continuation names, with all pods of a node, or, without a limit, with all.
+func (s *Server) pods(w http.ResponseWriter, query url.Values) {
 	list := &corev1.PodList{}
-	if node, ok := strings.CutPrefix(selector, "spec.nodeName="); ok {
+	selector, from := query.Get("fieldSelector"), query.Get("continue")
+	i := 0
+	_, _ = fmt.Sscan(from, &i)
+	switch node, ofNode := strings.CutPrefix(selector, "spec.nodeName="); {
+	case ofNode:
 		for _, p := range s.Pods {
 			if p.Spec.NodeName == node {
 				list.Items = append(list.Items, *p)
 			}
 		}
-		s.answer(w, "v1", "PodList", list)
-		return
-	}
-	i := 0
-	if from != "" {
-		_, _ = fmt.Sscan(from, &i)
-	}
-	if i == 1 && s.Expire {
+	case !query.Has("limit"):
+		for _, p := range s.Pods {
+			list.Items = append(list.Items, *p)
+		}
+		if s.CutShort {
+			s.cutShort(w, list)
+			return
+		}
+	case i == 1 && s.Expire:
 		s.Expire = false
 		s.fail(w, http.StatusGone, metav1.StatusReasonExpired, "1")
 		return
+	default:
+		list.Items = []corev1.Pod{*s.Pods[i]}
+		if i+1 < len(s.Pods) {
+			list.Continue = fmt.Sprint(i + 1)
+		}
 	}
-	list.Items = []corev1.Pod{*s.Pods[i]}
-	if i+1 < len(s.Pods) {
-		list.Continue = fmt.Sprint(i + 1)
+	if s.Protobuf {
+		inProtobuf(w, corev1.SchemeGroupVersion.WithKind("PodList"), list)
+		return
 	}
 	s.answer(w, "v1", "PodList", list)
+}
+
+// cutShort answers as a server does whose connection is lost within the last pod.
+func (s *Server) cutShort(w http.ResponseWriter, list *corev1.PodList) {
+	whole := httptest.NewRecorder()
+	inProtobuf(whole, corev1.SchemeGroupVersion.WithKind("PodList"), list)
+	w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
+	_, _ = w.Write(whole.Body.Bytes()[:whole.Body.Len()-10])
 }
 
 func (s *Server) answer(w http.ResponseWriter, apiVersion, kind string, o runtime.Object) {
@@ -253,7 +279,11 @@ func (s *Server) answer(w http.ResponseWriter, apiVersion, kind string, o runtim
 }
 
 func (s *Server) usage(w http.ResponseWriter, kind string, o runtime.Object) {
-	o.GetObjectKind().SetGroupVersionKind(metrics.SchemeGroupVersion.WithKind(kind))
+	inProtobuf(w, metrics.SchemeGroupVersion.WithKind(kind), o)
+}
+
+func inProtobuf(w http.ResponseWriter, kind schema.GroupVersionKind, o runtime.Object) {
+	o.GetObjectKind().SetGroupVersionKind(kind)
 	w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
 	if err := protobuf.NewSerializer(nil, nil).Encode(o, w); err != nil {
 		panic(err)

@@ -29,7 +29,7 @@ type fields = map[wire.Number]*wire.Wanted
 // What is read of the messages: names, the time, and memory. metrics-server repeats the labels of each pod, which would be
 // most of what Unmarshal makes. Containers are read one by one.
 var (
-	wantedMemory    = &wire.Wanted{Key: string(corev1.ResourceMemory), Fields: fields{ofKey: nil, ofValue: nil}}
+	wantedMemory    = &wire.Wanted{Keep: wire.Entry(string(corev1.ResourceMemory)), Fields: fields{ofKey: nil, ofValue: nil}}
 	wantedMetadata  = &wire.Wanted{Fields: fields{ofName: nil, ofNamespace: nil}}
 	wantedPod       = &wire.Wanted{Fields: fields{ofMetadata: wantedMetadata, ofTime: nil}}
 	wantedContainer = &wire.Wanted{Fields: fields{ofName: nil, ofUsage: wantedMemory}}

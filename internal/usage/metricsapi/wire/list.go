@@ -12,9 +12,9 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// magic begins every protobuf answer of the Kubernetes API; a runtime.Unknown follows
+// Magic begins every protobuf answer of the Kubernetes API; a runtime.Unknown follows
 // (k8s.io/apimachinery/pkg/runtime/serializer/protobuf).
-const magic = "k8s\x00"
+const Magic = "k8s\x00"
 
 const (
 	// maxItem bounds an item in bytes: a PodMetrics repeats the pod's labels, and etcd holds no object of more
@@ -26,6 +26,7 @@ const (
 	unknownTypeMeta = 1
 	unknownRaw      = 2
 	typeMetaKind    = 2
+	listMeta        = 1
 	listItems       = 2
 )
 
@@ -39,11 +40,16 @@ func garbage(format string, args ...any) error {
 // DecodeList reads a list of the given kind and hands over its items one by one, each in the same buffer. The items before
 // an error were whole.
 func DecodeList(r io.Reader, kind string, item func([]byte)) error {
-	d := &decoder{in: bufio.NewReaderSize(r, bufferSize)}
+	return DecodePage(r, kind, func([]byte) {}, item)
+}
+
+// DecodePage is DecodeList that also hands over the list's ListMeta, encoded: there is more of the list where it says so.
+func DecodePage(r io.Reader, kind string, meta, item func([]byte)) error {
+	d := &decoder{in: bufio.NewReaderSize(r, bufferSize), meta: meta, item: item}
 	if err := d.magic(); err != nil {
 		return err
 	}
-	err := d.unknown(kind, item)
+	err := d.unknown(kind)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return garbage("it ends early, after %d bytes", d.read)
 	}
@@ -55,14 +61,16 @@ type decoder struct {
 	in   *bufio.Reader
 	read int64
 	buf  []byte
+	// meta and item take the parts of the list.
+	meta, item func([]byte)
 }
 
 func (d *decoder) magic() error {
-	start, err := d.in.Peek(len(magic))
+	start, err := d.in.Peek(len(Magic))
 	switch {
-	case string(start) == magic:
-		_, err = d.in.Discard(len(magic))
-		d.read += int64(len(magic))
+	case string(start) == Magic:
+		_, err = d.in.Discard(len(Magic))
+		d.read += int64(len(Magic))
 		return err
 	case err != nil && !errors.Is(err, io.EOF):
 		return err
@@ -72,7 +80,7 @@ func (d *decoder) magic() error {
 }
 
 // unknown reads a runtime.Unknown to the end of the stream.
-func (d *decoder) unknown(kind string, item func([]byte)) error {
+func (d *decoder) unknown(kind string) error {
 	var seen string
 	var list bool
 	for {
@@ -87,7 +95,7 @@ func (d *decoder) unknown(kind string, item func([]byte)) error {
 			seen, err = d.kind(length)
 		case number == unknownRaw:
 			list = true
-			err = d.list(length, item)
+			err = d.list(length)
 		default:
 			err = d.discard(length)
 		}
@@ -139,13 +147,18 @@ func next(message []byte) (number protowire.Number, value, rest []byte, err erro
 }
 
 // list reads the list's fields, which take that many bytes.
-func (d *decoder) list(length int64, item func([]byte)) error {
+func (d *decoder) list(length int64) error {
 	for end := d.read + length; d.read < end; {
 		number, length, err := d.field(end)
 		if err != nil {
 			return err
 		}
-		if number != listItems {
+		take := d.item
+		switch number {
+		case listMeta:
+			take = d.meta
+		case listItems:
+		default:
 			if err := d.discard(length); err != nil {
 				return err
 			}
@@ -155,7 +168,7 @@ func (d *decoder) list(length int64, item func([]byte)) error {
 		if err != nil {
 			return err
 		}
-		item(b)
+		take(b)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 // envelope wraps a list's bytes as the API does.
 func envelope(kind string, list []byte) []byte {
 	meta := protowire.AppendString(protowire.AppendTag(nil, typeMetaKind, protowire.BytesType), kind)
-	b := protowire.AppendBytes(protowire.AppendTag([]byte(magic), unknownTypeMeta, protowire.BytesType), meta)
+	b := protowire.AppendBytes(protowire.AppendTag([]byte(Magic), unknownTypeMeta, protowire.BytesType), meta)
 	return protowire.AppendBytes(protowire.AppendTag(b, unknownRaw, protowire.BytesType), list)
 }
 
@@ -25,7 +25,7 @@ func TestAbsurdLengths(t *testing.T) {
 		"an item larger than its list":  append(bytes.Clone(open), 3, listItems<<3|2, 100, 'x'),
 		"an item larger than any":       protowire.AppendVarint(append(protowire.AppendVarint(bytes.Clone(open), 1<<62), listItems<<3|2), 1<<40),
 		"a list larger than memory":     append(protowire.AppendVarint(bytes.Clone(open), 1<<63), listItems<<3|2, 0),
-		"a type larger than any object": protowire.AppendVarint([]byte(magic+"\x0a"), 1<<40),
+		"a type larger than any object": protowire.AppendVarint([]byte(Magic+"\x0a"), 1<<40),
 		"a list that is a number":       append(bytes.Clone(open[:len(open)-1]), unknownRaw<<3, 7),
 	}
 	for name, body := range tests {
@@ -76,7 +76,7 @@ func TestParsable(t *testing.T) {
 // wanted is a name, and of a map of messages the entry of memory.
 var wanted = &Wanted{Fields: map[Number]*Wanted{
 	1: {Fields: map[Number]*Wanted{1: nil}},
-	4: {Fields: map[Number]*Wanted{1: nil, 2: {Key: "memory", Fields: map[Number]*Wanted{1: nil, 2: nil}}}},
+	4: {Fields: map[Number]*Wanted{1: nil, 2: {Keep: Entry("memory"), Fields: map[Number]*Wanted{1: nil, 2: nil}}}},
 }}
 
 func TestTrim(t *testing.T) {

@@ -6,8 +6,14 @@ import "google.golang.org/protobuf/encoding/protowire"
 type Wanted struct {
 	// Fields that are wanted, by number: of a field that holds a message, what is wanted of that message. nil is all of it.
 	Fields map[Number]*Wanted
-	// Key, if any, is that of the only entry that is wanted of a map; the message is an entry.
-	Key string
+	// Keep, if any, tells which entries are wanted of a map, by their keys, or which messages of a list, by their first fields;
+	// the message is one of them.
+	Keep func(key []byte) bool
+}
+
+// Entry keeps the one entry of a map that has the key.
+func Entry(key string) func([]byte) bool {
+	return func(is []byte) bool { return string(is) == key }
 }
 
 // keyOfEntry is the number of the key in an entry of a map.
@@ -73,9 +79,9 @@ func Each(message []byte, field Number, do func([]byte) bool) error {
 
 // isEntry reports whether a message is the wanted entry of a map, where one is wanted.
 func (w *Wanted) isEntry(message []byte) (bool, error) {
-	if w.Key == "" {
+	if w.Keep == nil {
 		return true, nil
 	}
 	number, key, _, err := next(message)
-	return number == keyOfEntry && string(key) == w.Key, err
+	return number == keyOfEntry && w.Keep(key), err
 }

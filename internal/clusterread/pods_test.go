@@ -1,0 +1,171 @@
+package clusterread
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+
+	"github.com/killorder/killorder/internal/extract"
+	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/snapshot"
+)
+
+// TestWantedIsEnough: in both encodings, what is decoded of a pod gives the same facts as the whole pod, for pods that were
+// captured and for pods with anything in any field.
+func TestWantedIsEnough(t *testing.T) {
+	pods := &corev1.PodList{ListMeta: metav1.ListMeta{Continue: "next"}}
+	s, err := snapshot.Read(t.Context(), snapshot.Options{
+		Paths: []string{"../snapshot/testdata/evidence", "../snapshot/testdata/field", "../cli/testdata/kills"},
+		Pod:   func(p *corev1.Pod) { pods.Items = append(pods.Items, *p.DeepCopy()) },
+	})
+	if err != nil || len(s.Nodes) == 0 || len(pods.Items) < 50 {
+		t.Fatalf("%v: %d pods", err, len(pods.Items))
+	}
+	filler := filler{rand.New(rand.NewPCG(1, 1))}
+	for i := range 300 {
+		p := corev1.Pod{}
+		filler.fill(reflect.ValueOf(&p).Elem(), "")
+		p.Name = fmt.Sprint("random-", i)
+		pods.Items = append(pods.Items, p)
+	}
+	var want []*facts.Pod
+	for i := range pods.Items {
+		want = append(want, extract.Pod(&pods.Items[i]))
+	}
+	for name, body := range map[string][]byte{"protobuf": inProtobuf(t, pods), "JSON": inJSON(t, pods)} {
+		var got []*facts.Pod
+		meta, err := decodePods(bytes.NewReader(body), wantedPod, func(p *corev1.Pod) { got = append(got, extract.Pod(p)) })
+		if err != nil || meta.Continue != "next" {
+			t.Fatalf("%s: %v, %+v", name, err, meta)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-whole +wanted):\n%s", name, diff)
+		}
+	}
+}
+
+// TestBadLists: a list that is not whole, or holds what is no pod, is an error, and what came before has been taken.
+func TestBadLists(t *testing.T) {
+	list := &corev1.PodList{Items: []corev1.Pod{{ObjectMeta: metav1.ObjectMeta{Name: "web"}}, {ObjectMeta: metav1.ObjectMeta{Name: "api"}}}}
+	whole, text := inProtobuf(t, list), inJSON(t, list)
+	for name, tc := range map[string]struct {
+		body []byte
+		want int
+	}{
+		"protobuf cut short":        {whole[:len(whole)-10], 1},
+		"a pod of noise":            {bytes.Replace(whole, []byte("\x0a\x03web"), []byte("\x0a\x7fweb"), 1), 1},
+		"JSON cut short":            {text[:len(text)-4], 0},
+		"a page for people":         {[]byte("<html>login first</html>"), 0},
+		"a list of something else":  {bytes.Replace(whole, []byte("PodList"), []byte("TopList"), 1), 0},
+		"JSON of something else":    {bytes.Replace(text, []byte("PodList"), []byte("PadList"), 1), 0},
+		"nothing":                   {nil, 0},
+		"the beginning of protobuf": {whole[:2], 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := 0
+			if _, err := decodePods(bytes.NewReader(tc.body), wantedPod, func(*corev1.Pod) { got++ }); err == nil || got != tc.want {
+				t.Errorf("%d pods, want %d; error %v", got, tc.want, err)
+			}
+		})
+	}
+}
+
+func inProtobuf(t *testing.T, list *corev1.PodList) []byte {
+	t.Helper()
+	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PodList"))
+	var b bytes.Buffer
+	if err := protobuf.NewSerializer(nil, nil).Encode(list, &b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func inJSON(t *testing.T, list *corev1.PodList) []byte {
+	t.Helper()
+	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PodList"))
+	b, err := json.Marshal(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// filler fills objects with words that decide something, in fields where they do and in others.
+type filler struct{ *rand.Rand }
+
+var (
+	words = []string{
+		"", "app", "side", "Always", "Memory", "True", "False", "Deferred", "Infeasible", "Running", "Guaranteed", "Burstable",
+		"system-node-critical", "ReplicaSet", "web-5d8f", "PodReadyToStartContainers", "PodResizePending", "PodResizeInProgress",
+	}
+	keys = []string{
+		"memory", "cpu", "hugepages-2Mi", "kubernetes.io/config.mirror", "ignore.killorder.io/BestEffortPod", "pod-template-hash", "team",
+	}
+	amounts = []string{"0", "512m", "64Mi", "100", "1Gi", "3Gi", "2"}
+)
+
+func oneOf(f *filler, of []string) string { return of[f.IntN(len(of))] }
+
+// large are messages of no consequence.
+var large = map[string]bool{
+	"ManagedFields": true, "Affinity": true, "TopologySpreadConstraints": true, "LivenessProbe": true, "ReadinessProbe": true,
+	"StartupProbe": true, "Lifecycle": true, "Env": true, "EnvFrom": true, "SecurityContext": true,
+}
+
+// fill fills a value, but for large messages.
+func (f *filler) fill(v reflect.Value, field string) {
+	switch v.Interface().(type) {
+	case resource.Quantity:
+		v.Set(reflect.ValueOf(resource.MustParse(oneOf(f, amounts))))
+		return
+	case metav1.Time:
+		v.Set(reflect.ValueOf(metav1.Unix(1_700_000_000+int64(f.IntN(3)), 0)))
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if name := v.Type().Field(i).Name; !large[name] && (field != "VolumeSource" || name == "EmptyDir") {
+				f.fill(v.Field(i), name)
+			}
+		}
+	case reflect.Pointer:
+		if f.IntN(2) == 0 {
+			v.Set(reflect.New(v.Type().Elem()))
+			f.fill(v.Elem(), field)
+		}
+	case reflect.Slice:
+		if v.Type().Elem().Kind() != reflect.Uint8 {
+			v.Set(reflect.MakeSlice(v.Type(), f.IntN(3), 3))
+			for i := range v.Len() {
+				f.fill(v.Index(i), field)
+			}
+		}
+	case reflect.Map:
+		size := f.IntN(4)
+		if size == 0 {
+			return // no encoding tells an empty map from none
+		}
+		v.Set(reflect.MakeMap(v.Type()))
+		for range size {
+			value := reflect.New(v.Type().Elem()).Elem()
+			f.fill(value, field)
+			v.SetMapIndex(reflect.ValueOf(oneOf(f, keys)).Convert(v.Type().Key()), value)
+		}
+	case reflect.String:
+		v.SetString(oneOf(f, words))
+	case reflect.Bool:
+		v.SetBool(f.IntN(2) == 0)
+	case reflect.Int32, reflect.Int64:
+		v.SetInt(int64(f.IntN(5)))
+	}
+}
