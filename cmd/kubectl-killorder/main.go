@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -16,7 +17,14 @@ import (
 // and a half-written file off the disk.
 const farewell = 200 * time.Millisecond
 
+// collectAt is after how much growth the garbage collector runs, in percent of what is in use. What is read of a large cluster
+// is mostly kept: at Go's 100 percent, memory would grow by a quarter more, and a tenth of the CPU's time be saved.
+const collectAt = 50
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -59,6 +59,20 @@ func TestLive(t *testing.T) {
 			wantOrders: []string{"worker-2 MetricsAPI other"},
 			wantErr:    noKubelets,
 		},
+		"one node, with a pod that has no reading": {
+			server:     &clustertest.Server{Nodes: []string{"worker-1", "worker-2"}, Pods: pods, Metrics: true, Unread: "best-effort"},
+			args:       []string{"worker-1"},
+			wantOrders: []string{"worker-1 MetricsAPI best-effort web"},
+			wantErr:    noKubelets + "note: 1 running pod has no reading, so its usage is unknown (shop/best-effort)\n",
+		},
+		"one node, whose kubelet knows a pod that is gone": {
+			server: &clustertest.Server{Nodes: []string{"worker-1", "worker-2"}, Pods: pods[2:], Metrics: true, Kubelets: map[string]clustertest.Kubelet{
+				"worker-1": {Summary: clustertest.SummaryOf("worker-1", "gone"), Configz: clustertest.Configz},
+			}},
+			args:       []string{"worker-1"},
+			wantOrders: []string{"worker-1 Kubelet"},
+			wantErr:    "note: 1 pod has a reading, but is not among the pods read, so it is in no order (shop/gone)\n",
+		},
 		"an unknown node": {
 			server:  &clustertest.Server{Nodes: []string{"worker-1"}, Pods: pods},
 			args:    []string{"worker-9"},

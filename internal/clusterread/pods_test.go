@@ -162,7 +162,14 @@ func (f *filler) fill(v reflect.Value, field string) {
 			v.SetMapIndex(reflect.ValueOf(oneOf(f, keys)).Convert(v.Type().Key()), value)
 		}
 	case reflect.String:
-		v.SetString(oneOf(f, words))
+		switch field {
+		case "Name":
+			v.SetString(oneOf(f, words[1:3])) // of containers and their statuses, of volumes and their mounts
+		case "Medium":
+			v.SetString(oneOf(f, words[4:6]))
+		default:
+			v.SetString(oneOf(f, words))
+		}
 	case reflect.Bool:
 		v.SetBool(f.IntN(2) == 0)
 	case reflect.Int32, reflect.Int64:

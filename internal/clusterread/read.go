@@ -205,6 +205,13 @@ func (c *cluster) readSome(ctx context.Context, w Want) error {
 		c.readSingleUsage(ctx) // an earlier reading, which shows who grows; without it nothing is missing
 	}
 	c.snapshot.Now = time.Now()
+	if len(w.Nodes) > 0 && ctx.Err() == nil {
+		if c.snapshot.Metrics == nil {
+			c.snapshot.Metrics = snapshot.NewReadings()
+		}
+		// Of metrics.k8s.io, no readings were asked for but those of the pods that were read.
+		c.notes(c.snapshot.Unmatched(0, 0, c.snapshot.Now.Add(-youngest)))
+	}
 	return ctx.Err()
 }
 

@@ -60,8 +60,8 @@ var sentences = map[omission][2]string{
 		"the killorder operator had not looked at %d nodes for more than ten minutes: its culprits are not taken (first: %s)",
 	},
 	omittedStrangers: {
-		"1 pod has a reading, but is not in the snapshot, so it is in no order (%s)",
-		"%d pods have readings, but are not in the snapshot, so they are in no order (first: %s)",
+		"1 pod has a reading, but is not among the pods read, so it is in no order (%s)",
+		"%d pods have readings, but are not among the pods read, so they are in no order (first: %s)",
 	},
 	omittedStrangeNodes: {
 		"1 NodeMetrics of a node that is not in the snapshot left out (%s)",

@@ -146,7 +146,7 @@ func TestOmissions(t *testing.T) {
 		},
 		"a reading without its pod": {
 			files:     map[string]string{"m.json": goodMetrics},
-			wantNotes: []string{"1 pod has a reading, but is not in the snapshot, so it is in no order (shop/web)"},
+			wantNotes: []string{"1 pod has a reading, but is not among the pods read, so it is in no order (shop/web)"},
 		},
 		"absurd readings": {
 			files: map[string]string{"p.json": goodPod + strings.Replace(goodMetrics, "200Mi", "-1Mi", 1) +
