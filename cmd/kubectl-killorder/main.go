@@ -17,8 +17,8 @@ import (
 // and a half-written file off the disk.
 const farewell = 200 * time.Millisecond
 
-// collectAt is after how much growth the garbage collector runs, in percent of what is in use. What is read of a large cluster
-// is mostly kept: at Go's 100 percent, memory would grow by a quarter more, and a tenth of the CPU's time be saved.
+// collectAt is after how much growth the garbage collector runs, in percent of the memory in use, where GOGC does not say. At
+// Go's own 100 percent, rank takes a fifth more memory for 30,000 pods, and a tenth less of the CPU's time.
 const collectAt = 50
 
 func main() {
