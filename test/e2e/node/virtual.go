@@ -11,6 +11,7 @@ import (
 	"github.com/killorder/killorder/test/e2e/isolate"
 	"github.com/killorder/killorder/test/e2e/vm"
 	"github.com/killorder/killorder/test/e2e/vm/wire"
+	"github.com/killorder/killorder/test/machine"
 )
 
 // virtual is a virtual machine with cgroup v2, in which root may do all that root may do.
@@ -19,7 +20,7 @@ type virtual struct{ *vm.Machine }
 // VirtualOptions say what the virtual machine is made of.
 type VirtualOptions struct {
 	Dir, Logs string
-	Packages  vm.Packages
+	Packages  machine.Packages
 	Programs  binaries.NodeSet
 	Agent     string
 	Images    string

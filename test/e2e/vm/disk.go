@@ -4,12 +4,13 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/killorder/killorder/test/machine"
 )
 
 //go:embed guest
@@ -70,7 +71,7 @@ func makeFolders(root string) error {
 
 // putShell installs busybox under the name of each of its commands.
 func (m *Machine) putShell(ctx context.Context, root string) error {
-	busybox, err := m.Packages.file("bin/busybox")
+	busybox, err := m.Packages.File("bin/busybox")
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func (m *Machine) putPrograms(root string) error {
 			return err
 		}
 	}
-	runc, err := m.Packages.file("usr/sbin/runc")
+	runc, err := m.Packages.File("usr/sbin/runc")
 	if err != nil {
 		return err
 	}
@@ -103,7 +104,7 @@ func (m *Machine) putPrograms(root string) error {
 		return err
 	}
 	for packaged, library := range libraries {
-		path, err := m.Packages.file(packaged)
+		path, err := m.Packages.File(packaged)
 		if err != nil {
 			return err
 		}
@@ -143,9 +144,9 @@ func (m *Machine) writeInitialRAMDisk(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	disk := newInitialRAMDisk(file)
+	disk := machine.NewInitialRAMDisk(file)
 	for _, dir := range []string{"bin", "dev", "root"} {
-		if err := disk.directory(dir); err != nil {
+		if err := disk.Directory(dir); err != nil {
 			return err
 		}
 	}
@@ -153,7 +154,7 @@ func (m *Machine) writeInitialRAMDisk(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	busybox, err := m.Packages.file("bin/busybox")
+	busybox, err := m.Packages.File("bin/busybox")
 	if err != nil {
 		return err
 	}
@@ -162,24 +163,20 @@ func (m *Machine) writeInitialRAMDisk(ctx context.Context) (err error) {
 		return err
 	}
 	for name, data := range map[string][]byte{"init": init, "bin/busybox": shell, "modules": []byte(strings.Join(modules, "\n") + "\n")} {
-		if err := disk.file(name, data); err != nil {
+		if err := disk.File(name, data); err != nil {
 			return err
 		}
 	}
 	for _, name := range modules {
-		path, err := m.Packages.module(name)
+		data, err := m.Packages.Module(ctx, name)
 		if err != nil {
 			return err
 		}
-		data, err := exec.CommandContext(ctx, busybox, "unxz", "-c", path).Output()
-		if err != nil {
-			return fmt.Errorf("unpacking %s: %w", path, err)
-		}
-		if err := disk.file(name, data); err != nil {
+		if err := disk.File(name, data); err != nil {
 			return err
 		}
 	}
-	return disk.close()
+	return disk.Close()
 }
 
 // copyFile copies a program or a library, following links.

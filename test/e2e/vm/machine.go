@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/killorder/killorder/test/e2e/vm/wire"
+	"github.com/killorder/killorder/test/machine"
 )
 
 // Address of the machine, and of the gateway that QEMU puts into the machine's network.
@@ -31,7 +32,7 @@ type Options struct {
 	Name string
 	// Dir takes the disks, Logs what the console and the programs say.
 	Dir, Logs string
-	Packages  Packages
+	Packages  machine.Packages
 	// Programs are files that become /bin/NAME; the agent has to be among them.
 	Programs []string
 	// Images is a file that becomes /images.tar.
@@ -76,7 +77,7 @@ func (m *Machine) borrowAddress(ctx context.Context) error {
 
 // Start switches the machine on with that much memory, in MiB, and waits until the agent answers.
 func (m *Machine) Start(ctx context.Context, memoryMiB int) error {
-	kernel, err := m.Packages.file("boot/vmlinuz-*")
+	kernel, err := m.Packages.File("boot/vmlinuz-*")
 	if err != nil {
 		return err
 	}

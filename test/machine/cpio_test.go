@@ -1,4 +1,4 @@
-package vm
+package machine
 
 import (
 	"bytes"
@@ -19,11 +19,11 @@ func TestInitialRAMDisk(t *testing.T) {
 	for name, content := range map[string]string{"empty": "", "aligned": "four", "not aligned": "three bytes more"} {
 		t.Run(name, func(t *testing.T) {
 			var archive bytes.Buffer
-			disk := newInitialRAMDisk(&archive)
+			disk := NewInitialRAMDisk(&archive)
 			for _, write := range []func() error{
-				func() error { return disk.directory("bin") },
-				func() error { return disk.file("bin/program", []byte(content)) },
-				disk.close,
+				func() error { return disk.Directory("bin") },
+				func() error { return disk.File("bin/program", []byte(content)) },
+				disk.Close,
 			} {
 				if err := write(); err != nil {
 					t.Fatal(err)
