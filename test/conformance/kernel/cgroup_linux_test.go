@@ -94,6 +94,9 @@ func (g *group) setLimit(bytes int64) error {
 	return errors.Join(g.write("memory.limit_in_bytes", limit), g.writeIfThere("memory.memsw.limit_in_bytes", limit))
 }
 
+// noSwap keeps the group's memory out of swap.
+func (g *group) noSwap() error { return g.writeIfThere("memory.swap.max", "0") }
+
 // add moves a process into the group.
 func (g *group) add(pid int) error { return g.write("cgroup.procs", strconv.Itoa(pid)) }
 

@@ -86,7 +86,7 @@ func (n *node) growUntilKill() (kill, error) {
 
 // grow makes the trigger take one step: a large one while far from the limit. It may be the victim itself.
 func (n *node) grow() error {
-	used, err := n.group.usage()
+	used, err := n.full.usage()
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,8 @@ const (
 	roleJanitor = "janitor"
 	// roleDoomed sets up a node and waits for its end: it shows what the janitor is good for.
 	roleDoomed = "doomed"
+	// roleGuest is the first process of a virtual machine, in which it plays scenes.
+	roleGuest = "guest"
 )
 
 // hogMain takes commands from standard input, "name bytes" a line, and answers each with "ok" or an error. It
@@ -79,6 +81,14 @@ func (h *hog) do(line string) error {
 		return h.mapAnonymous(bytes)
 	case "fill":
 		return h.fill(bytes)
+	case "swap":
+		return h.swapOut(bytes)
+	case "share":
+		return h.mapShared(bytes, 0)
+	case "huge":
+		return h.mapShared(bytes, syscall.MAP_HUGETLB)
+	case "store":
+		return store(bytes)
 	}
 	return fmt.Errorf("no command %q", command)
 }

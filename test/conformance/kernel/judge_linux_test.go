@@ -188,7 +188,7 @@ func (n *node) checkTable(k kill, into *tally) error {
 // describe is the scenario with the readings and who died, for the report of a failure.
 func (n *node) describe(p prediction, k kill) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v\npredicted order (pages; * died):\n", n.scenario)
+	fmt.Fprintf(&b, "%v\npredicted order (pages; * died):\n", &n.scenario)
 	for i, v := range p.order {
 		mark := " "
 		if slices.Contains(k.victims, p.processes[i]) {

@@ -85,7 +85,7 @@ func (n *node) living() (count int) {
 // play sets a scenario up; done tears it down, and n is nil where it failed.
 func (g *testbed) play(t *testing.T, s *scenario) (n *node, done func()) {
 	t.Helper()
-	n, err := setUp(s, g.stage, g.base)
+	n, err := setUp(onPods(s), g.stage, g.base)
 	done = func() {
 		if err := n.tearDown(); err != nil {
 			t.Errorf("tear down: %v", err)

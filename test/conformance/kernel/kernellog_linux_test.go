@@ -58,6 +58,8 @@ type taskRow struct {
 type logged struct {
 	// killed pids in the kernel's order.
 	killed []int
+	// constraint and ran say what ran out, of the first kill: "constraint=" and "oom_memcg=" of the line "oom-kill:".
+	constraint, ran string
 	// table of the first kill. The kernel limits how often it prints one, so it may be empty.
 	table map[int]taskRow
 }
@@ -67,6 +69,9 @@ func parseKernelLog(messages []string, ours map[int]bool) logged {
 	l := logged{table: map[int]taskRow{}}
 	var columns map[string]int
 	for _, m := range messages {
+		if reason, found := strings.CutPrefix(m, "oom-kill:"); found && len(l.killed) == 0 {
+			l.constraint, l.ran = valueOf(reason, "constraint"), valueOf(reason, "oom_memcg")
+		}
 		if _, after, found := strings.Cut(m, "Killed process "); found {
 			if pid := leadingNumber(after); ours[pid] {
 				l.killed = append(l.killed, pid)
@@ -84,6 +89,16 @@ func parseKernelLog(messages []string, ours map[int]bool) logged {
 		}
 	}
 	return l
+}
+
+// valueOf a name in "name=value,name=value"; "" if the name is not there.
+func valueOf(pairs, name string) string {
+	for pair := range strings.SplitSeq(pairs, ",") {
+		if value, found := strings.CutPrefix(pair, name+"="); found {
+			return value
+		}
+	}
+	return ""
 }
 
 // tableFields splits a line of the table, "[  pid  ]   uid  tgid ...": nil if it is none.

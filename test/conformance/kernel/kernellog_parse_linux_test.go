@@ -24,9 +24,9 @@ func TestParseKernelLog(t *testing.T) {
 				"[   5543]     0  5543   306802      511      128      383         0    90112        0             0 pause",
 				"[  14452]     0 14452   537204   230578   230560       18         0  1933312        2           990 memhog",
 				"[  14409]     0 14409   370804    64224    64160       64         0   593920        0          -997 memhog",
-				"oom-kill:constraint=CONSTRAINT_MEMCG,task=memhog,pid=14452,uid=0", killed,
+				"oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),oom_memcg=/pods,task_memcg=/pods/a,task=memhog,pid=14452,uid=0", killed,
 			},
-			logged{[]int{14452}, rows},
+			logged{killed: []int{14452}, constraint: "CONSTRAINT_MEMCG", ran: "/pods", table: rows},
 		},
 		"an older kernel": {
 			[]string{
@@ -35,14 +35,14 @@ func TestParseKernelLog(t *testing.T) {
 				"[  14409]     0 14409   370804    64224   593920        0          -997 memhog",
 				killed,
 			},
-			logged{[]int{14452}, rows},
+			logged{killed: []int{14452}, table: rows},
 		},
-		"no table": {[]string{killed}, logged{[]int{14452}, map[int]taskRow{}}},
+		"no table": {[]string{killed}, logged{killed: []int{14452}, table: map[int]taskRow{}}},
 		"others' kill": {
 			[]string{"Out of memory: Killed process 77 (java) total-vm:1kB", "some driver: [x] hello"},
-			logged{nil, map[int]taskRow{}},
+			logged{table: map[int]taskRow{}},
 		},
-		"a table cut short": {[]string{header, "[  14452]     0 14452"}, logged{nil, map[int]taskRow{}}},
+		"a table cut short": {[]string{header, "[  14452]     0 14452"}, logged{table: map[int]taskRow{}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := parseKernelLog(c.messages, ours); !reflect.DeepEqual(got, c.want) {

@@ -27,6 +27,8 @@ func TestMain(m *testing.M) {
 		os.Exit(janitorMain())
 	case roleDoomed:
 		os.Exit(doomedMain())
+	case roleGuest:
+		guestMain()
 	}
 	code := m.Run()
 	fmt.Print(&found)
@@ -57,7 +59,7 @@ func onTestbed(t *testing.T) *testbed {
 func doomedMain() int {
 	g, err := newTestbed()
 	if err == nil {
-		_, err = setUp(draw(1, 1), g.stage, g.base)
+		_, err = setUp(onPods(draw(1, 1)), g.stage, g.base)
 	}
 	if err != nil {
 		fmt.Println(err)

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -38,14 +39,16 @@ func (s stage) margin(limit int64) int64 {
 	return counters + limit/1000
 }
 
-// node is a scenario being played.
+// node is a scene being played.
 type node struct {
-	*scenario
+	*scene
 	stage
-	group *group
+	// group is kubepods; full is the group whose limit runs out, nil where the whole machine does.
+	group, full *group
 	// groups of the containers, by pod and container.
 	groups    [][]*group
 	processes []*process
+	daemons   []*process
 	// outsider holds memory that belongs to no process; its own adj is that of a process that is never chosen.
 	outsider *process
 	// watched are the groups that processes are in; killsSeen what they have counted.
@@ -54,38 +57,68 @@ type node struct {
 	log       *kernelLog
 }
 
-// setUp plays the scenario up to the point where all memory but the trigger's is taken. Whoever calls it tears
+// setUp plays the scene up to the point where all memory but the trigger's is taken. Whoever calls it tears
 // the node down, also on an error.
-func setUp(s *scenario, on stage, base *group) (*node, error) {
-	n := &node{scenario: s, stage: on, log: openKernelLog()}
+func setUp(s *scene, on stage, base *group) (*node, error) {
+	n := &node{scene: s, stage: on, log: openKernelLog()}
 	name := "node-" + strconv.FormatUint(s.Number, 10)
 	var err error
 	if n.group, err = base.child(name, true); err != nil {
 		n.group = nil
 		return n, err
 	}
-	if err := n.group.setLimit(on.limit(s.Limit)); err != nil {
-		return n, err
-	}
-	if err := n.startOutsider(); err != nil {
-		return n, err
+	if s.Scope == scopePods {
+		if err := n.limit(n.group); err != nil {
+			return n, err
+		}
 	}
 	for i := range s.Pods {
 		if err := n.startPod(i); err != nil {
 			return n, err
 		}
 	}
+	if err := n.startOthers(); err != nil {
+		return n, err
+	}
 	return n, n.takeMemory()
 }
 
-func (n *node) startOutsider() error {
-	g, err := n.group.child("outside", false)
+// limit gives the group the limit that is to run out.
+func (n *node) limit(g *group) error {
+	n.full = g
+	if n.Swap > 0 {
+		return g.write("memory.max", strconv.FormatInt(n.Limit, 10)) // swap is limited for each container only
+	}
+	return g.setLimit(n.stage.limit(n.Limit))
+}
+
+// startOthers starts the daemons, and the outsider where its memory counts against the limit that is to run out.
+func (n *node) startOthers() error {
+	for i, d := range n.Daemons {
+		g, err := n.group.child("daemon-"+strconv.Itoa(i), false)
+		if err != nil {
+			return err
+		}
+		p := &process{pod: -1, container: i, adj: d.Adj, played: n.adj(d.Adj)}
+		n.daemons, n.watched = append(n.daemons, p), append(n.watched, g)
+		if err := errors.Join(g.noSwap(), p.startIn(g)); err != nil {
+			return err
+		}
+	}
+	n.outsider = &process{pod: -1, container: -1, adj: -1000, played: n.adj(-1000)}
+	if n.Scope == scopeContainer {
+		return n.outsider.startIn(n.groups[0][0])
+	}
+	parent := n.group
+	if n.full != nil {
+		parent = n.full
+	}
+	g, err := parent.child("outside", false)
 	if err != nil {
 		return err
 	}
 	n.watched = append(n.watched, g)
-	n.outsider = &process{pod: -1, container: -1, adj: -1000, played: n.adj(-1000)}
-	return n.outsider.startIn(g)
+	return errors.Join(g.noSwap(), n.outsider.startIn(g))
 }
 
 func (n *node) startPod(i int) error {
@@ -94,9 +127,17 @@ func (n *node) startPod(i int) error {
 	if err != nil {
 		return err
 	}
+	if n.Scope == scopePod && i == 0 {
+		if err := n.limit(podGroup); err != nil {
+			return err
+		}
+	}
 	groups := make([]*group, len(pod.Containers))
 	for c := range pod.Containers {
 		if groups[c], err = podGroup.child(pod.Containers[c].Name, false); err != nil {
+			return err
+		}
+		if err := n.settle(groups[c], i, c); err != nil {
 			return err
 		}
 		adj := int32(pod.kubeletAdj(c, n.Capacity))
@@ -112,6 +153,24 @@ func (n *node) startPod(i int) error {
 	return nil
 }
 
+// settle writes what the kubelet writes to the group of a container.
+func (n *node) settle(g *group, pod, container int) error {
+	if n.Scope == scopeContainer && pod == 0 && container == 0 {
+		if err := n.limit(g); err != nil {
+			return err
+		}
+	}
+	if n.Group {
+		if err := g.write("memory.oom.group", "1"); err != nil {
+			return err
+		}
+	}
+	if n.Swap > 0 {
+		return g.write("memory.swap.max", strconv.FormatInt(n.swapLimit(pod, container), 10))
+	}
+	return nil
+}
+
 // takeMemory brings every process to its planned size, and half of a node twice as large to nobody's.
 func (n *node) takeMemory() error {
 	if half := n.stage.limit(n.Limit) - n.Limit; half > 0 {
@@ -120,23 +179,48 @@ func (n *node) takeMemory() error {
 		}
 	}
 	for i, p := range n.processes {
-		size := n.Pods[p.pod].Containers[p.container].Processes[p.ordinal]
+		own := n.Pods[p.pod].Containers[p.container].partsOf(p.ordinal)
+		size := n.Pods[p.pod].Containers[p.container].Processes[p.ordinal] - own.Shared - own.Swapped
 		if i == n.Grower {
 			size /= 2 // the rest comes when it is pushed
 		}
-		m, err := p.memory()
-		if err != nil {
-			return err
+		if err := errors.Join(p.grow(size), p.takeParts(own)); err != nil {
+			return fmt.Errorf("%s: %w", n.nameOf(p), err)
 		}
-		// Of 513 pages more, one is the page table of the others.
-		if more := (size - m.sum()) / pageSize * 512 / 513 * pageSize; more > 0 {
-			if err := p.do("map", more); err != nil {
-				return fmt.Errorf("%s: %w", n.nameOf(p), err)
-			}
+	}
+	for i, p := range n.daemons {
+		if err := p.grow(n.Daemons[i].Memory); err != nil {
+			return fmt.Errorf("daemon: %w", err)
 		}
 	}
 	_, err := n.newKills() // none yet: from here on they count
 	return err
+}
+
+// grow maps memory until the process has that size.
+func (p *process) grow(size int64) error {
+	m, err := p.memory()
+	if err != nil {
+		return err
+	}
+	// Of 513 pages more, one is the page table of the others.
+	if more := (size - m.sum()) / pageSize * 512 / 513 * pageSize; more > 0 {
+		return p.do("map", more)
+	}
+	return nil
+}
+
+// takeParts takes what is not plain memory of the process.
+func (p *process) takeParts(own parts) error {
+	for command, bytes := range map[string]int64{"swap": own.Swapped, "share": own.Shared, "store": own.Tmpfs, "huge": own.Huge} {
+		if bytes == 0 {
+			continue
+		}
+		if err := p.do(command, bytes); err != nil {
+			return fmt.Errorf("%s: %w", command, err)
+		}
+	}
+	return nil
 }
 
 func (n *node) pids() map[int]bool {
@@ -149,7 +233,7 @@ func (n *node) pids() map[int]bool {
 
 // tearDown ends every process and removes the groups.
 func (n *node) tearDown() error {
-	for _, p := range slices.Concat(n.processes, []*process{n.outsider}) {
+	for _, p := range slices.Concat(n.processes, n.daemons, []*process{n.outsider}) {
 		p.end()
 	}
 	n.log.close()

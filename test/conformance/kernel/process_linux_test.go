@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// answerPatience bounds every wait for a hog. Touching a GiB takes half a second here.
-const answerPatience = 20 * time.Second
+// answerPatience bounds every wait for a hog. Touching a GiB takes half a second here; an emulated machine waits longer.
+var answerPatience = 20 * time.Second
 
 var errDied = errors.New("process died")
 

@@ -52,6 +52,8 @@ type report struct {
 	refuted, contested int
 	// scores equal to the kernel's, of those compared, and off by one.
 	scores, equal, offByOne int
+	// machines of their own.
+	machines []*machineJudge
 }
 
 var found report
@@ -68,6 +70,9 @@ func (r *report) String() string {
 	if r.scores > 0 {
 		fmt.Fprintf(&b, "kernel %s: oom_score equals the engine's in %d of %d, off by one in %d\n",
 			kernelVersion(), r.equal, r.scores, r.offByOne)
+	}
+	for _, j := range r.machines {
+		b.WriteString(j.String())
 	}
 	return b.String()
 }

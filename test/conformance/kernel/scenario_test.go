@@ -44,6 +44,26 @@ type container struct {
 	StartRequest int64 `json:",omitempty"`
 	// Processes is the resident memory of each process; a container without any does not run.
 	Processes []int64
+	// Parts of each process, where a scene has some.
+	Parts []parts `json:",omitempty"`
+}
+
+// parts of a process, in bytes. Swapped and Shared are a part of what the kernel weighs, Tmpfs and Huge are not.
+type parts struct {
+	// Swapped is anonymous memory that is swapped out; Shared is memory of a shared mapping.
+	Swapped int64 `json:",omitempty"`
+	Shared  int64 `json:",omitempty"`
+	// Tmpfs are files in a memory-backed volume, Huge is memory in huge pages.
+	Tmpfs int64 `json:",omitempty"`
+	Huge  int64 `json:",omitempty"`
+}
+
+// partsOf process i of a container: none, unless the scene says so.
+func (c *container) partsOf(i int) parts {
+	if i < len(c.Parts) {
+		return c.Parts[i]
+	}
+	return parts{}
 }
 
 // The kinds of containers by their names in a scenario, and the QoS classes.

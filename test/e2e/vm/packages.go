@@ -22,7 +22,9 @@ func Download(ctx context.Context, dir string) (machine.Packages, error) {
 }
 
 // Obstacle says why no virtual machine can be built here; "" if nothing is known to be in the way.
-func Obstacle() string { return machine.Obstacle(machine.Tool{Program: "mkfs.ext4", Package: "e2fsprogs"}) }
+func Obstacle() string {
+	return machine.Obstacle(machine.Tool{Program: "mkfs.ext4", Package: "e2fsprogs"})
+}
 
 func command(ctx context.Context, dir, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
