@@ -110,6 +110,8 @@ conformance-kubelet: ## 2,000 random nodes against the newest kubelet (TESTFLAGS
 	go test -C test/conformance/kubelet -count=1 -v -timeout 60m $(TESTFLAGS) .
 conformance-kernel: ## 200 random scenarios against the kernel's OOM killer, as root (TESTFLAGS="-scenarios 40 -seed 5")
 	go test ./test/conformance/kernel -count=1 -v -timeout 60m $(TESTFLAGS)
+conformance-kernel-vm: ## The kernels of Debian 12 and 13 in virtual machines without KVM: cgroup v2, oom.group, swap (TESTFLAGS="-scenarios 16 -seed 5")
+	go test ./test/machine && go test ./test/conformance/kernel -count=1 -v -timeout 180m -run '^TestVirtualMachines$$' -vm $(TESTFLAGS)
 scale: ## 5,000 simulated kubelets: what a pass over them takes, also while some hang (TESTFLAGS="-nodes 200 -passes 20")
 	go test -C test/scale -count=1 -v -timeout 60m . $(TESTFLAGS)
 fuzz: ## Each parser's fuzz target for a while (FUZZTIME=20s)

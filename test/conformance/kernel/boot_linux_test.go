@@ -67,20 +67,24 @@ type running struct {
 // start builds the machine's disks around this very program, and switches the machine on.
 func (b *boot) start(ctx context.Context) (*running, error) {
 	kernel, err := b.packages.File("boot/vmlinuz-*")
+	if err == nil {
+		kernel, err = filepath.Abs(kernel)
+	}
 	if err != nil {
 		return nil, err
 	}
-	disk, swap := filepath.Join(b.dir, "initrd.gz"), filepath.Join(b.dir, "swap.img")
-	if err := errors.Join(b.writeRoot(ctx, disk), writeSwap(swap)); err != nil {
+	const disk, swap, console = "initrd.gz", "swap.img", "console.log" // a comma in a path would end QEMU's option
+	if err := errors.Join(b.writeRoot(ctx, filepath.Join(b.dir, disk)), writeSwap(filepath.Join(b.dir, swap))); err != nil {
 		return nil, err
 	}
-	r := &running{console: filepath.Join(b.dir, "console.log"), answers: make(chan answer), ended: make(chan error, 1)}
+	r := &running{console: filepath.Join(b.dir, console), answers: make(chan answer), ended: make(chan error, 1)}
 	r.qemu = exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1",
 		"-m", fmt.Sprint(guestMemory), "-display", "none", "-no-reboot", "-monitor", "none", "-nic", "none",
-		"-serial", "file:"+r.console, "-serial", "stdio", "-kernel", kernel, "-initrd", disk,
+		"-serial", "file:"+console, "-serial", "stdio", "-kernel", kernel, "-initrd", disk,
 		"-append", fmt.Sprintf("console=ttyS0 loglevel=1 panic=-1 log_buf_len=4M rdinit=/init %s=%s %s=%d",
 			roleVar, roleGuest, versionVar, b.version),
 		"-drive", "file="+swap+",format=raw,if=virtio,cache=unsafe")
+	r.qemu.Dir, r.qemu.Stderr = b.dir, os.Stderr
 	if r.scenes, err = r.qemu.StdinPipe(); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -43,7 +44,10 @@ func TestVirtualMachines(t *testing.T) {
 				t.Skipf("%s is not judged: Debian's kernel %s", b, why)
 			}
 			t.Parallel()
-			b.dir = t.TempDir()
+			b.dir = kept("machines", fmt.Sprintf("%s-v%d", b.series, b.version))
+			if err := os.MkdirAll(b.dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
 			j := &machineJudge{boot: b}
 			found.machines = append(found.machines, j) // subtests begin one after another
 			j.run(t)
@@ -66,8 +70,13 @@ func wantedBoots(t *testing.T) (all []*boot) {
 
 // download gets Debian's packages; they are kept beside what else is built.
 func (b *boot) download(ctx context.Context) (err error) {
-	b.packages, err = machine.Download(ctx, filepath.Join("..", "..", "..", "bin", "vm", b.series), b.series, "busybox-static")
+	b.packages, err = machine.Download(ctx, kept("packages", b.series), b.series, "busybox-static")
 	return err
+}
+
+// kept is a folder that stays after a run: Debian's packages, and the console of each machine.
+func kept(name ...string) string {
+	return filepath.Join(append([]string{"..", "..", "..", "bin", "vm"}, name...)...)
 }
 
 // machineJudge judges one machine.
