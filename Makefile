@@ -78,7 +78,7 @@ community-operators: ## bin/community-operators: the bundle as a pull request to
 	go run -C tools/ship -trimpath . community
 
 ##@ Check
-.PHONY: test test-unit test-quick test-integration test-alerts test-report e2e e2e-vm conformance conformance-kubelet conformance-kernel scale fuzz nightly bench verify vulncheck lint fmt
+.PHONY: test test-unit test-quick test-integration test-alerts test-report e2e e2e-vm conformance conformance-kubelet conformance-kernel conformance-kernel-vm scale fuzz nightly bench verify vulncheck lint fmt
 test: test-unit test-integration ## Unit tests and integration tests
 test-unit: ## Unit tests, with the race detector
 	packages="$(UNIT_PACKAGES)"; CGO_ENABLED=1 go test -race $(TESTFLAGS) $$packages
@@ -119,6 +119,7 @@ fuzz: ## Each parser's fuzz target for a while (FUZZTIME=20s)
 nightly: ## What CI samples, in full: more random nodes, scenarios and rounds, 5,000 nodes, all kubelet versions
 	$(MAKE) conformance-kubelet TESTFLAGS="-minors 1.34,1.35,1.36,1.37"
 	$(MAKE) conformance-kernel
+	$(MAKE) conformance-kernel-vm
 	$(MAKE) e2e
 	$(MAKE) e2e-vm TESTFLAGS="-rounds 3"
 	$(MAKE) scale

@@ -19,6 +19,10 @@ type Packages string
 // Download downloads the newest kernel of a series ("6.12") and further Debian packages into dir, and unpacks all of them
 // there, unless an earlier run has.
 func Download(ctx context.Context, dir, series string, further ...string) (Packages, error) {
+	dir, err := filepath.Abs(dir) // programs run in this folder, and their arguments are paths too
+	if err != nil {
+		return "", err
+	}
 	p := Packages(filepath.Join(dir, "root"))
 	done := filepath.Join(dir, "complete")
 	if _, err := os.Stat(done); err == nil {

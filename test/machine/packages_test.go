@@ -11,7 +11,9 @@ func TestKernelOf(t *testing.T) {
 		depends, series string
 		want            string
 	}{
-		"the release's own": {"linux-image-cloud-amd64\n  Depends: linux-image-6.1.0-56-cloud-amd64\n", "6.1", "linux-image-6.1.0-56-cloud-amd64"},
+		"the release's own": {
+			"linux-image-cloud-amd64\n  Depends: linux-image-6.1.0-56-cloud-amd64\n", "6.1", "linux-image-6.1.0-56-cloud-amd64",
+		},
 		"of another series": {"linux-image-cloud-amd64\n  Depends: linux-image-6.12.117+deb13-cloud-amd64\n", "6.1", ""},
 		"a series of two digits": {
 			"linux-image-6.12-cloud-amd64\n  Depends: linux-image-6.12.117+deb12-cloud-amd64\n", "6.12", "linux-image-6.12.117+deb12-cloud-amd64",

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/killorder/killorder/test/machine"
@@ -27,7 +28,7 @@ const (
 )
 
 // drivers of the machine's disk, in their order; a kernel has some of them built in.
-var drivers = []string{"virtio", "virtio_ring", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk"}
+var drivers = []string{"virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk"}
 
 // boot is a machine: a kernel of Debian's with one version of cgroups.
 type boot struct {
@@ -85,6 +86,7 @@ func (b *boot) start(ctx context.Context) (*running, error) {
 			roleVar, roleGuest, versionVar, b.version),
 		"-drive", "file="+swap+",format=raw,if=virtio,cache=unsafe")
 	r.qemu.Dir, r.qemu.Stderr = b.dir, os.Stderr
+	r.qemu.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // the machine ends with the test, however that ends
 	if r.scenes, err = r.qemu.StdinPipe(); err != nil {
 		return nil, err
 	}

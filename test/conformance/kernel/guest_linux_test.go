@@ -248,15 +248,26 @@ func (g *guest) furnish(s *scene) error {
 		}
 		g.swapping = !g.swapping
 	}
-	const pages = "/proc/sys/vm/nr_hugepages"
-	want := strconv.FormatInt(s.HugePages/hugePage, 10)
-	if err := os.WriteFile(pages, []byte(want), 0); err != nil {
-		return err
+	return reserve(s.HugePages / hugePage)
+}
+
+// reserve that many huge pages. Memory that earlier scenes left in pieces has to be moved together first.
+func reserve(count int64) error {
+	const pages, compact = "/proc/sys/vm/nr_hugepages", "/proc/sys/vm/compact_memory"
+	want := strconv.FormatInt(count, 10)
+	for range 5 {
+		if err := os.WriteFile(pages, []byte(want), 0); err != nil {
+			return err
+		}
+		got, err := os.ReadFile(pages)
+		if err != nil || strings.TrimSpace(string(got)) == want {
+			return err
+		}
+		if err := os.WriteFile(compact, []byte("1"), 0); err != nil {
+			return err
+		}
 	}
-	if got, err := os.ReadFile(pages); err != nil || strings.TrimSpace(string(got)) != want {
-		return fmt.Errorf("want %s huge pages, got %q: %w", want, got, err)
-	}
-	return nil
+	return fmt.Errorf("%s huge pages cannot be reserved", want)
 }
 
 // clearVolumes empties the memory-backed volumes.

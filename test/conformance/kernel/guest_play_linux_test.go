@@ -50,22 +50,31 @@ func (g *guest) play(s *scene) (err error) {
 	}
 }
 
-// observe pushes until the kernel kills.
+// observe pushes until the kernel kills. A machine that is nearly out of memory may kill while processes are being read:
+// then what was read before counts, since when only the outsider has grown.
 func (n *node) observe() (*observation, error) {
 	n.log.drain()
+	var last *observation
 	for deadline := time.Now().Add(guestPatience); time.Now().Before(deadline); {
 		o, err := n.read()
-		if err != nil {
-			return nil, err
+		switch {
+		case err == nil:
+			last = o
+			err = n.push()
+		case errors.Is(err, errDied) && last != nil:
+			err = nil
 		}
-		if err := n.push(); err != nil {
+		if err != nil {
 			return nil, err
 		}
 		switch kills, err := n.newKills(); {
 		case err != nil:
 			return nil, err
 		case kills > 0:
-			return o, n.harvest(o)
+			// A kill that was seen before may be counted late: then the outsider has to go on.
+			if err := n.harvest(last); err != nil || len(last.Victims) > 0 {
+				return last, err
+			}
 		}
 	}
 	return nil, errors.New("the outsider grew and nobody died")
@@ -131,11 +140,11 @@ func readAll(processes []*process) (all []seen, err error) {
 	return all, nil
 }
 
-// score is the process's oom_score.
+// score is the process's oom_score; errDied once the process has ended.
 func (p *process) score() (int32, error) {
 	text, err := os.ReadFile(p.file("oom_score"))
 	if err != nil {
-		return 0, err
+		return 0, errDied
 	}
 	score, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 32)
 	return int32(score), err
@@ -156,12 +165,12 @@ func (n *node) harvest(o *observation) error {
 		if !one {
 			i = -1
 		}
-		if !slices.Contains(victims, i) { // with memory.oom.group the kernel names some twice
+		if !slices.Contains(victims, i) && (i < 0 || o.living(i)) { // with memory.oom.group the kernel names some twice
 			victims = append(victims, i)
 		}
 	}
 	if len(victims) == 0 {
-		return errors.New("the kernel counted a kill, and its log names no process of ours")
+		return nil
 	}
 	for _, i := range victims {
 		if i < 0 {
@@ -180,6 +189,14 @@ func (n *node) harvest(o *observation) error {
 	return nil
 }
 
+// living reports whether a process lived when it was read; daemons follow the processes.
+func (o *observation) living(i int) bool {
+	if i < len(o.Processes) {
+		return !o.Processes[i].Dead
+	}
+	return !o.Daemons[i-len(o.Processes)].Dead
+}
+
 // unnamed are processes that died with the others though the log names one of their threads.
 func (n *node) unnamed(o *observation, all []*process, victims []int) (others []int) {
 	if n.Group {
@@ -194,8 +211,7 @@ func (n *node) unnamed(o *observation, all []*process, victims []int) (others []
 		}
 	}
 	for i, p := range all {
-		wasAlive := i < len(o.Processes) && !o.Processes[i].Dead || i >= len(o.Processes) && !o.Daemons[i-len(o.Processes)].Dead
-		if wasAlive && !p.alive() && !slices.Contains(victims, i) {
+		if o.living(i) && !p.alive() && !slices.Contains(victims, i) {
 			others = append(others, i)
 		}
 	}

@@ -51,15 +51,7 @@ var wrongRules = []rule{
 		}
 		return c.sum - s.Pods[c.pod].Containers[c.container].Request
 	}, "kubepods", "node", "pod"),
-	{name: sumOfContainer, kinds: []string{"kubepods", "node", "kubepods, oom.group"}, weigh: func(s *scene, all []candidate, c *candidate) int64 {
-		sum := int64(0)
-		for i := range all {
-			if all[i].pod == c.pod && all[i].container == c.container {
-				sum += all[i].sum
-			}
-		}
-		return weighOn(s.scale(), sum, c.adj)
-	}},
+	{name: sumOfContainer, kinds: []string{"kubepods", "node", "kubepods, oom.group"}, weigh: weighContainer},
 	on("swap is not weighed", func(s *scene, c *candidate) int64 {
 		return weighOn(s.scale(), c.sum-c.Swapped, c.adj)
 	}, "kubepods, swap", "node, swap", "container, swap"),
@@ -86,6 +78,16 @@ var wrongRules = []rule{
 		name: "a container always dies as a whole", together: func(*scene) bool { return true },
 		kinds: []string{"kubepods", "container", "node"},
 	},
+}
+
+func weighContainer(s *scene, all []candidate, c *candidate) int64 {
+	sum := int64(0)
+	for i := range all {
+		if all[i].pod == c.pod && all[i].container == c.container {
+			sum += all[i].sum
+		}
+	}
+	return weighOn(s.scale(), sum, c.adj)
 }
 
 // weights of the candidates by the rule as they were drawn; in bytes.
@@ -209,7 +211,8 @@ func (r *rule) judge(s *scene, o *observation, all []candidate, weights []int64)
 			v.right = next == victim
 		}
 		if behind := weights[next] - weights[victim]; behind >= judgedMargin {
-			v.wrong = fmt.Sprintf("%s died, which is %d pages of badness behind %s", s.nameOf(&all[victim]), behind/pageSize, s.nameOf(&all[next]))
+			v.wrong = fmt.Sprintf("%s died, which is %d pages of badness behind %s",
+				s.nameOf(&all[victim]), behind/pageSize, s.nameOf(&all[next]))
 			return v
 		}
 		gone[victim] = true

@@ -45,7 +45,7 @@ const (
 	// drawMarginBytes is drawMargin in bytes.
 	drawMarginBytes = drawMargin * pageSize
 	// mostProcesses of one scene in the emulated machine, where each takes a while to start.
-	mostProcesses = 12
+	mostProcesses = 8
 	hugePage      = 2 * mib
 )
 
