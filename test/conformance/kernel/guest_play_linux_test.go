@@ -14,10 +14,10 @@ const (
 	// guestPatience bounds every wait in the machine, which is emulated, beside others that use the same CPUs.
 	guestPatience = 10 * time.Minute
 	// coarseStep is by how much the outsider grows near the end of the whole machine's memory, or of the swap that is
-	// still to be filled.
-	coarseStep = mib
+	// still to be filled; middleStep near a limit. What was read before a step stays right: nobody else grows.
+	coarseStep, middleStep = 2 * mib, mib / 2
 	// freeZone is how much free memory of the machine the outsider approaches in one step.
-	freeZone = 24 * mib
+	freeZone = 12 * mib
 )
 
 // play sets a scene up, lets the outsider grow until the kernel kills, and says what was seen.
@@ -97,7 +97,7 @@ func (n *node) push() error {
 		}
 		left, zone = n.Limit-used, fineZone
 		if n.Swap == 0 {
-			step = fineStep
+			step = middleStep
 		}
 	}
 	return n.outsider.do("fill", whole(max(left-zone, step)))
