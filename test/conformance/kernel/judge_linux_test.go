@@ -50,7 +50,9 @@ func (n *node) predict(s snapshot) (prediction, error) {
 func key(pod string, container int) string { return fmt.Sprintf("%s/%d", pod, container) }
 
 // predictByContainer asks the engine as the operator does: with one reading a container.
-func (n *node) predictByContainer(s snapshot, reading func(facts.ContainerUsage) facts.ContainerUsage) (at [2]int, err error) {
+func (n *node) predictByContainer(
+	s snapshot, reading func(facts.ContainerUsage) facts.ContainerUsage,
+) (order []oom.Victim, at [2]int, err error) {
 	f := n.factsNode()
 	for i := range n.Pods {
 		state := facts.PodState{Pod: n.Pods[i].factsPod(false)}
@@ -61,12 +63,12 @@ func (n *node) predictByContainer(s snapshot, reading func(facts.ContainerUsage)
 		}
 		f.Pods = append(f.Pods, state)
 	}
-	order, err := oom.Order(f, n.Limit)
+	order, err = oom.Order(f, n.Limit)
 	if err != nil || len(order) == 0 {
-		return at, fmt.Errorf("no order: %w", err)
+		return nil, at, fmt.Errorf("no order: %w", err)
 	}
 	first := slices.IndexFunc(n.Pods, func(p pod) bool { return p.Name == order[0].Name })
-	return [2]int{first, order[0].Container}, nil
+	return order, [2]int{first, order[0].Container}, nil
 }
 
 func (n *node) factsNode() *facts.Node {
@@ -104,6 +106,8 @@ type judgement struct {
 	right bool
 	// The same by readings per container: RSS as the kubelet's Summary API has it, working set as metrics-server.
 	byRSS, byWorkingSet bool
+	// ties by readings per container, RSS.
+	ties ties
 	// several: the container named by RSS was the wrong one, and it has more than one process.
 	several bool
 	// Two popular rules for comparison, by readings per process.
@@ -121,12 +125,13 @@ func (n *node) judge(p prediction, k kill) (j judgement, err error) {
 		{&j.byRSS, func(u facts.ContainerUsage) facts.ContainerUsage { return u }},
 		{&j.byWorkingSet, func(u facts.ContainerUsage) facts.ContainerUsage { u.RSS = facts.Unknown; return u }},
 	} {
-		at, err := n.predictByContainer(s, by.reading)
+		order, at, err := n.predictByContainer(s, by.reading)
 		if err != nil {
 			return j, err
 		}
 		*by.right = at == [2]int{victim.pod, victim.container}
 		if by.right == &j.byRSS {
+			j.ties = n.tiesOf(order, victim)
 			j.several = !j.byRSS && len(n.Pods[at[0]].Containers[at[1]].Processes) > 1
 		}
 	}

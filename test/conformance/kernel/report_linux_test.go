@@ -10,6 +10,7 @@ import (
 type tally struct {
 	played, right                            int
 	byRSS, byWorkingSet, highestAdj, largest int
+	ties                                     tieTally
 	// several counts container sums that were wrong and named a container of several processes.
 	several int
 	// double counts further kills in one step: the first one counts, but the others must have been next.
@@ -22,6 +23,7 @@ type tally struct {
 
 func (f *tally) add(j judgement) {
 	f.played++
+	f.ties.add(j.ties)
 	for _, c := range []struct {
 		count *int
 		yes   bool
@@ -91,6 +93,7 @@ func (r *report) judged(b *strings.Builder, g *testbed) {
 		f.right, f.played, f.byRSS, f.played, r.whole, r.orders, r.story, r.tales)
 	line("%d of the %d wrong container sums name a container of several processes, each of which the kernel weighs alone",
 		f.several, f.played-f.byRSS)
+	f.ties.say(line, f.played)
 	line("per container sum of working sets instead of RSS %d of %d; 'highest adj first' %d, 'largest memory first' %d",
 		f.byWorkingSet, f.played, f.highestAdj, f.largest)
 	line("another was killed than predicted, but within the margin: %d of %d first victims, %d of %d in whole orders; further kills in one step: %d",
