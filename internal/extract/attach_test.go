@@ -258,24 +258,26 @@ func TestAttachGrowth(t *testing.T) {
 		want       int64
 		wantKnown  bool
 		wantPeak   int64
+		wantKept   int
 	}{
-		"no history":                        {1800, samples(), 0, false, GiB},
-		"one reading":                       {1800, samples(at(10, GiB)), 0, false, GiB},
-		"since the first kept":              {1800, samples(at(600, 100*MiB), at(300, 4*GiB), at(10, GiB)), 924 * MiB, true, 4 * GiB},
-		"shrunk":                            {1800, samples(at(600, 3*GiB), at(10, GiB)), -2 * GiB, true, 3 * GiB},
-		"as before":                         {1800, samples(at(600, GiB), at(10, GiB)), 0, true, GiB},
-		"a restart begins anew":             {120, samples(at(600, 8*GiB), at(60, 512*MiB), at(10, GiB)), 512 * MiB, true, GiB},
-		"the moment of the start counts":    {60, samples(at(600, 8*GiB), at(60, 512*MiB), at(10, GiB)), 512 * MiB, true, GiB},
-		"all of it from before the restart": {20, samples(at(600, 8*GiB), at(60, 8*GiB)), 0, false, GiB},
-		"more than the node has is no peak": {1800, samples(at(600, 17*GiB), at(10, GiB)), -16 * GiB, true, GiB},
+		"no history":                        {1800, samples(), 0, false, GiB, 0},
+		"one reading":                       {1800, samples(at(10, GiB)), 0, false, GiB, 1},
+		"since the first kept":              {1800, samples(at(600, 100*MiB), at(300, 4*GiB), at(10, GiB)), 924 * MiB, true, 4 * GiB, 3},
+		"shrunk":                            {1800, samples(at(600, 3*GiB), at(10, GiB)), -2 * GiB, true, 3 * GiB, 2},
+		"as before":                         {1800, samples(at(600, GiB), at(10, GiB)), 0, true, GiB, 2},
+		"a restart begins anew":             {120, samples(at(600, 8*GiB), at(60, 512*MiB), at(10, GiB)), 512 * MiB, true, GiB, 2},
+		"the moment of the start counts":    {60, samples(at(600, 8*GiB), at(60, 512*MiB), at(10, GiB)), 512 * MiB, true, GiB, 2},
+		"all of it from before the restart": {20, samples(at(600, 8*GiB), at(60, 8*GiB)), 0, false, GiB, 0},
+		"more than the node has is no peak": {1800, samples(at(600, 17*GiB), at(10, GiB)), -16 * GiB, true, GiB, 2},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			p, n := web(), emptyNode()
 			p.Containers[0].Started = ago(tc.startedAgo).UnixNano()
 			attach(p, n, facts.NodeReading{}, read(tc.reading))
-			if p := n.Pods[0]; p.Growth != tc.want || p.GrowthKnown != tc.wantKnown || p.Peak != tc.wantPeak {
-				t.Errorf("growth %d, known %t, peak %d; want %d, %t, %d", p.Growth, p.GrowthKnown, p.Peak, tc.want, tc.wantKnown, tc.wantPeak)
+			if p := n.Pods[0]; p.Growth != tc.want || p.GrowthKnown != tc.wantKnown || p.Peak != tc.wantPeak || len(p.History) != tc.wantKept {
+				t.Errorf("growth %d, known %t, peak %d, %d readings; want %d, %t, %d, %d", p.Growth, p.GrowthKnown, p.Peak, len(p.History),
+					tc.want, tc.wantKnown, tc.wantPeak, tc.wantKept)
 			}
 		})
 	}

@@ -159,6 +159,14 @@ type named struct {
 	next, forecast string
 }
 
+// shown is the forecast where it differs, "" where there is none.
+func (p *named) shown() string {
+	if p.forecast == p.next {
+		return ""
+	}
+	return p.forecast
+}
+
 // live plays a world to its first kill, with a reading each half minute that is known 15 seconds later.
 func (w *world) live() (victim string, at float64, all []named) {
 	m, before := &History{}, ""
@@ -215,13 +223,24 @@ func (f *foresight) count(victim string, at float64, all []named) {
 func TestJudgeForecast(t *testing.T) {
 	r := rand.New(rand.NewPCG(*worldSeed, 16))
 	counts := []foresight{{before: 0}, {before: 60}, {before: 300}, {before: 900}}
+	changes, readings := 0, 0
 	for range *worlds {
 		victim, at, all := drawWorld(r).live()
+		readings += len(all)
+		for i := 1; i < len(all); i++ {
+			if all[i].shown() != all[i-1].shown() {
+				changes++
+			}
+		}
 		for i := range counts {
 			if victim != "" {
 				counts[i].count(victim, at, all)
 			}
 		}
+	}
+	t.Logf("the forecast changed %d times in %d readings", changes, readings)
+	if 20*changes > readings {
+		t.Error("that is too often: each change is a write")
 	}
 	for i := range counts {
 		f := &counts[i]
