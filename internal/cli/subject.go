@@ -104,7 +104,8 @@ func (s *subjects) find(ctx context.Context, refs []target.Ref) (*found, error) 
 // answerable is the judged node as package answer takes it.
 func (j *judged) answerable(c *clusterread.Cluster) *answer.Node {
 	return &answer.Node{
-		Verdict: &j.verdict, Policy: &c.Policy.Policy, Now: c.Now, Partial: len(c.Namespaces) > 0, Forecast: j.order.Status.Summary.Forecast,
+		Verdict: &j.verdict, Policy: &c.Policy.Policy, Now: c.Now, Partial: len(c.Namespaces) > 0,
+		Forecast: j.order.Status.Summary.Forecast,
 	}
 }
 

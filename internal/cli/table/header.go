@@ -130,7 +130,8 @@ func (t *nodeTables) next(p *Printer) {
 // forecast prints who is first if memory goes on growing, where that is another pod than the next.
 func (t *nodeTables) forecast(p *Printer) {
 	if f := t.Status.Summary.Forecast; f != nil {
-		t.field(p, "forecast", f.Namespace+"/"+f.Pod, fmt.Sprintf(" first if memory goes on growing: %s, in %s", Ways[f.Killer], f.In), Plain)
+		t.field(p, "forecast", f.Namespace+"/"+f.Pod,
+			fmt.Sprintf(" first if memory goes on growing: %s, in %s", Ways[f.Killer], f.In), Plain)
 	}
 }
 

@@ -2,6 +2,7 @@ package forecast
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/killorder/killorder/internal/engine"
@@ -132,7 +133,8 @@ func (c *course) nearest() (f engine.Forecast, in float64) {
 	}
 	for i := range c.v.Limits {
 		l := &c.v.Limits[i]
-		offer(engine.Forecast{Threat: engine.Threat{Killer: engine.Limit, Victim: l.PodState, Headroom: l.Headroom()}}, c.limit(l, c.growing))
+		full := engine.Threat{Killer: engine.Limit, Victim: l.PodState, Headroom: l.Headroom()}
+		offer(engine.Forecast{Threat: full}, c.limit(l, c.growing))
 	}
 	return f, in
 }
@@ -230,7 +232,7 @@ func (c *course) rank(f *engine.Forecast, in float64) {
 // at is the node after so many seconds: each growing pod has moved on by its slope, as far as its limit.
 func (c *course) at(in float64) *facts.Node {
 	n := *c.v.Node
-	n.Pods = append([]facts.PodState(nil), n.Pods...)
+	n.Pods = slices.Clone(n.Pods)
 	for _, g := range c.growing {
 		p := &n.Pods[g.pod]
 		more := min(int64(min(g.slope*in, float64(facts.MaxBytes))), room(p, g.container))
@@ -238,7 +240,7 @@ func (c *course) at(in float64) *facts.Node {
 		if g.container == engine.PodLevel {
 			continue
 		}
-		p.Usage = append([]facts.ContainerUsage(nil), p.Usage...)
+		p.Usage = slices.Clone(p.Usage)
 		u := &p.Usage[g.container]
 		u.WorkingSet += more
 		if u.RSS != facts.Unknown {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -222,9 +223,9 @@ func TestPropertyFasterIsSooner(t *testing.T) {
 			return
 		}
 		tight := *n
-		tight.Pods = append([]facts.PodState(nil), n.Pods...)
+		tight.Pods = slices.Clone(n.Pods)
 		pod := *n.Pods[0].Pod
-		pod.Containers = append([]facts.Container(nil), pod.Containers...)
+		pod.Containers = slices.Clone(pod.Containers)
 		pod.Containers[0].Limit = n.Pods[0].WorkingSet + r.Int64N(giB)
 		tight.Pods[0].Pod = &pod
 		if f, _ := forecastOf(&tight); f.In > slow.In {

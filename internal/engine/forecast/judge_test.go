@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -120,7 +121,7 @@ func (w *world) node(second float64, reading bool) *facts.Node {
 
 // remember keeps samples as the store of readings does: 75 seconds apart, for ten minutes, the present one last.
 func (w *world) remember(i int, s facts.Sample) {
-	h := append([]facts.Sample(nil), w.histories[i]...)
+	h := slices.Clone(w.histories[i])
 	if k := len(h); k > 1 && h[k-1].At-h[k-2].At < 75 {
 		h = h[:k-1]
 	}
