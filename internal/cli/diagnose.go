@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -61,15 +60,10 @@ func newDiagnose(e *env) *cobra.Command {
 
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := cmp.Or(d.input.validate(), d.output.validate()); err != nil {
-				return err
-			}
 			return d.run(cmd.Context(), args)
 		},
 	}
-	cmd.ValidArgsFunction = d.completeSubjects(1)
-	d.subjects.addFlags(cmd.Flags())
-	d.output.addFlags(cmd.Flags())
+	d.setUp(cmd, &d.output, 1)
 	cmd.Flags().IntVar(&d.top, "top", defaultDeaths, "How many deaths to show, the latest first; 0 is all")
 	cmd.Flags().BoolVar(&d.all, "all", false, "Without a name, show deaths that were no kills for memory too")
 	return cmd

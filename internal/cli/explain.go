@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -52,15 +51,10 @@ func newExplain(e *env) *cobra.Command {
 
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := cmp.Or(x.input.validate(), x.output.validate()); err != nil {
-				return err
-			}
 			return x.run(cmd.Context(), args[0])
 		},
 	}
-	cmd.ValidArgsFunction = x.completeSubjects(1)
-	x.subjects.addFlags(cmd.Flags())
-	x.output.addFlags(cmd.Flags())
+	x.setUp(cmd, &x.output, 1)
 	return cmd
 }
 

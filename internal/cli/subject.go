@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/killorder/killorder/internal/cli/answer"
@@ -23,6 +25,15 @@ func (s *subjects) addFlags(flags *pflag.FlagSet) {
 	s.input.addFlags(flags)
 	flags.StringVarP(&s.namespace, "namespace", "n", "",
 		"Namespace of the pods and workloads named (a snapshot is searched whole without it)")
+}
+
+// setUp gives a command that is about subjects its flags, the completion of at most so many names (0: any number), and the
+// check of the flags before the command runs.
+func (s *subjects) setUp(cmd *cobra.Command, o *output, most int) {
+	s.addFlags(cmd.Flags())
+	o.addFlags(cmd.Flags())
+	cmd.ValidArgsFunction = s.completeSubjects(most)
+	cmd.PreRunE = func(*cobra.Command, []string) error { return cmp.Or(s.input.validate(), o.validate()) }
 }
 
 // refs reads names from the command line. Live, a name without a namespace is of the kubeconfig's.

@@ -73,15 +73,13 @@ func newWhatIf(e *env) *cobra.Command {
 
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := cmp.Or(w.input.validate(), w.output.validate(), w.settings.validate(cmd.Flags())); err != nil {
+			if err := w.settings.validate(cmd.Flags()); err != nil {
 				return err
 			}
 			return w.run(cmd.Context(), args)
 		},
 	}
-	cmd.ValidArgsFunction = w.completeSubjects(0)
-	w.subjects.addFlags(cmd.Flags())
-	w.output.addFlags(cmd.Flags())
+	w.setUp(cmd, &w.output, 0)
 	w.settings.addFlags(cmd.Flags())
 	cmd.Flags().StringArrayVar(&w.usage, "usage", nil,
 		"NAME=QUANTITY: as if that pod, or each pod of that workload, used so much; may be repeated")

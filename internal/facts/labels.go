@@ -1,6 +1,9 @@
 package facts
 
-import "sort"
+import (
+	"maps"
+	"slices"
+)
 
 // Labels is a pod's labels as sorted, alternating keys and values: a tenth of the memory of a map, and it
 // answers label selectors directly (it has the methods of apimachinery's labels.Labels).
@@ -14,11 +17,8 @@ func NewLabels(m map[string]string, intern func(string) string) Labels {
 	if intern == nil {
 		intern = func(s string) string { return s }
 	}
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
+	keys := slices.AppendSeq(make([]string, 0, len(m)), maps.Keys(m))
+	slices.Sort(keys)
 	l := make(Labels, 0, 2*len(m))
 	for _, k := range keys {
 		l = append(l, intern(k), intern(m[k]))
