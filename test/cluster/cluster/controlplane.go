@@ -62,7 +62,7 @@ func (c *Cluster) runEtcd() (*process, error) {
 }
 
 func (c *Cluster) etcdHealthy(ctx context.Context, p *process) error {
-	return until(ctx, p, 30*time.Second, "etcd not healthy", func(ctx context.Context) error {
+	return until(ctx, p, 2*time.Minute, "etcd not healthy", func(ctx context.Context) error {
 		return httpOK(ctx, fmt.Sprintf("http://127.0.0.1:%d/health", c.etcdPort))
 	})
 }

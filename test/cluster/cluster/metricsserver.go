@@ -46,7 +46,7 @@ func (c *Cluster) StartMetricsServer(ctx context.Context) error {
 		return c.start("metrics-server", c.Binaries.MetricsServer, c.metricsServerFlags(port)...)
 	}
 	ready := func(p *process, _ int) error {
-		return until(ctx, p, time.Minute, "the metrics API is not served", c.metricsAPIServed)
+		return until(ctx, p, 2*time.Minute, "the metrics API is not served", c.metricsAPIServed)
 	}
 	p, err := onFreePort(start, ready)
 	c.metricsServer = p
@@ -120,7 +120,7 @@ func (c *Cluster) WaitForMetrics(ctx context.Context) error {
 		}
 	}
 	c.say("waiting for metrics-server's second reading of %d nodes", want)
-	err := until(ctx, c.metricsServer, 5*c.Resolution+30*time.Second, "metrics incomplete", func(ctx context.Context) error {
+	err := until(ctx, c.metricsServer, 5*c.Resolution+2*time.Minute, "metrics incomplete", func(ctx context.Context) error {
 		return c.metricsOf(ctx, want)
 	})
 	if err == nil {

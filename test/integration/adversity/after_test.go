@@ -172,5 +172,5 @@ func unchanged(ctx context.Context, nodes ...string) {
 			g.Expect(cmp.Diff(before.Status, now.Status)).To(BeEmpty(), "%s was written (-before +after)", node)
 		}
 		g.Expect(time.Since(since)).To(BeNumerically(">", 11*time.Second), "no order was written for that long")
-	}, 40*time.Second, time.Second).Should(Succeed())
+	}, 2*time.Minute, time.Second).Should(Succeed())
 }

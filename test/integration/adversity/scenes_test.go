@@ -49,7 +49,7 @@ var _ = Describe("The operator", Ordered, ContinueOnFailure, func() {
 				HaveField("Status.EvictionOrder", Not(BeEmpty())), HaveField("Status.Conditions", Not(BeEmpty())),
 				HaveField("ManagedFields", HaveEach(HaveField("Manager", "killorder")))))
 		}
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(6*time.Minute))
 
 	It("makes a new order for a node that is deleted and created anew at once", func(ctx SpecContext) {
 		node := &corev1.Node{}
@@ -62,7 +62,7 @@ var _ = Describe("The operator", Ordered, ContinueOnFailure, func() {
 		GinkgoWriter.Printf("the node was away for at most %s\n", time.Since(began))
 		Eventually(order(ctx, "steady-2")).Should(And(
 			HaveField("UID", Not(Equal(old.UID))), HaveField("OwnerReferences", ConsistOf(HaveField("UID", again.UID)))))
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(6*time.Minute))
 
 	It("forgets 500 pods that come and go within seconds", func(ctx SpecContext) {
 		began := time.Now()
@@ -73,19 +73,19 @@ var _ = Describe("The operator", Ordered, ContinueOnFailure, func() {
 			Expect(k8s.Delete(ctx, pod, client.GracePeriodSeconds(0))).To(Succeed())
 		})
 		GinkgoWriter.Printf("500 pods came and went within %s\n", time.Since(began))
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(6*time.Minute))
 
 	It("stands etcd's crash", func(ctx SpecContext) {
 		cluster.Crash(ctx, "etcd")
 		Consistently(o, aPass).ShouldNot(gexec.Exit())
 		cluster.Restart(ctx, "etcd")
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(6*time.Minute))
 
 	It("stands the API server's crash", func(ctx SpecContext) {
 		cluster.Crash(ctx, "kube-apiserver")
 		Consistently(o, aPass).ShouldNot(gexec.Exit())
 		cluster.Restart(ctx, "kube-apiserver")
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(6*time.Minute))
 
 	It("shares the orders with a second one, of which no election keeps it, and neither undoes what the other does", func(ctx SpecContext) {
 		fields := managedFields(ctx)
@@ -98,7 +98,7 @@ var _ = Describe("The operator", Ordered, ContinueOnFailure, func() {
 		unchanged(ctx, nodes...)
 		Expect(managedFields(ctx)).To(Equal(fields))
 		second.Stop()
-	}, SpecTimeout(5*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("starts while metrics.k8s.io is registered and does not answer", func(ctx SpecContext) {
 		cluster.MetricsServer(ctx, "stop")
@@ -108,7 +108,7 @@ var _ = Describe("The operator", Ordered, ContinueOnFailure, func() {
 			Eventually(order(ctx, node)).Should(WithTransform(ready, Equal(v1alpha1.ReasonUsageUnavailable)), node)
 		}
 		cluster.MetricsServer(ctx, "start")
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(6*time.Minute))
 
 	It("waits out a lease when the API server is away for longer than a leader may be silent", func(ctx SpecContext) {
 		o.Stop()
@@ -139,7 +139,7 @@ var _ = Describe("The operator", Ordered, ContinueOnFailure, func() {
 		Eventually(func() float64 { return o.sample(ctx, "killorder_usage_readings{") }).Should(BeNumerically(">", 0))
 		settled(ctx)
 		unchanged(ctx, nodes...)
-	}, SpecTimeout(5*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("takes readings for useless while its clock is an hour off, and no longer", func(ctx SpecContext) {
 		o.Stop()
@@ -156,7 +156,7 @@ var _ = Describe("The operator", Ordered, ContinueOnFailure, func() {
 			}
 			o.Signal(jump.back)
 		}
-	}, SpecTimeout(5*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 })
 
 func order(ctx context.Context, node string) func() *v1alpha1.NodeKillOrder {

@@ -46,14 +46,14 @@ var _ = Describe("examples/consumer", Ordered, func() {
 		command := exec.Command(program, append([]string{"--kubeconfig=" + kubeconfig}, args...)...)
 		session, err := gexec.Start(command, GinkgoWriter, GinkgoWriter)
 		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(func() { Eventually(session.Terminate(), 30*time.Second).Should(gexec.Exit(0)) })
+		DeferCleanup(func() { Eventually(session.Terminate(), time.Minute).Should(gexec.Exit(0)) })
 		return session
 	}
 
 	It("changes nothing by default, and says what it would do", func(ctx SpecContext) {
 		session := start()
 		risk(ctx, "worker-1", metav1.ConditionTrue)
-		Eventually(session.Err, 30*time.Second).Should(gbytes.Say(`"unschedulable":true`))
+		Eventually(session.Err, time.Minute).Should(gbytes.Say(`"unschedulable":true`))
 		Consistently(cordoned(ctx, "worker-1"), time.Second).Should(BeFalse())
 		risk(ctx, "worker-1", metav1.ConditionFalse)
 	})
@@ -61,9 +61,9 @@ var _ = Describe("examples/consumer", Ordered, func() {
 	It("cordons while the condition is True, no more nodes than it may, and undoes what it did alone", func(ctx SpecContext) {
 		session := start("--dry-run=false", "--most=1")
 		risk(ctx, "worker-1", metav1.ConditionTrue)
-		Eventually(cordoned(ctx, "worker-1"), 30*time.Second).Should(BeTrue())
+		Eventually(cordoned(ctx, "worker-1"), time.Minute).Should(BeTrue())
 		risk(ctx, "worker-2", metav1.ConditionTrue)
-		Eventually(session.Err, 30*time.Second).Should(gbytes.Say("not cordoned"))
+		Eventually(session.Err, time.Minute).Should(gbytes.Say("not cordoned"))
 		Expect(cordoned(ctx, "worker-2")()).To(BeFalse())
 
 		By("an administrator cordons the other one: that stays")
@@ -72,7 +72,7 @@ var _ = Describe("examples/consumer", Ordered, func() {
 		risk(ctx, "worker-2", metav1.ConditionFalse)
 		risk(ctx, "worker-1", metav1.ConditionUnknown)
 		risk(ctx, "worker-1", metav1.ConditionFalse)
-		Eventually(cordoned(ctx, "worker-1"), 30*time.Second).Should(BeFalse())
+		Eventually(cordoned(ctx, "worker-1"), time.Minute).Should(BeFalse())
 		Expect(cordoned(ctx, "worker-2")()).To(BeTrue())
 	})
 })

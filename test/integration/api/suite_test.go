@@ -2,6 +2,7 @@ package api
 
 import (
 	"testing"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -16,14 +17,18 @@ var (
 	env    *envtest.Environment
 	k8s    client.Client
 	config *rest.Config
+	// manager is the operator's program.
+	manager string
 )
 
 func TestAPI(t *testing.T) {
 	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(time.Minute)
 	RunSpecs(t, "API")
 }
 
 var _ = BeforeSuite(func() {
+	manager = harness.BuildOperator() // no spec has to wait for a build
 	env = harness.ControlPlane()
 	config = env.Config
 	k8s = harness.Client(config)

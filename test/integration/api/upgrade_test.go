@@ -57,7 +57,7 @@ var _ = Describe("an upgrade of the CRDs", Ordered, func() {
 			}
 
 			By("starting the operator on them")
-			harness.StartOperator(harness.BuildOperator(), harness.WriteKubeconfig(env), "--leader-elect=false", "--usage-interval=5s")
+			harness.StartOperator(manager, harness.WriteKubeconfig(env), "--leader-elect=false", "--usage-interval=5s")
 			order := &v1alpha1.NodeKillOrder{}
 			Eventually(func(g Gomega) {
 				g.Expect(k8s.Get(ctx, client.ObjectKey{Name: node.Name}, order)).To(Succeed())
@@ -72,7 +72,7 @@ var _ = Describe("an upgrade of the CRDs", Ordered, func() {
 				g.Expect(policy.Status.LastPassAt).To(HaveField("Time", BeTemporally(">", node.CreationTimestamp.Add(-time.Second))))
 			}, 90*time.Second, 200*time.Millisecond).Should(Succeed(), "the operator writes the roll-up")
 			Expect(read(ctx, before[0]).Object["spec"]).To(Equal(before[0].Object["spec"]), "the policy is its users'")
-		}, SpecTimeout(3*time.Minute))
+		}, SpecTimeout(5*time.Minute))
 	}
 })
 

@@ -38,6 +38,7 @@ var (
 
 func TestFinished(t *testing.T) {
 	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(time.Minute)
 	RunSpecs(t, "What finished pods cost")
 }
 
@@ -232,7 +233,7 @@ var _ = Describe("The watch of pods", func() {
 		AddReportEntry("list", fmt.Sprintf("%d running pods: %v; with %d finished ones: %v", *runningPods, few, *finishedPods, many))
 
 		load(ctx, k8s, *runningPods+*finishedPods, *endingPods, corev1.PodRunning)
-		Eventually(pods.Len).WithTimeout(time.Minute).Should(Equal(*runningPods + *endingPods))
+		Eventually(pods.Len).Should(Equal(*runningPods + *endingPods))
 		received, seen, cpu := bytes.Load(), with.finished.Load(), cpuTime()
 		for i := range *endingPods {
 			pod := jobPod(*runningPods + *finishedPods + i)
@@ -243,7 +244,7 @@ var _ = Describe("The watch of pods", func() {
 			Expect(k8s.Update(ctx, pod)).To(Succeed())
 			Expect(k8s.Delete(ctx, pod)).To(Succeed())
 		}
-		Eventually(pods.Len).WithTimeout(time.Minute).Should(Equal(*runningPods))
+		Eventually(pods.Len).Should(Equal(*runningPods))
 		Eventually(with.finished.Load).Should(BeNumerically(">=", seen+int64(*endingPods)), "each end is shown")
 		AddReportEntry("watch", fmt.Sprintf("%d pods finish, lose their finalizer and are deleted: %d bytes a pod; CPU of this process, which makes the changes too: %v a pod",
 			*endingPods, (bytes.Load()-received)/int64(*endingPods), ((cpuTime()-cpu)/time.Duration(*endingPods)).Round(time.Microsecond)))

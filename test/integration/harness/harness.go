@@ -142,7 +142,7 @@ func (o *Operator) Stop() {
 		return
 	}
 	o.Terminate()
-	gomega.Eventually(o, 30*time.Second).Should(gexec.Exit(0))
+	gomega.Eventually(o, time.Minute).Should(gexec.Exit(0))
 }
 
 // WriteKubeconfig for a user of the control plane.

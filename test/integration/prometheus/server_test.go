@@ -45,7 +45,8 @@ func startServer(target string, e *endpoint, tokens map[string]string) *promServ
 		jobs = append(jobs, config)
 	}
 	config, err := yaml.Marshal(map[string]any{
-		"global":     map[string]any{"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "2s"},
+		// The timeout cannot be longer than the interval, and a busy machine takes its time to answer.
+		"global":     map[string]any{"scrape_interval": "5s", "scrape_timeout": "5s", "evaluation_interval": "2s"},
 		"rule_files": []string{"rules.yaml"}, "scrape_configs": jobs,
 	})
 	Expect(err).NotTo(HaveOccurred())
@@ -57,7 +58,7 @@ func startServer(target string, e *endpoint, tokens map[string]string) *promServ
 		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+listen, "--log.level=warn")
 	session, err := gexec.Start(command, GinkgoWriter, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() { Eventually(session.Terminate(), 30*time.Second).Should(gexec.Exit()) })
+	DeferCleanup(func() { Eventually(session.Terminate(), time.Minute).Should(gexec.Exit()) })
 	s := &promServer{url: "http://" + listen}
 	Eventually(func(ctx context.Context) error { return s.get(ctx, "/api/v1/status/buildinfo", nil, nil) }).
 		WithContext(context.Background()).Should(Succeed())
