@@ -191,7 +191,9 @@ test('what gets into the page can neither load nor run anything', { skip }, asyn
     script.textContent = 'window.ran = true';
     document.body.append(script);
     await fetch('${at}/fetch').catch(() => {});
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    for (let waited = 0; waited < 30000 && new Set(refused).size < 4; waited += 100) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
     return { refused: [...new Set(refused)].sort(), ran: window.ran === true };
   })()`;
   try {
