@@ -266,3 +266,30 @@ func TestForecastIsTold(t *testing.T) {
 		}
 	}
 }
+
+// TestForecastFromReadingToReading: a pod that grows from minute to minute is foreseen as the first to die from the second pass
+// on that sees it grow steadily, and no longer once the pod is the next to die.
+func TestForecastFromReadingToReading(t *testing.T) {
+	w := &watch{}
+	var history []facts.Sample
+	var shown []string
+	for minute := range 13 {
+		at := factstest.Now.Add(time.Duration(minute) * time.Minute)
+		grown := int64(1+minute) * 300 * miB
+		history = append(history, facts.Sample{At: at.Unix(), WorkingSet: grown})
+		n := onNode(12*giB+grown, factstest.Pod("large").Running(0, 3*giB), factstest.Pod("leak").Running(0, grown))
+		p := &n.Pods[1]
+		p.History, p.Growth = history[max(len(history)-10, 0):], grown-history[max(len(history)-10, 0)].WorkingSet
+		w.read(n, at)
+		if f := w.published.Summary.Forecast; f != nil {
+			shown = append(shown, strings.Join([]string{string(f.Killer), f.Pod, string(f.In), "next " + w.published.Summary.Next.Pod}, " "))
+		} else {
+			shown = append(shown, "")
+		}
+	}
+	want := []string{"", "", "", "", "Eviction leak <15m next large", "Eviction leak <15m next large", "Eviction leak <15m next large",
+		"Eviction leak <15m next large", "Eviction leak <15m next large", "Eviction leak <5m next large", "", "", ""}
+	if diff := cmp.Diff(want, shown); diff != "" {
+		t.Errorf("forecasts (-want +got):\n%s", diff)
+	}
+}
