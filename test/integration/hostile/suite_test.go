@@ -26,7 +26,7 @@ import (
 var (
 	length   = flag.Duration("length", time.Minute, "how long the operator has to stand it")
 	kubelets = flag.Int("kubelets", 22, "how many kubelets are hostile, beside two honest ones")
-	interval = flag.Duration("interval", 5*time.Second, "the operator's --usage-interval; 30s is its own")
+	interval = flag.Duration("interval", 10*time.Second, "the operator's --usage-interval; 30s is its own")
 	shipped  = flag.Bool("shipped", false, "run the operator with the memory and CPU limits of config/manager (needs root)")
 	capacity = corev1.ResourceList{
 		corev1.ResourceMemory: resource.MustParse("16Gi"), corev1.ResourceCPU: resource.MustParse("4"), corev1.ResourcePods: resource.MustParse("110"),
