@@ -109,3 +109,10 @@ func (c *Cache) Nodes() []string {
 	defer c.store.mu.RUnlock()
 	return sortedKeys(c.store.nodes)
 }
+
+// Len returns the number of pods.
+func (c *Cache) Len() int {
+	c.store.mu.RLock()
+	defer c.store.mu.RUnlock()
+	return len(c.store.pods)
+}
