@@ -139,7 +139,7 @@ func (c *cluster) addPod(p *corev1.Pod) {
 
 type wantedFields = map[wire.Number]*wire.Wanted
 
-// What the facts of a pod are made of, by the numbers of k8s.io/api/core/v1/generated.proto: about a fifth of the pod.
+// What the facts of a pod are made of, by the numbers of k8s.io/api/core/v1/generated.proto.
 // TestWantedIsEnough holds it against package extract.
 var (
 	wantedAnnotation = &wire.Wanted{Keep: decides, Fields: wantedFields{1: nil, 2: nil}}
