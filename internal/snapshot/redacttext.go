@@ -11,7 +11,8 @@ import (
 
 // words are what kubelets, the kernel and controllers say in messages about the end of pods. Whoever judges a death reads those
 // phrases; every other word may name somebody.
-var words = sets.New(strings.Fields(`the node was low on resource memory threshold quantity available container was using request is has larger
+var words = sets.New(strings.Fields(`
+the node was low on resource memory threshold quantity available container was using request is has larger
 consumption of pod pods rejected had condition memorypressure diskpressure pidpressure usage of emptydir volume exceeds the limit
 total limits containers ephemeral local storage ephemeral-storage exceeded its inodes inodesfree pids nodefs imagefs containerfs
 didn't have enough requested used capacity preempted in order to admit accommodate a critical by on terminated response imminent
@@ -68,7 +69,8 @@ func reasonOf(s string) string {
 var camel = regexp.MustCompile(`^[A-Za-z]{1,64}$`)
 
 // reasons of Events and of pods that decide between deaths, and those that everybody has.
-var reasons = sets.New(strings.Fields(`Evicted ExceededGracePeriod EvictionThresholdMet NodeHasInsufficientMemory NodeHasSufficientMemory NodeHasDiskPressure
+var reasons = sets.New(strings.Fields(`
+Evicted ExceededGracePeriod EvictionThresholdMet NodeHasInsufficientMemory NodeHasSufficientMemory NodeHasDiskPressure
 NodeHasNoDiskPressure NodeHasInsufficientPID NodeHasSufficientPID Killing SandboxChanged Unhealthy Preempting Preempted
 TaintManagerEviction DeviceTaintManagerEviction SystemOOM OOMKilling OOMKilled Rebooted CgroupV1 NodeNotReady NodeReady NodeShutdown
 Shutdown Terminated Starting Started Created Scheduled Pulled Pulling BackOff Failed FailedScheduling FailedKillPod NodeLost
