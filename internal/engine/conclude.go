@@ -6,6 +6,9 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
+// Rejudge concludes what follows from the verdict's memory and orders, which may be others than the readings'.
+func (v *Verdict) Rejudge(p *facts.Policy) { v.Calm, v.Outlook = calmOf(v, p), Conclude(v, p) }
+
 // Conclude says what the orders and the memory left in v mean together. It reads v's orders as they stand, so
 // that what is concluded from a published order agrees with it.
 func Conclude(v *Verdict, p *facts.Policy) Outlook {

@@ -27,7 +27,7 @@ func Evaluate(n *facts.Node, p *facts.Policy, now time.Time) Verdict {
 	}
 	v.GrowthKnown = growthKnown(n)
 	v.Culprit = culpritOf(&v)
-	v.Outlook = Conclude(&v, p)
+	v.Rejudge(p)
 	return v
 }
 

@@ -60,6 +60,8 @@ type Verdict struct {
 	Findings []Finding
 	// Ignored are findings that the owners of pods or node do not want to see.
 	Ignored []Finding
+	// Calm is how far the node is from its killers: how closely its readings are followed.
+	Calm Calm
 	// Outlook is concluded from all of the above.
 	Outlook Outlook
 	// Forecast is package forecast's answer to who is first when it comes to it; it has no killer before, and where nothing
@@ -148,12 +150,12 @@ type Forecast struct {
 func (f *Forecast) MayBe(p *facts.Pod) bool {
 	for i := range f.Eviction {
 		if v := &f.Eviction[i]; facts.SamePod(v.Pod, p) {
-			return !evict.Clearly(&f.Eviction[0], v)
+			return !evict.Clearly(&f.Eviction[0], v, facts.Band)
 		}
 	}
 	for i := range f.OOM {
 		if v := &f.OOM[i]; facts.SamePod(v.Pod, p) {
-			return !oom.Clearly(&f.OOM[0], v)
+			return !oom.Clearly(&f.OOM[0], v, facts.Band)
 		}
 	}
 	return f.Victim != nil && facts.SamePod(f.Victim.Pod, p)

@@ -17,11 +17,11 @@ func figure(bytes int64) resource.Quantity {
 	return quantity(bytes / ki * ki)
 }
 
-// sticky returns the figure that was published before if the exact amount is within that figure's Band, else the exact
+// sticky returns the figure that was published before if the exact amount is within that figure's band, else the exact
 // amount's figure.
-func sticky(before *resource.Quantity, exact int64) resource.Quantity {
+func sticky(band func(int64) int64, before *resource.Quantity, exact int64) resource.Quantity {
 	if before == nil {
 		return figure(exact)
 	}
-	return figure(keep(before.Value(), exact))
+	return figure(keepWithin(band(before.Value()), before.Value(), exact))
 }

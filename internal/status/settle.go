@@ -28,30 +28,36 @@ func settle(exact *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrder
 			v.Rescale()
 		}
 	}
-	v.Eviction = settleEviction(v.Eviction, prev.EvictionOrder, places)
-	v.OOM = settleOOM(v.OOM, prev.OOMOrder, places)
-	v.Limits = settleLimits(v.Limits, prev.LimitOrder, v1alpha1.MaxLimitOrder)
+	v.Rejudge(p) // how closely the orders follow depends on the memory that is left
+	v.Eviction = settleEviction(v.Eviction, prev.EvictionOrder, places, v.Calm)
+	v.OOM = settleOOM(v.OOM, prev.OOMOrder, places, v.Calm)
+	v.Limits = settleLimits(v.Limits, prev.LimitOrder, v1alpha1.MaxLimitOrder, func(l *engine.AtLimit) int64 {
+		return v.Calm.LimitBand(l, p.NearLimitPercent)
+	})
 	v.Culprit, c = settleCulprit(&v, prev.CulpritRef, c)
-	v.Outlook = engine.Conclude(&v, p)
+	v.Rejudge(p)
 	return v, c
 }
 
 // keep returns the published amount if the exact amount is within its Band, else the exact amount; both in bytes.
-func keep(before, exact int64) int64 {
-	if d := exact - before; d <= facts.Band(before) && -d <= facts.Band(before) {
+func keep(before, exact int64) int64 { return keepWithin(facts.Band(before), before, exact) }
+
+// keepWithin returns the published amount if the exact amount is within the band of it, else the exact amount.
+func keepWithin(band, before, exact int64) int64 {
+	if d := exact - before; d <= band && -d <= band {
 		return before
 	}
 	return exact
 }
 
-func settleEviction(exact []evict.Victim, prev []v1alpha1.EvictionVictim, places int) []evict.Victim {
+func settleEviction(exact []evict.Victim, prev []v1alpha1.EvictionVictim, places int, calm engine.Calm) []evict.Victim {
 	before := make(map[string]*v1alpha1.EvictionVictim, len(prev))
 	for i := range prev {
 		before[string(prev[i].UID)] = &prev[i]
 	}
 	order := slices.Clone(exact)
 	for i := range order {
-		settleClass(&order[i], before[order[i].UID])
+		settleClass(&order[i], before[order[i].UID], calm)
 	}
 	evict.Sort(order)
 	return closest(order, places, func(v *evict.Victim) int {
@@ -59,17 +65,17 @@ func settleEviction(exact []evict.Victim, prev []v1alpha1.EvictionVictim, places
 			return int(p.Rank)
 		}
 		return math.MaxInt
-	}, evict.Clearly)
+	}, func(a, b *evict.Victim) bool { return evict.Clearly(a, b, calm.Band) })
 }
 
 // settleClass decides whether a pod counts as exceeding its request. While usage is within the Band of the request, a
 // pod keeps the class with which it was published; a pod that was not published counts as within its request. A request
 // of 0 needs no such rule: any usage exceeds it.
-func settleClass(v *evict.Victim, before *v1alpha1.EvictionVictim) {
+func settleClass(v *evict.Victim, before *v1alpha1.EvictionVictim, calm engine.Calm) {
 	if (v.Reason != evict.ExceedsRequest && v.Reason != evict.WithinRequest) || v.Request == 0 {
 		return
 	}
-	if over := v.Over(); over > facts.Band(v.Usage) || -over > facts.Band(v.Usage) {
+	if over, band := v.Over(), calm.Band(v.Usage); over > band || -over > band {
 		return
 	}
 	v.Exceeds = before != nil && before.Reason == v1alpha1.ReasonExceedsRequest
@@ -79,12 +85,13 @@ func settleClass(v *evict.Victim, before *v1alpha1.EvictionVictim) {
 	}
 }
 
-func settleOOM(exact []oom.Victim, prev []v1alpha1.OOMVictim, places int) []oom.Victim {
+func settleOOM(exact []oom.Victim, prev []v1alpha1.OOMVictim, places int, calm engine.Calm) []oom.Victim {
 	rank := make(map[facts.ContainerKey]int32, len(prev))
 	for i := range prev {
 		rank[oomKey(&prev[i])] = prev[i].Rank
 	}
-	return closest(exact, places, func(v *oom.Victim) int { return rankBefore(rank, v.ContainerKey()) }, oom.Clearly)
+	return closest(exact, places, func(v *oom.Victim) int { return rankBefore(rank, v.ContainerKey()) },
+		func(a, b *oom.Victim) bool { return oom.Clearly(a, b, calm.Band) })
 }
 
 // rankBefore is the rank that was published of a container, a large one if none was.
@@ -95,16 +102,20 @@ func rankBefore(rank map[facts.ContainerKey]int32, of facts.ContainerKey) int {
 	return math.MaxInt
 }
 
-func settleLimits(exact []engine.AtLimit, prev []v1alpha1.LimitVictim, places int) []engine.AtLimit {
+func settleLimits(
+	exact []engine.AtLimit, prev []v1alpha1.LimitVictim, places int, band func(*engine.AtLimit) int64,
+) []engine.AtLimit {
 	rank := make(map[facts.ContainerKey]int32, len(prev))
 	for i := range prev {
 		rank[limitKey(&prev[i])] = prev[i].Rank
 	}
-	return closest(exact, places, func(v *engine.AtLimit) int { return rankBefore(rank, v.ContainerKey()) }, clearlyNearer)
+	return closest(exact, places, func(v *engine.AtLimit) int { return rankBefore(rank, v.ContainerKey()) },
+		func(a, b *engine.AtLimit) bool { return clearlyNearer(a, b, band(a)) })
 }
 
-func clearlyNearer(a, b *engine.AtLimit) bool {
-	return float64(a.Usage-facts.Band(a.Usage))/float64(a.Limit) > float64(b.Usage)/float64(b.Limit)
+// clearlyNearer reports whether a uses a larger share of its limit than b, even with so many bytes less.
+func clearlyNearer(a, b *engine.AtLimit, band int64) bool {
+	return float64(a.Usage-band)/float64(a.Limit) > float64(b.Usage)/float64(b.Limit)
 }
 
 // closest rearranges the first places of order. Each place goes, one after the other, to a candidate that no remaining

@@ -62,7 +62,7 @@ func FuzzSettledOrderIsNeverOffByMoreThanTheBand(f *testing.F) {
 			for i := range usage {
 				usage[i] = (1 + r.Int64N(120)) * miB
 			}
-			s = published(usages(usage...), s)
+			s = published(pressed(usages(usage...)), s)
 			if err := offByMoreThanTheBand(s, usage); err != nil {
 				t.Fatal(err)
 			}

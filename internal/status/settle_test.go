@@ -45,6 +45,12 @@ func requesting(requests []int64, bytes ...int64) *facts.Node {
 	return n
 }
 
+// pressed is the node in danger: its readings are followed as closely as can be.
+func pressed(n *facts.Node) *facts.Node {
+	n.MemoryPressure = facts.StateTrue
+	return n
+}
+
 func evaluate(n *facts.Node, now time.Time) *engine.Verdict {
 	v := engine.Evaluate(n, &testPolicy, now)
 	return &v
@@ -103,8 +109,8 @@ func TestSettlePlaces(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := published(tc.before, nil)
-			after := published(tc.after, before)
+			before := published(pressed(tc.before), nil)
+			after := published(pressed(tc.after), before)
 			if evicted(before) != tc.wantBefore || evicted(after) != tc.wantAfter {
 				t.Errorf("evictionOrder %s then %s, want %s then %s", evicted(before), evicted(after), tc.wantBefore, tc.wantAfter)
 			}
@@ -117,14 +123,14 @@ func TestSettlePlaces(t *testing.T) {
 
 func TestSettleKeepsTheSideOfTheRequest(t *testing.T) {
 	requests := []int64{200 * miB, 100 * miB}
-	before := published(requesting(requests, 190*miB, 90*miB), nil)
+	before := published(pressed(requesting(requests, 190*miB, 90*miB)), nil)
 	if evicted(before) != "ba" && evicted(before) != "ab" {
 		t.Fatalf("evictionOrder %s", evicted(before))
 	}
-	slightly := published(requesting(requests, 205*miB, 90*miB), before)
-	clearly := published(requesting(requests, 220*miB, 90*miB), slightly)
-	back := published(requesting(requests, 195*miB, 90*miB), clearly)
-	below := published(requesting(requests, 180*miB, 90*miB), back)
+	slightly := published(pressed(requesting(requests, 205*miB, 90*miB)), before)
+	clearly := published(pressed(requesting(requests, 220*miB, 90*miB)), slightly)
+	back := published(pressed(requesting(requests, 195*miB, 90*miB)), clearly)
+	below := published(pressed(requesting(requests, 180*miB, 90*miB)), back)
 	for i, want := range []v1alpha1.EvictionReason{
 		v1alpha1.ReasonWithinRequest, v1alpha1.ReasonWithinRequest, v1alpha1.ReasonExceedsRequest,
 		v1alpha1.ReasonExceedsRequest, v1alpha1.ReasonWithinRequest,
@@ -187,6 +193,7 @@ func TestSettleCulpritNeedsAQuarterTwice(t *testing.T) {
 
 func TestClosestIsALinearExtension(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
+	clearly := func(a, b *evict.Victim) bool { return evict.Clearly(a, b, facts.Band) }
 	for range 200 {
 		order := make([]evict.Victim, 12)
 		for i := range order {
@@ -195,10 +202,10 @@ func TestClosestIsALinearExtension(t *testing.T) {
 		}
 		evict.Sort(order)
 		places := r.Perm(12)
-		got := closest(order, 12, func(v *evict.Victim) int { return places[v.Name[0]-'0'] }, evict.Clearly)
+		got := closest(order, 12, func(v *evict.Victim) int { return places[v.Name[0]-'0'] }, clearly)
 		for i := range got {
 			for j := i + 1; j < len(got); j++ {
-				if evict.Clearly(&got[j], &got[i]) {
+				if clearly(&got[j], &got[i]) {
 					t.Fatalf("%s stands before %s", got[i].Name, got[j].Name)
 				}
 			}

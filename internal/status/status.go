@@ -30,19 +30,20 @@ func statusOf(
 		Usage:         usageStatus(v),
 		Memory:        memoryStatus(v, prev.Memory),
 		Summary:       summary(v),
-		EvictionOrder: evictionOrder(v.Eviction, prev.EvictionOrder, top),
+		EvictionOrder: evictionOrder(v, prev.EvictionOrder, top),
 		OOMOrder:      oomOrder(v, prev.OOMOrder, top),
-		LimitOrder:    limitOrder(v.Limits, prev.LimitOrder, top),
+		LimitOrder:    limitOrder(v, p, prev.LimitOrder, top),
 		CulpritRef:    culpritRef(v.Culprit, prev.CulpritRef),
 		AtRisk:        atRisk(v, prev.AtRisk, now),
 		Kills:         prev.Kills,
 	}
 	s.Summary.Forecast = forecastKill(&v.Forecast, summaryForecast(prev))
 	s.Summary.LastKill = lastKill(s.Kills, now)
+	agree(s.Summary.Next, s.LimitOrder)
 	s.Findings = findings(v.Findings)
 	s.Conditions = conditions(v, p, prev.Conditions, generation, now)
 	if !exact {
-		markTies(s.EvictionOrder)
+		markTies(s.EvictionOrder, v.Calm)
 		fit(&s)
 	}
 	return s
@@ -124,21 +125,22 @@ var EvictionReasons = map[evict.Reason]v1alpha1.EvictionReason{
 	evict.UsageUnknown:   v1alpha1.ReasonUsageUnknown,
 }
 
-func evictionOrder(order []evict.Victim, prev []v1alpha1.EvictionVictim, top int) []v1alpha1.EvictionVictim {
+func evictionOrder(v *engine.Verdict, prev []v1alpha1.EvictionVictim, top int) []v1alpha1.EvictionVictim {
+	order := v.Eviction
 	before := make(map[types.UID]*resource.Quantity, len(prev))
 	for i := range prev {
 		before[prev[i].UID] = prev[i].Usage
 	}
 	out := make([]v1alpha1.EvictionVictim, 0, cut(len(order), top))
 	for i := range order[:cap(out)] {
-		v := &order[i]
+		k := &order[i]
 		e := v1alpha1.EvictionVictim{
-			Rank: int32(i + 1), Namespace: v.Namespace, Pod: v.Name, UID: types.UID(v.UID),
-			Workload: WorkloadRef(v.Workload), Critical: v.Critical, QOSClass: v.QOS.String(), Priority: v.Priority,
-			Request: quantity(v.Request), Reason: EvictionReasons[v.Reason], Tied: v.Tied,
+			Rank: int32(i + 1), Namespace: k.Namespace, Pod: k.Name, UID: types.UID(k.UID),
+			Workload: WorkloadRef(k.Workload), Critical: k.Critical, QOSClass: k.QOS.String(), Priority: k.Priority,
+			Request: quantity(k.Request), Reason: EvictionReasons[k.Reason], Tied: k.Tied,
 		}
-		if v.WorkingSet != facts.Unknown {
-			e.Usage = new(sticky(before[e.UID], v.WorkingSet))
+		if k.WorkingSet != facts.Unknown {
+			e.Usage = new(sticky(v.Calm.Band, before[e.UID], k.WorkingSet))
 		}
 		out = append(out, e)
 	}
@@ -147,14 +149,14 @@ func evictionOrder(order []evict.Victim, prev []v1alpha1.EvictionVictim, top int
 
 // markTies marks neighbours that only noise orders. The published figures decide, because they do not move with each
 // reading.
-func markTies(order []v1alpha1.EvictionVictim) {
+func markTies(order []v1alpha1.EvictionVictim, calm engine.Calm) {
 	for i := range order {
-		order[i].Tied = (i > 0 && within(&order[i-1], &order[i])) || (i+1 < len(order) && within(&order[i], &order[i+1]))
+		order[i].Tied = (i > 0 && within(&order[i-1], &order[i], calm)) || (i+1 < len(order) && within(&order[i], &order[i+1], calm))
 	}
 }
 
 // within reports whether only noise orders two neighbours: their sort keys differ by no more than the Band.
-func within(a, b *v1alpha1.EvictionVictim) bool {
+func within(a, b *v1alpha1.EvictionVictim, calm engine.Calm) bool {
 	if a.Priority != b.Priority || a.Reason != b.Reason {
 		return false
 	}
@@ -162,7 +164,7 @@ func within(a, b *v1alpha1.EvictionVictim) bool {
 		return a.Usage == b.Usage && (a.Reason == v1alpha1.ReasonNoKubeletStats || a.Request.Cmp(b.Request) == 0)
 	}
 	overA, overB := a.Usage.Value()-a.Request.Value(), b.Usage.Value()-b.Request.Value()
-	band := facts.Band(max(a.Usage.Value(), b.Usage.Value()))
+	band := calm.Band(max(a.Usage.Value(), b.Usage.Value()))
 	return overA-overB <= band && overB-overA <= band
 }
 
@@ -180,8 +182,8 @@ func oomOrder(v *engine.Verdict, prev []v1alpha1.OOMVictim, top int) []v1alpha1.
 		}
 		memory := k.Usage + k.Swap
 		if k.UsageKnown {
-			e.Usage = new(sticky(before[oomKey(&e)], k.Usage))
-			memory = keep(e.Usage.Value(), k.Usage) + k.Swap
+			e.Usage = new(sticky(v.Calm.Band, before[oomKey(&e)], k.Usage))
+			memory = keepWithin(v.Calm.Band(e.Usage.Value()), e.Usage.Value(), k.Usage) + k.Swap
 		}
 		e.OOMScore = oom.Score(memory, k.Adj, v.Memory.Total)
 		e.Badness = figure(oom.Badness(memory, k.Adj, v.Memory.OOMLimit))
@@ -199,7 +201,8 @@ func limitKey(v *v1alpha1.LimitVictim) facts.ContainerKey {
 	return facts.ContainerKey{Namespace: v.Namespace, Pod: v.Pod, Container: v.Container}
 }
 
-func limitOrder(order []engine.AtLimit, prev []v1alpha1.LimitVictim, top int) []v1alpha1.LimitVictim {
+func limitOrder(v *engine.Verdict, p *facts.Policy, prev []v1alpha1.LimitVictim, top int) []v1alpha1.LimitVictim {
+	order := v.Limits
 	before := make(map[facts.ContainerKey]*v1alpha1.LimitVictim, len(prev))
 	for i := range prev {
 		before[limitKey(&prev[i])] = &prev[i]
@@ -213,16 +216,34 @@ func limitOrder(order []engine.AtLimit, prev []v1alpha1.LimitVictim, top int) []
 		e := v1alpha1.LimitVictim{
 			Rank: int32(i + 1), Namespace: l.Namespace, Pod: l.Name, Container: l.ContainerName(), Limit: quantity(l.Limit),
 		}
+		band := func(published int64) int64 {
+			at := engine.AtLimit{Usage: max(published, l.Usage), Limit: l.Limit}
+			return v.Calm.LimitBand(&at, p.NearLimitPercent)
+		}
 		if was := before[limitKey(&e)]; was != nil {
-			e.Usage, e.TimeToLimit = sticky(&was.Usage, l.Usage), timeBound(was.TimeToLimit, l.TimeToLimit)
+			e.Usage, e.TimeToLimit = sticky(band, &was.Usage, l.Usage), timeBound(was.TimeToLimit, l.TimeToLimit)
 		} else {
 			e.Usage, e.TimeToLimit = figure(l.Usage), timeBound("", l.TimeToLimit)
 		}
-		l.Usage = keep(e.Usage.Value(), l.Usage)
+		l.Usage = keepWithin(band(e.Usage.Value()), e.Usage.Value(), l.Usage)
 		e.Percent = int32(l.Percent())
 		out = append(out, e)
 	}
 	return out
+}
+
+// agree gives the next kill, where it is one at a limit, the headroom that the order of limits shows: that one does not move
+// with each reading.
+func agree(next *v1alpha1.NextKill, order []v1alpha1.LimitVictim) {
+	if next == nil || next.Killer != v1alpha1.KillerLimit {
+		return
+	}
+	for i := range order {
+		if l := &order[i]; l.Namespace == next.Namespace && l.Pod == next.Pod {
+			next.Headroom = figure(max(l.Limit.Value()-l.Usage.Value(), 0))
+			return
+		}
+	}
 }
 
 func culpritRef(c engine.Culprit, prev *v1alpha1.CulpritReference) *v1alpha1.CulpritReference {
@@ -240,7 +261,7 @@ func culpritRef(c engine.Culprit, prev *v1alpha1.CulpritReference) *v1alpha1.Cul
 	if prev != nil && prev.UID == ref.UID && prev.Reason == ref.Reason {
 		before = &prev.Amount
 	}
-	ref.Amount = sticky(before, c.Amount)
+	ref.Amount = sticky(facts.Band, before, c.Amount)
 	return ref
 }
 

@@ -153,10 +153,10 @@ func compare(a, b *group) int {
 		cmp.Compare(a.key.container, b.key.container))
 }
 
-// still reports whether readings have not moved by more than noise.
-func still(before, now [2]int64) bool {
+// still reports whether readings have not moved by more than noise, or more than matters in a node so far from its killers.
+func still(before, now [2]int64, calm engine.Calm) bool {
 	for i := range before {
-		if max(before[i]-now[i], now[i]-before[i]) > facts.Band(before[i]) {
+		if max(before[i]-now[i], now[i]-before[i]) > calm.Band(before[i]) {
 			return false
 		}
 	}
@@ -164,11 +164,10 @@ func still(before, now [2]int64) bool {
 }
 
 // over reports whether a reading is above a line by more than noise, or still above the line less noise where the
-// last audit found the same.
+// last audit found the same. What counts as noise then is wider in a calm node.
 func (c *audit) over(p *facts.PodState, container int, reading, line int64) bool {
-	band := facts.Band(line)
-	if reading <= line-band {
+	if reading <= line-c.v.Calm.Band(line) {
 		return false
 	}
-	return c.m.held(c.rule, p, container, reading > line+band)
+	return c.m.held(c.rule, p, container, reading > line+facts.Band(line))
 }

@@ -181,7 +181,7 @@ func (c *audit) unseen(told bool) []engine.Finding {
 func (c *audit) say(g *group, shared sharing) {
 	about := c.about(g)
 	about.shared = shared
-	if g.said != nil && g.said.about == about && still(g.said.readings, g.hit.readings) {
+	if g.said != nil && g.said.about == about && still(g.said.readings, g.hit.readings, c.v.Calm) {
 		return
 	}
 	t := c.rules[g.rule].text(c, &g.hit)

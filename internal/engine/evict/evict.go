@@ -97,12 +97,12 @@ func CompareClass(a, b *Victim) int {
 }
 
 // Clearly reports whether a goes before b by more than noise: by another key than usage over request, or by more than the
-// Band of the usage.
-func Clearly(a, b *Victim) bool {
+// band of the usage, which is facts.Band or a wider one.
+func Clearly(a, b *Victim, band func(int64) int64) bool {
 	if c := CompareClass(a, b); c != 0 {
 		return c < 0
 	}
-	return a.Reason != NoKubeletStats && a.Over()-b.Over() > facts.Band(max(a.Usage, b.Usage))
+	return a.Reason != NoKubeletStats && a.Over()-b.Over() > band(max(a.Usage, b.Usage))
 }
 
 func withoutStats(a, b *Victim) int {

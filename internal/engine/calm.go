@@ -1,0 +1,64 @@
+package engine
+
+import "github.com/killorder/killorder/internal/facts"
+
+// Calm is how far a node is from its nearest killer, as what that distance does to the Band of its pods' readings: near the
+// killer readings are followed closely, far from the killer a reading that drifts says nothing that anybody has to act on.
+// The zero value is no calm.
+type Calm struct {
+	// Widened is by how much the Band is widened, in hundredths: 0 up to widest.
+	Widened int64
+	// Left is how many bytes the nearest killer is beyond its line of risk, which is riskHeadroomPercent of its limit.
+	Left int64
+}
+
+const (
+	// widest is the calm of a node that is far from its killers, in hundredths: a Band five times as wide, which is 80Mi,
+	// or 25% of the reading. Readings that vary by a tenth around a level differ by a fifth.
+	widest = 400
+	// calmFrom is the distance from the line of risk, in percent of the killer's limit, from which a node is that calm. In
+	// between the Band widens evenly.
+	calmFrom = 10
+)
+
+// calmOf returns the calm of a node with the memory of the verdict. Where a headroom is not known, or the kubelet reports
+// MemoryPressure, there is none.
+func calmOf(v *Verdict, p *facts.Policy) Calm {
+	m := &v.Memory
+	if v.Node.MemoryPressure == facts.StateTrue || (!m.HeadroomKnown && !m.OOMHeadroomKnown) {
+		return Calm{}
+	}
+	c := Calm{Widened: widest, Left: facts.MaxBytes}
+	if m.HeadroomKnown {
+		c = c.nearer(m.Headroom, m.EvictionLimit, p.RiskHeadroomPercent)
+	}
+	if m.OOMHeadroomKnown {
+		c = c.nearer(m.OOMHeadroom, m.OOMLimit, p.RiskHeadroomPercent)
+	}
+	return c
+}
+
+// nearer is the calm where this killer is there too.
+func (c Calm) nearer(headroom, limit int64, riskPercent int) Calm {
+	left := max(headroom-int64(float64(limit)*float64(riskPercent)/100), 0)
+	full := float64(limit) * calmFrom / 100
+	widened := int64(widest)
+	if float64(left) < full {
+		widened = int64(widest * float64(left) / full)
+	}
+	return Calm{Widened: min(c.Widened, widened), Left: min(c.Left, left)}
+}
+
+// Band is the change, in bytes, within which a reading of a pod counts as unchanged: facts.Band, widened by the distance from
+// the nearest killer, but to no more than half of that distance. So what nobody follows cannot bring the node into danger.
+func (c Calm) Band(bytes int64) int64 {
+	band := facts.Band(bytes)
+	return max(band, min(band*(100+c.Widened)/100, c.Left/2))
+}
+
+// LimitBand is the same for what is under a limit of its own, whose killer is nearer than the node's: the Band is widened to
+// no more than three quarters of what is left until the limit's own kill is a near one, at nearPercent of the limit.
+func (c Calm) LimitBand(a *AtLimit, nearPercent int) int64 {
+	left := int64(float64(a.Limit)*float64(nearPercent)/100) - a.Usage
+	return max(facts.Band(a.Usage), min(c.Band(a.Usage), left/4*3))
+}
