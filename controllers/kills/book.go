@@ -214,6 +214,23 @@ func (b *Book) Found(node string) (kills []v1alpha1.Kill, withdrawn []status.Kil
 	return status.Kills(nil, kills, nil), withdrawn
 }
 
+// Settled reports whether the book knows of each of the node's kills that the kill is published, and of no death that turned
+// out to be none and may still be published: only then may Published be left out.
+func (b *Book) Settled(node string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.pages[node]
+	if p == nil || !p.seeded {
+		return false
+	}
+	for _, e := range p.entries {
+		if e.withdrawn || !e.published {
+			return false
+		}
+	}
+	return true
+}
+
 // Published tells the book what the API server has of a node: the status that a NodeKillOrder had when this process
 // began to lead, and each one that was written since.
 func (b *Book) Published(node string, s *v1alpha1.NodeKillOrderStatus, kept packed.Status) {

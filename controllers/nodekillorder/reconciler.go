@@ -45,6 +45,8 @@ type Kills interface {
 	// Published takes the status that the API server has of a node, also in its packed form: an empty one where there is no
 	// order yet.
 	Published(node string, s *v1alpha1.NodeKillOrderStatus, kept packed.Status)
+	// Settled reports whether the book has heard of each kill on the node, and of each that was none, that it is published.
+	Settled(node string) bool
 	// Forget drops a node that is gone.
 	Forget(node string)
 	// After notes in the node's pods what killers did to their workloads lately, Advised takes the limits that fixes advise.
@@ -103,6 +105,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		if err != nil {
 			return ctrl.Result{}, err
 		}
+		if err := current.unpack(); err != nil {
+			return ctrl.Result{}, err
+		}
 		if current.status != nil {
 			r.Kills.Published(req.Name, current.status, current.packed)
 		}
@@ -126,7 +131,9 @@ type visit struct {
 	current version
 	verdict engine.Verdict
 	next    v1alpha1.NodeKillOrderStatus
-	now     time.Time
+	// unchanged: next says no more than what is published.
+	unchanged bool
+	now       time.Time
 }
 
 // update decides what the order should say, publishes it if that is worth a write, and creates the Events that the
@@ -137,9 +144,16 @@ func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *metav
 	if v.current, err = r.current(ctx, v.state, order); err != nil {
 		return ctrl.Result{}, err
 	}
-	r.recall(v)
 	policy := r.Policy()
-	v.decide(r.gather(node, policy), policy)
+	facts := r.gather(node, policy)
+	if r.stands(v, facts, policy) {
+		return ctrl.Result{}, nil
+	}
+	if err := v.current.unpack(); err != nil {
+		return ctrl.Result{}, err
+	}
+	r.recall(v)
+	v.decide(facts, policy)
 	r.Kills.Advised(v.verdict.Findings)
 	v.state.summary.Store(status.Summarize(&v.verdict, &v.next))
 	result, wrote, err := r.write(ctx, v)
@@ -153,7 +167,30 @@ func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *metav
 	case v.current.status != nil:
 		published.Status = *v.current.status
 	}
-	return result, r.emit(ctx, v, published)
+	told, err := r.emit(ctx, v, published)
+	if v.unchanged && told {
+		v.state.history.Stand(&v.verdict, &v.next, &policy.Policy, policy.TopN, v.current.generation, v.now)
+	}
+	return result, err
+}
+
+// stands reports whether the published status still says what there is to say of the node. Then nothing has to be unpacked,
+// compared or written; only what the gauges show follows the readings.
+func (r *Reconciler) stands(v *visit, n *facts.Node, policy *extract.Policy) bool {
+	if !r.Kills.Settled(n.Name) {
+		return false
+	}
+	v.state.history.SetKills(r.Kills.Found(n.Name))
+	var unmoved bool
+	v.verdict, v.next, unmoved = v.state.history.Unmoved(
+		n, &policy.Policy, n.Name, policy.TopN, v.current.generation, v.current.writtenAt, v.now)
+	if !unmoved {
+		return false
+	}
+	r.Kills.Advised(v.verdict.Findings)
+	v.state.summary.Store(status.Summarize(&v.verdict, &v.next))
+	r.Metrics.Unchanged()
+	return true
 }
 
 // recall tells the kills what is published, and the node's history which kills are to be.
@@ -188,6 +225,7 @@ func (r *Reconciler) write(ctx context.Context, v *visit) (result ctrl.Result, w
 	plan := status.PlanWrite(v.node.Name, v.current.status, &v.next, v.current.writtenAt, v.now)
 	switch {
 	case !plan.Write && plan.After == 0:
+		v.unchanged = true
 		r.Gate.Withdraw(v.node.Name)
 		r.Metrics.Unchanged()
 	case !plan.Write:

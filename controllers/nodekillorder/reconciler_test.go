@@ -119,9 +119,9 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 				return c.Create(ctx, o, opts...)
 			},
 		}).Build()
-	gate := publish.NewGate(1000, func(string) {})
+	gate, policy := publish.NewGate(1000, func(string) {}), extract.DefaultPolicy()
 	w.Reconciler = &Reconciler{
-		Client: c, Live: c, Pods: w, Usage: readings{w}, Kubelets: w, Kills: w, Policy: extract.DefaultPolicy, Passed: func() bool { return true },
+		Client: c, Live: c, Pods: w, Usage: readings{w}, Kubelets: w, Kills: w, Policy: func() *extract.Policy { return policy }, Passed: func() bool { return true },
 		Writer: &publish.Writer{Client: c}, Gate: gate, Metrics: publish.NewMetrics(prometheus.NewRegistry(), gate),
 		EventBudget: &publish.EventBudget{}, Instance: "test", Clock: w.clock,
 	}
@@ -138,6 +138,8 @@ func (w *world) Published(_ string, s *v1alpha1.NodeKillOrderStatus, _ packed.St
 
 // Forget counts the nodes that are gone.
 func (w *world) Forget(string) { w.forgotten++ }
+
+func (w *world) Settled(string) bool { return len(w.kills) == 0 }
 
 // After and Advised have nothing to add to the facts.
 func (w *world) After(*facts.Node)        {}

@@ -62,7 +62,7 @@ type state struct {
 
 // version is one version of the order on the API server.
 type version struct {
-	// status is nil where nothing was ever published, and in a state, which keeps it packed.
+	// status is nil where nothing was ever published, in a state, which keeps it packed, and before it is unpacked.
 	status          *v1alpha1.NodeKillOrderStatus
 	packed          packed.Status
 	resourceVersion string
@@ -70,12 +70,13 @@ type version struct {
 	writtenAt       time.Time
 }
 
-// current returns the newest version of the order: the one that this process wrote or read last, or, where the cache shows
+// current returns the newest version of the order, packed: the one that this process wrote or read last, or, where the cache shows
 // a newer one, what the API server has. Another process wrote that: a leader before this one, or a person by hand. cached
 // is nil where the cache has no order.
 func (r *Reconciler) current(ctx context.Context, s *state, cached *metav1.PartialObjectMetadata) (version, error) {
 	if s.deleted.Swap(false) {
 		s.known = version{}
+		s.history.Moved()
 	}
 	if cached != nil && !s.knows(cached.ResourceVersion) {
 		known, err := r.read(ctx, cached.Name)
@@ -86,6 +87,7 @@ func (r *Reconciler) current(ctx context.Context, s *state, cached *metav1.Parti
 			known.writtenAt = own // who changes an order by hand does not hasten the next write
 		}
 		s.known = known
+		s.history.Moved()
 	}
 	v := s.known
 	switch {
@@ -94,9 +96,13 @@ func (r *Reconciler) current(ctx context.Context, s *state, cached *metav1.Parti
 	case !s.written():
 		v.generation = 1
 	}
-	var err error
+	return v, nil
+}
+
+// unpack brings the version's status back.
+func (v *version) unpack() (err error) {
 	v.status, err = v.packed.Unpack()
-	return v, err
+	return err
 }
 
 // read reads the order from the API server; the zero version if it is gone by now.

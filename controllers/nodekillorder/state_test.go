@@ -98,6 +98,9 @@ func TestCurrentVersion(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				if err := v.unpack(); err != nil {
+					t.Fatal(err)
+				}
 				got := want{generation: v.generation, writtenAt: v.writtenAt, reads: l.reads, orderExists: tc.state.written()}
 				if v.status != nil {
 					got.pods = v.status.Summary.Pods
@@ -119,7 +122,10 @@ func TestReadAnOlderOrder(t *testing.T) {
 	l := &live{order: &v1alpha1.NodeKillOrder{Status: *pods(1)}}
 	l.order.Status.Kills = []v1alpha1.Kill{{Pod: "a"}}
 	v, err := (&Reconciler{Live: l}).current(t.Context(), &state{}, cached("10", 1))
-	if err != nil || len(v.status.Kills) != 1 || v.status.Kills[0].Confidence != v1alpha1.ConfidenceLow {
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.unpack(); err != nil || len(v.status.Kills) != 1 || v.status.Kills[0].Confidence != v1alpha1.ConfidenceLow {
 		t.Errorf("status %+v, error %v", v.status, err)
 	}
 }
@@ -141,4 +147,36 @@ func TestJudged(t *testing.T) {
 	if !w.Judged(t.Context()) || len(w.Summaries()) != 1 {
 		t.Error("the only node was judged")
 	}
+}
+
+// An order that stands is not unpacked; what the gauges show follows all the same, and what changes is written.
+func TestAnOrderThatStands(t *testing.T) {
+	w := newWorld(t, node("n1"))
+	visit := func(usage, nodeUsage int64, wantStanding bool, wantCalls ...string) {
+		t.Helper()
+		w.usage, w.nodeUsage = usage, nodeUsage
+		before := len(w.published)
+		calls, _, err := w.reconcile(40 * time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(wantCalls, calls); diff != "" {
+			t.Errorf("writes (-want +got):\n%s", diff)
+		}
+		if stood := len(w.published) == before; stood != wantStanding {
+			t.Errorf("the published status was not looked at: %t", stood)
+		}
+	}
+	visit(200<<20, 8<<30, false, "create", "status")
+	visit(200<<20, 8<<30, false, "status", "event CriticalPodAtRisk", "event CriticalPodAtRisk")
+	visit(200<<20, 8<<30, false)
+	visit(210<<20, 8<<30+1<<20, true)
+	if s := w.Summaries()[0]; !s.ObservedAt.Equal(w.clock.Now()) {
+		t.Errorf("the gauges are of readings of %s, want %s", s.ObservedAt, w.clock.Now())
+	}
+	visit(200<<20, 14<<30, false, "status")
+	visit(200<<20, 14<<30, false)
+	visit(200<<20, 14<<30, true)
+	w.pods[0].Priority = 7
+	visit(200<<20, 14<<30, false, "status", "event CriticalPodSafe", "event CriticalPodSafe")
 }

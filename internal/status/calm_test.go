@@ -3,6 +3,7 @@ package status
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -121,6 +122,7 @@ func (p *noisyPod) state(n *noisyNode) facts.PodState {
 	}
 	p.read[len(p.read)-1] = facts.Sample{At: n.now.Unix(), WorkingSet: s.WorkingSet}
 	s.Growth, s.GrowthKnown = s.WorkingSet-p.read[0].WorkingSet, len(p.read) > 1
+	s.History = slices.Clone(p.read)
 	for _, r := range p.read {
 		s.Peak = max(s.Peak, r.WorkingSet)
 	}

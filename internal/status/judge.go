@@ -35,6 +35,8 @@ type History struct {
 	// kills that were found on the node and are to be published, and keys of published ones that turned out to be none.
 	kills     []v1alpha1.Kill
 	withdrawn []KillKey
+	// standing is the published status in little, as long as the readings say the same; nil where they say something else.
+	standing *standing
 }
 
 // SetPublished tells the History which status the API server has: the next judgement is compared with that status.
@@ -60,22 +62,31 @@ func (h *History) Renew() { *h = History{told: told{atRisk: h.told.atRisk}} }
 func Judge(
 	n *facts.Node, p *facts.Policy, h *History, top int, generation int64, now time.Time,
 ) (engine.Verdict, v1alpha1.NodeKillOrderStatus) {
-	v := engine.Evaluate(n, p, now)
 	if h == nil {
+		v := engine.Evaluate(n, p, now)
 		v.Findings, v.Ignored = audit.Find(&v, p, &audit.History{})
 		return v, statusOf(&v, p, nil, top, generation, now)
 	}
+	h.standing = nil
 	prev := &v1alpha1.NodeKillOrderStatus{}
 	if h.published != nil {
 		*prev = *h.published
 	}
 	prev.Kills = Kills(prev.Kills, h.kills, h.withdrawn)
 	h.told.restore(prev)
+	v := h.verdict(n, p, prev, now)
+	s := statusOf(&v, p, prev, top, generation, now)
+	h.told = toldIn(prev, &s)
+	return v, s
+}
+
+// verdict judges the node from its readings and the previous status, and remembers what the next judgement needs. A second call
+// with the same readings changes nothing.
+func (h *History) verdict(n *facts.Node, p *facts.Policy, prev *v1alpha1.NodeKillOrderStatus, now time.Time) engine.Verdict {
+	v := engine.Evaluate(n, p, now)
 	forecast.Predict(&v, &h.forecasts, now)
 	v, h.challenger = settle(&v, p, prev, h.challenger)
 	v.Forecast, h.forecast = settleForecast(&v, summaryForecast(prev), h.forecast)
 	v.Findings, v.Ignored = audit.Find(&v, p, &h.findings)
-	s := statusOf(&v, p, prev, top, generation, now)
-	h.told = toldIn(prev, &s)
-	return v, s
+	return v
 }

@@ -34,21 +34,32 @@ type Plan struct {
 // PlanWrite decides whether the status next is worth a write over current, which was written at lastWrite. A difference
 // in time stamps alone never is.
 func PlanWrite(name string, current, next *v1alpha1.NodeKillOrderStatus, lastWrite, now time.Time) Plan {
-	age := now.Sub(lastWrite)
-	if age < 0 {
-		age = maxAge // the clock was put back, or another leader's clock is ahead: how old the object is, is not known
-	}
+	age := ageOf(lastWrite, now)
 	switch {
 	case current == nil || current.Summary == nil:
 		return Plan{Write: true}
 	case sameContent(current, next):
-		return Plan{Write: age >= maxAge-jitter(name) || ageMisleads(current, now)}
+		return Plan{Write: outdated(name, current, lastWrite, now)}
 	case urgent(current, next):
 		return Plan{Write: true, Urgent: true}
 	case age < minInterval:
 		return Plan{After: minInterval - age}
 	}
 	return Plan{Write: true}
+}
+
+// ageOf an object that was written at lastWrite. Where the clock was put back, or another leader's clock is ahead, the age is
+// not known, and counts as the largest.
+func ageOf(lastWrite, now time.Time) time.Duration {
+	if now.Before(lastWrite) {
+		return maxAge
+	}
+	return now.Sub(lastWrite)
+}
+
+// outdated reports whether an object of unchanged content is to be written again.
+func outdated(name string, current *v1alpha1.NodeKillOrderStatus, lastWrite, now time.Time) bool {
+	return ageOf(lastWrite, now) >= maxAge-jitter(name) || ageMisleads(current, now)
 }
 
 func jitter(name string) time.Duration {

@@ -21,10 +21,19 @@ import (
 func statusOf(
 	v *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrderStatus, top int, generation int64, now time.Time,
 ) v1alpha1.NodeKillOrderStatus {
-	exact := prev == nil
-	if exact {
-		prev = &v1alpha1.NodeKillOrderStatus{}
+	if prev == nil {
+		return compose(v, p, &v1alpha1.NodeKillOrderStatus{}, top, generation, now)
 	}
+	s := compose(v, p, prev, top, generation, now)
+	markTies(s.EvictionOrder, v.Calm)
+	fit(&s)
+	return s
+}
+
+// compose is a status of any size, whose ties are those of the exact order.
+func compose(
+	v *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrderStatus, top int, generation int64, now time.Time,
+) v1alpha1.NodeKillOrderStatus {
 	s := v1alpha1.NodeKillOrderStatus{
 		LastChangedAt: new(stamp(now)),
 		Usage:         usageStatus(v),
@@ -42,10 +51,6 @@ func statusOf(
 	agree(s.Summary.Next, s.LimitOrder)
 	s.Findings = findings(v.Findings)
 	s.Conditions = conditions(v, p, prev.Conditions, generation, now)
-	if !exact {
-		markTies(s.EvictionOrder, v.Calm)
-		fit(&s)
-	}
 	return s
 }
 

@@ -153,10 +153,11 @@ func compare(a, b *group) int {
 		cmp.Compare(a.key.container, b.key.container))
 }
 
-// still reports whether readings have not moved by more than noise, or more than matters in a node so far from its killers.
+// still reports whether readings have not moved by more than noise. Down they may move by more in a node that is far from its
+// killers; but a text that advises a limit must not lag behind a reading that rises.
 func still(before, now [2]int64, calm engine.Calm) bool {
 	for i := range before {
-		if max(before[i]-now[i], now[i]-before[i]) > calm.Band(before[i]) {
+		if now[i]-before[i] > facts.Band(before[i]) || before[i]-now[i] > calm.Band(before[i]) {
 			return false
 		}
 	}

@@ -1,0 +1,144 @@
+package status
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/facts/factstest"
+	"github.com/killorder/killorder/internal/packed"
+)
+
+// operator publishes one node's status, with or without judging to the end where the status stands.
+type operator struct {
+	History
+	current *v1alpha1.NodeKillOrderStatus
+	wrote   time.Time
+	// skips: Unmoved is asked first. stood counts how often that was enough.
+	skips bool
+	stood int
+}
+
+func (o *operator) visit(n *facts.Node, p *facts.Policy, kills []v1alpha1.Kill, now time.Time) {
+	o.SetKills(kills, nil)
+	if o.skips {
+		if _, _, unmoved := o.Unmoved(n, p, "n", p.TopN, 1, o.wrote, now); unmoved {
+			o.stood++
+			return
+		}
+	}
+	o.SetPublished(o.current)
+	v, next := Judge(n, p, &o.History, p.TopN, 1, now)
+	o.SetPublished(nil)
+	plan := PlanWrite("n", o.current, &next, o.wrote, now)
+	switch {
+	case plan.Write:
+		o.current, o.wrote = &next, now
+	case plan.After == 0:
+		o.Stand(&v, &next, p, p.TopN, 1, now)
+	}
+}
+
+// A node that is judged to the end only where its status may not stand is published as one that is judged to the end in every
+// pass: the same statuses at the same times, and the same is remembered, whatever its readings, pods and conditions do.
+func FuzzWhatStandsIsWhatAJudgementWouldSay(f *testing.F) {
+	seeds(f, 6)
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		node, policy := newNoisyNode(seed, []int64{1024, 3072, 3900}[seed%3]), factstest.Policy()
+		all, some := &operator{}, &operator{skips: true}
+		var kills []v1alpha1.Kill
+		for tick := range 200 {
+			change(r, node, &kills)
+			n := node.read()
+			n.MemoryPressure = facts.Tristate(1 + min(r.IntN(40), 1)) // now and then there is pressure
+			if r.IntN(25) == 0 {
+				n.Usage.ObservedAt = node.now.Add(-time.Duration(r.IntN(900)) * time.Second)
+			}
+			all.visit(n, policy, kills, node.now)
+			some.visit(n, policy, kills, node.now)
+			if d := cmp.Diff(all.current, some.current); d != "" {
+				t.Fatalf("tick %d, published (-judged to the end +not):\n%s", tick, d)
+			}
+			if all.challenger != some.challenger || all.forecast != some.forecast || !same(&all.forecasts, &some.forecasts) || !same(&all.told, &some.told) {
+				t.Fatalf("tick %d: what is remembered differs", tick)
+			}
+		}
+	})
+}
+
+// Where readings only vary, the status stands from pass to pass, but for the one in half an hour that writes it again.
+func TestNoiseFarFromDangerIsNotJudgedToTheEnd(t *testing.T) {
+	node, policy, o := newNoisyNode(1, 1024), factstest.Policy(), &operator{skips: true}
+	for range 30 {
+		o.visit(node.read(), policy, nil, node.now)
+	}
+	before := o.stood
+	for range 60 {
+		o.visit(node.read(), policy, nil, node.now)
+	}
+	if stood := o.stood - before; stood < 56 { // after each write the first judgement is one to the end
+		t.Errorf("the status stood in %d of 60 passes", stood)
+	}
+}
+
+// change does to the node now and then what happens to nodes: the load rises or falls, a pod grows, comes or goes, is killed.
+func change(r *rand.Rand, n *noisyNode, kills *[]v1alpha1.Kill) {
+	switch r.IntN(60) {
+	case 0:
+		n.level = 0.7 + 0.6*r.Float64()
+	case 1:
+		n.pods[r.IntN(len(n.pods))].containers[0].level += r.Int64N(giB)
+	case 2:
+		n.pods = append(n.pods[:0:0], n.pods[1:]...)
+	case 3:
+		n.add(fmt.Sprint("new", r.IntN(1000)), 1, int32(r.IntN(2))*100_000, noisy("app", r.Int64N(512), 1024, r.Int64N(900), 0.05))
+	case 4:
+		now := stamp(n.now)
+		*kills = append(*kills, v1alpha1.Kill{
+			UID: "dead", Namespace: "shop", Pod: fmt.Sprint("dead", r.IntN(9)), Time: now, SeenAt: now, Message: "killed",
+			Cause: v1alpha1.CauseNodeOOM, Confidence: v1alpha1.ConfidenceHigh,
+		})
+	}
+}
+
+func same[T any](a, b *T) bool {
+	return cmp.Equal(a, b, cmp.Exporter(func(reflect.Type) bool { return true }))
+}
+
+// BenchmarkJudgement compares a judgement to the end, from the packed status, with one of a status that stands.
+func BenchmarkJudgement(b *testing.B) {
+	node, policy, o := newNoisyNode(1, 1024), factstest.Policy(), &operator{}
+	for range 40 {
+		o.visit(node.read(), policy, nil, node.now)
+	}
+	kept, err := packed.Pack(o.current)
+	if err != nil {
+		b.Fatal(err)
+	}
+	n := node.read()
+	b.Run("to the end", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			current, _ := kept.Unpack()
+			o.SetPublished(current)
+			_, next := Judge(n, policy, &o.History, policy.TopN, 1, node.now)
+			PlanWrite("n", current, &next, o.wrote, node.now)
+		}
+	})
+	o.visit(n, policy, nil, node.now)
+	b.Run("standing", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, _, unmoved := o.Unmoved(n, policy, "n", policy.TopN, 1, o.wrote, node.now); !unmoved {
+				b.Fatal("the status does not stand")
+			}
+		}
+	})
+}
