@@ -140,6 +140,9 @@ type visit struct {
 // published status calls for.
 func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *metav1.PartialObjectMetadata) (ctrl.Result, error) {
 	v := &visit{node: node, order: order, state: r.states.of(node.Name), now: r.Clock.Now()}
+	if v.state.since.IsZero() {
+		v.state.since = v.now
+	}
 	var err error
 	if v.current, err = r.current(ctx, v.state, order); err != nil {
 		return ctrl.Result{}, err
@@ -222,6 +225,11 @@ func (v *visit) decide(n *facts.Node, policy *extract.Policy) {
 
 // write publishes the status if the change is worth a write and the gate lets the node through now.
 func (r *Reconciler) write(ctx context.Context, v *visit) (result ctrl.Result, wrote bool, err error) {
+	if wait := status.Awaits(v.current.status, &v.next, r.Policy().MaxAge, v.state.since, v.now); wait > 0 {
+		r.Gate.Withdraw(v.node.Name)
+		r.Metrics.HeldForInterval()
+		return ctrl.Result{RequeueAfter: wait}, false, nil
+	}
 	plan := status.PlanWrite(v.node.Name, v.current.status, &v.next, v.current.writtenAt, v.now)
 	switch {
 	case !plan.Write && plan.After == 0:

@@ -49,6 +49,8 @@ func (s *states) forget(node string) {
 // state is what the operator remembers of one node between two reconciles. Only one worker handles a node at a time;
 // other goroutines touch deleted (the watch) and summary (gauges and roll-up) only, which are atomic.
 type state struct {
+	// since is when this process judged the node first.
+	since time.Time
 	// history is what the next judgement compares with; package status describes its contents.
 	history status.History
 	// emitted names the Events that the published status calls for and that exist, so that they are not created again.

@@ -76,7 +76,8 @@ func Judge(
 	h.told.restore(prev)
 	v := h.verdict(n, p, prev, now)
 	s := statusOf(&v, p, prev, top, generation, now)
-	h.told = toldIn(prev, &s)
+	h.told.resume(&v, prev, &s)
+	h.told = toldIn(prev, &s, &h.told)
 	return v, s
 }
 

@@ -79,3 +79,35 @@ func TestRefreshIsSpreadOut(t *testing.T) {
 		t.Errorf("seven nodes share %d moments", len(seen))
 	}
 }
+
+// A process that has no readings leaves an order of fresh ones alone until these are old.
+func TestAwaits(t *testing.T) {
+	ready := func(reason string, kills ...v1alpha1.Kill) *v1alpha1.NodeKillOrderStatus {
+		return &v1alpha1.NodeKillOrderStatus{
+			Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Reason: reason}}, Kills: kills,
+		}
+	}
+	fresh, stale, none := ready(v1alpha1.ReasonUsageFresh), ready(v1alpha1.ReasonUsageStale), ready(v1alpha1.ReasonUsageUnavailable)
+	for name, tc := range map[string]struct {
+		current, next *v1alpha1.NodeKillOrderStatus
+		known, want   time.Duration
+	}{
+		"a new leader without readings":         {fresh, none, 0, 3 * time.Minute},
+		"two minutes later":                     {fresh, none, 2 * time.Minute, time.Minute},
+		"when all readings are old":             {fresh, none, 3 * time.Minute, 0},
+		"a clock that was put back":             {fresh, none, -time.Minute, 0},
+		"an order of stale readings":            {stale, none, 0, 0},
+		"an order without readings":             {none, none, 0, 0},
+		"no order":                              {nil, none, 0, 0},
+		"readings":                              {fresh, fresh, 0, 0},
+		"stale readings, which say it is later": {fresh, stale, 0, 0},
+		"a kill":                                {fresh, ready(v1alpha1.ReasonUsageUnavailable, v1alpha1.Kill{Pod: "a"}), 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := Awaits(tc.current, tc.next, 3*time.Minute, factstest.Now, factstest.Now.Add(tc.known))
+			if got != tc.want {
+				t.Errorf("%s, want %s", got, tc.want)
+			}
+		})
+	}
+}

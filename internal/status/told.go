@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/engine"
 )
 
 // told is the part of published statuses that Events tell of. told has no more than a status may have.
@@ -14,12 +15,14 @@ type told struct {
 	// atRisk has open entries only.
 	atRisk     []v1alpha1.AtRiskPod
 	conditions []metav1.Condition
+	// wrongVictim is the published WrongVictim that is True, or was until readings were lost. Its zero value is none.
+	wrongVictim metav1.Condition
 }
 
 // toldIn returns what a published status says and the next one still says: an entry that was closed since is not needed,
 // and one that was opened since is not published yet.
-func toldIn(published, next *v1alpha1.NodeKillOrderStatus) told {
-	t := told{conditions: published.Conditions}
+func toldIn(published, next *v1alpha1.NodeKillOrderStatus, was *told) told {
+	t := told{conditions: published.Conditions, wrongVictim: was.wrongVictim}
 	for _, e := range published.AtRisk {
 		if i := entryOf(next.AtRisk, &e); e.Until == nil && i >= 0 && next.AtRisk[i].Until == nil {
 			t.atRisk = append(t.atRisk, e)
@@ -47,4 +50,23 @@ func (t *told) restore(s *v1alpha1.NodeKillOrderStatus) {
 // entryOf returns the index of the entry about the same pod and killer, -1 if there is none.
 func entryOf(entries []v1alpha1.AtRiskPod, e *v1alpha1.AtRiskPod) int {
 	return slices.IndexFunc(entries, func(other v1alpha1.AtRiskPod) bool { return other.UID == e.UID && other.Killer == e.Killer })
+}
+
+// resume gives a WrongVictim that is True again the time of the one before, if nothing but the loss of readings lies between
+// the two and both say the same: the Event, which is named by that time, was created then.
+func (t *told) resume(v *engine.Verdict, published, next *v1alpha1.NodeKillOrderStatus) {
+	if before := meta.FindStatusCondition(published.Conditions, v1alpha1.ConditionWrongVictim); before != nil &&
+		before.Status == metav1.ConditionTrue {
+		t.wrongVictim = *before
+	}
+	c := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionWrongVictim)
+	switch {
+	case c == nil || t.wrongVictim.Type == "":
+	case c.Status == metav1.ConditionTrue && c.Message == t.wrongVictim.Message:
+		c.LastTransitionTime = t.wrongVictim.LastTransitionTime
+	case c.Status == metav1.ConditionUnknown && (v.Freshness == engine.Unavailable || !v.GrowthKnown):
+		// nobody can tell without readings whether the victim is the wrong one still
+	default:
+		t.wrongVictim = metav1.Condition{}
+	}
 }

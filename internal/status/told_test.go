@@ -6,8 +6,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/facts/factstest"
 )
 
@@ -81,5 +83,45 @@ func TestWhatHasEndedIsNotRestored(t *testing.T) {
 	h.SetPublished(&v1alpha1.NodeKillOrderStatus{})
 	if s := judge(100 * miB); len(s.AtRisk) > 0 {
 		t.Errorf("ended long ago: %+v", s.AtRisk)
+	}
+}
+
+// A wrong victim that was told before readings were lost is not told again when they are back; one that was right meanwhile is.
+func TestAWrongVictimIsToldOnceAcrossLostReadings(t *testing.T) {
+	for name, tc := range map[string]struct {
+		between func(*facts.Node)
+		want    bool // the same Event
+	}{
+		"readings are lost": {func(n *facts.Node) { n.Usage.ObservedAt = n.Usage.ObservedAt.Add(-time.Hour) }, true},
+		"there is room":     {func(n *facts.Node) { n.Usage.WorkingSet = giB }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var h History
+			var current *v1alpha1.NodeKillOrderStatus
+			now := factstest.Now
+			judge := func(edit func(*facts.Node)) metav1.Condition {
+				now = now.Add(time.Minute)
+				n := story(8 * giB)
+				n.Usage.ObservedAt = now
+				edit(n)
+				h.SetPublished(current)
+				_, next := Judge(n, &testPolicy, &h, 10, 1, now)
+				current = &next
+				return *meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionWrongVictim)
+			}
+			as := func(*facts.Node) {}
+			first := judge(as)
+			judge(as)
+			if c := judge(tc.between); first.Status != metav1.ConditionTrue || c.Status == metav1.ConditionTrue {
+				t.Fatalf("WrongVictim is %s, then %s", first.Status, c.Status)
+			}
+			again := judge(as)
+			if again.Status != metav1.ConditionTrue {
+				t.Fatalf("WrongVictim is %s: %s", again.Status, again.Message)
+			}
+			if got := again.LastTransitionTime.Equal(&first.LastTransitionTime); got != tc.want {
+				t.Errorf("since %s, before since %s", again.LastTransitionTime, first.LastTransitionTime)
+			}
+		})
 	}
 }
