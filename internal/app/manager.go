@@ -22,6 +22,15 @@ import (
 // leaseName is the leader election lease.
 const leaseName = "killorder-manager"
 
+// The times of leader election. A replica takes over at the latest leaseDuration and a retry after the leader's last renewal. A
+// leader that cannot renew for renewDeadline, which is client-go's usual time, ends: the three seconds from there to the end of
+// the lease are more than the clocks of two machines tick differently in that time.
+const (
+	leaseDuration = 13 * time.Second
+	renewDeadline = 10 * time.Second
+	retryPeriod   = 2 * time.Second
+)
+
 func newManager(config *rest.Config, o *options.Options) (ctrl.Manager, error) {
 	scheme, err := Scheme()
 	if err != nil {
@@ -46,6 +55,9 @@ func newManager(config *rest.Config, o *options.Options) (ctrl.Manager, error) {
 		LeaderElectionID:              leaseName,
 		LeaderElectionNamespace:       o.LeaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true, // the process ends with the manager
+		LeaseDuration:                 new(leaseDuration),
+		RenewDeadline:                 new(renewDeadline),
+		RetryPeriod:                   new(retryPeriod),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up the manager: %w", err)

@@ -3,7 +3,6 @@ package poll
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -60,13 +59,13 @@ func (r *Runner) Status() Status {
 // NeedLeaderElection is true: only the leader writes, and only who writes needs readings.
 func (*Runner) NeedLeaderElection() bool { return true }
 
-// Start makes passes until the context is done. The first comes after a random part of a tenth of the interval, and the
-// others keep its rhythm: a pass that takes longer than the interval skips beats, it does not shift them.
+// Start makes passes until the context is done. The first comes at once, since a new leader's orders wait for the pass, and the
+// others keep its rhythm: a pass that takes longer than the interval skips beats and does not shift them.
 func (r *Runner) Start(ctx context.Context) error {
 	if r.Ready != nil && r.Ready(ctx) != nil {
 		return nil // only the end of the context ends the waiting
 	}
-	next := time.Now().Add(rand.N(r.Interval/10 + 1))
+	next := time.Now()
 	timer := time.NewTimer(time.Until(next))
 	defer timer.Stop()
 	for {
