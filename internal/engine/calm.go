@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/killorder/killorder/internal/facts"
+import (
+	"time"
+
+	"github.com/killorder/killorder/internal/facts"
+)
 
 // Calm is how far a node is from its nearest killer, as what that distance does to the Band of its pods' readings: near the
 // killer readings are followed closely, far from the killer a reading that drifts says nothing that anybody has to act on.
@@ -10,6 +14,8 @@ type Calm struct {
 	Widened int64
 	// Left is how many bytes the nearest killer is beyond its line of risk, which is riskHeadroomPercent of its limit.
 	Left int64
+	// At is the time of the judgement.
+	At time.Time
 }
 
 const (
@@ -28,7 +34,7 @@ func calmOf(v *Verdict, p *facts.Policy) Calm {
 	if v.Node.MemoryPressure == facts.StateTrue || (!m.HeadroomKnown && !m.OOMHeadroomKnown) {
 		return Calm{}
 	}
-	c := Calm{Widened: widest, Left: facts.MaxBytes}
+	c := Calm{Widened: widest, Left: facts.MaxBytes, At: v.At}
 	if m.HeadroomKnown {
 		c = c.nearer(m.Headroom, m.EvictionLimit, p.RiskHeadroomPercent)
 	}
@@ -46,7 +52,7 @@ func (c Calm) nearer(headroom, limit int64, riskPercent int) Calm {
 	if float64(left) < full {
 		widened = int64(widest * float64(left) / full)
 	}
-	return Calm{Widened: min(c.Widened, widened), Left: min(c.Left, left)}
+	return Calm{Widened: min(c.Widened, widened), Left: min(c.Left, left), At: c.At}
 }
 
 // Band is the change, in bytes, within which a reading of a pod counts as unchanged: facts.Band, widened by the distance from
@@ -56,9 +62,31 @@ func (c Calm) Band(bytes int64) int64 {
 	return max(band, min(band*(100+c.Widened)/100, c.Left/2))
 }
 
+// BandOf is the Band for a reading of these pods. Of a pod that has run for less than ten minutes nobody knows yet what its
+// readings vary by, and while it fills up its readings are no noise: they are followed closely.
+func (c Calm) BandOf(pods ...*facts.PodState) func(bytes int64) int64 {
+	for _, p := range pods {
+		if !c.settled(p) {
+			return facts.Band
+		}
+	}
+	return c.Band
+}
+
+// settled reports whether each container that runs has run for as long as readings are kept.
+func (c Calm) settled(p *facts.PodState) bool {
+	latest := c.At.Add(-facts.UnavailableAfter).UnixNano()
+	for i := range p.Containers {
+		if k := &p.Containers[i]; k.Running && k.Started > latest {
+			return false
+		}
+	}
+	return true
+}
+
 // LimitBand is the same for what is under a limit of its own, whose killer is nearer than the node's: the Band is widened to
 // no more than three quarters of what is left until the limit's own kill is a near one, at nearPercent of the limit.
 func (c Calm) LimitBand(a *AtLimit, nearPercent int) int64 {
 	left := int64(float64(a.Limit)*float64(nearPercent)/100) - a.Usage
-	return max(facts.Band(a.Usage), min(c.Band(a.Usage), left/4*3))
+	return max(facts.Band(a.Usage), min(c.BandOf(a.PodState)(a.Usage), left/4*3))
 }

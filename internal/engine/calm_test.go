@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -61,10 +62,33 @@ func TestCalmIsSmallerThanWhatIsLeft(t *testing.T) {
 			if band < facts.Band(usage) || (band > facts.Band(usage) && band > (left-line)/2) {
 				t.Fatalf("%dMi left, a pod of %dMi: a band of %dMi", left/MiB, usage/MiB, band/MiB)
 			}
-			a := engine.AtLimit{Usage: usage, Limit: usage * 5 / 4}
+			a := engine.AtLimit{PodState: new(Pod("a").State()), Usage: usage, Limit: usage * 5 / 4}
 			if band = v.Calm.LimitBand(&a, 85); band > facts.Band(usage) && usage+band >= a.Limit/100*85 {
 				t.Fatalf("%dMi of %dMi: a band of %dMi", usage/MiB, a.Limit/MiB, band/MiB)
 			}
+		}
+	}
+}
+
+// A pod is followed closely until each of its containers has run for ten minutes, however calm the node is.
+func TestCalmKnowsNoNewPod(t *testing.T) {
+	ago := func(d time.Duration) facts.Container {
+		return facts.Container{Name: "app", Running: true, Started: Now.Add(-d).UnixNano()}
+	}
+	n := Node(100*GiB, Pod("old").Container(ago(time.Hour), GiB), Pod("new").Container(ago(time.Minute), GiB),
+		Pod("restarted").Container(ago(time.Hour), GiB).Container(ago(time.Minute), GiB))
+	n.Usage.WorkingSet = 10 * GiB
+	v := engine.Evaluate(n, Policy(), Now)
+	pod := func(i int) *facts.PodState { return &n.Pods[i] }
+	for name, tc := range map[string]struct {
+		pods []*facts.PodState
+		want int64 // in Mi
+	}{
+		"an old pod": {pods: []*facts.PodState{pod(0)}, want: 255}, "a new one": {pods: []*facts.PodState{pod(1)}, want: 51},
+		"a restart": {pods: []*facts.PodState{pod(2)}, want: 51}, "both": {pods: []*facts.PodState{pod(0), pod(1)}, want: 51},
+	} {
+		if got := v.Calm.BandOf(tc.pods...)(GiB) / MiB; got != tc.want {
+			t.Errorf("%s: a band of %dMi, want %dMi", name, got, tc.want)
 		}
 	}
 }

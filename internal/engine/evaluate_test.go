@@ -93,7 +93,7 @@ func TestEvaluateOfStaleReadingsRanksAllTheSame(t *testing.T) {
 	if stale.Freshness != engine.Stale {
 		t.Fatalf("freshness %d; want stale", stale.Freshness)
 	}
-	stale.Freshness, stale.At = engine.Fresh, fresh.At
+	stale.Freshness, stale.At, stale.Calm.At = engine.Fresh, fresh.At, fresh.Calm.At
 	if diff := cmp.Diff(fresh, stale); diff != "" {
 		t.Errorf("stale readings change more than the freshness (-fresh +stale):\n%s", diff)
 	}

@@ -198,7 +198,7 @@ func aheadOfClearlyWorse(v *engine.Verdict, s *v1alpha1.NodeKillOrderStatus) err
 	for i := range s.EvictionOrder {
 		for _, later := range s.EvictionOrder[i+1:] {
 			a, b := at[string(s.EvictionOrder[i].UID)], at[string(later.UID)]
-			if over := b.Over() - a.Over(); evict.CompareClass(a, b) == 0 && over > v.Calm.Band(max(a.Usage, b.Usage)) {
+			if over := b.Over() - a.Over(); evict.CompareClass(a, b) == 0 && over > v.Calm.BandOf(a.PodState, b.PodState)(max(a.Usage, b.Usage)) {
 				return fmt.Errorf("%s stands after %s but uses %d bytes more", later.Pod, a.Name, over)
 			}
 		}

@@ -65,7 +65,7 @@ func settleEviction(exact []evict.Victim, prev []v1alpha1.EvictionVictim, places
 			return int(p.Rank)
 		}
 		return math.MaxInt
-	}, func(a, b *evict.Victim) bool { return evict.Clearly(a, b, calm.Band) })
+	}, func(a, b *evict.Victim) bool { return evict.Clearly(a, b, calm.BandOf(a.PodState, b.PodState)) })
 }
 
 // settleClass decides whether a pod counts as exceeding its request. While usage is within the Band of the request, a
@@ -75,7 +75,7 @@ func settleClass(v *evict.Victim, before *v1alpha1.EvictionVictim, calm engine.C
 	if (v.Reason != evict.ExceedsRequest && v.Reason != evict.WithinRequest) || v.Request == 0 {
 		return
 	}
-	if over, band := v.Over(), calm.Band(v.Usage); over > band || -over > band {
+	if over, band := v.Over(), calm.BandOf(v.PodState)(v.Usage); over > band || -over > band {
 		return
 	}
 	v.Exceeds = before != nil && before.Reason == v1alpha1.ReasonExceedsRequest
@@ -91,7 +91,7 @@ func settleOOM(exact []oom.Victim, prev []v1alpha1.OOMVictim, places int, calm e
 		rank[oomKey(&prev[i])] = prev[i].Rank
 	}
 	return closest(exact, places, func(v *oom.Victim) int { return rankBefore(rank, v.ContainerKey()) },
-		func(a, b *oom.Victim) bool { return oom.Clearly(a, b, calm.Band) })
+		func(a, b *oom.Victim) bool { return oom.Clearly(a, b, calm.BandOf(a.PodState, b.PodState)) })
 }
 
 // rankBefore is the rank that was published of a container, a large one if none was.

@@ -101,7 +101,7 @@ func (h *History) compose(
 ) v1alpha1.NodeKillOrderStatus {
 	prev.Kills = Kills(prev.Kills, h.kills, h.withdrawn)
 	s := compose(v, st.policy, prev, st.top, st.generation, now)
-	markTies(s.EvictionOrder, v.Calm)
+	markTies(s.EvictionOrder, v)
 	return s
 }
 

@@ -25,7 +25,7 @@ func statusOf(
 		return compose(v, p, &v1alpha1.NodeKillOrderStatus{}, top, generation, now)
 	}
 	s := compose(v, p, prev, top, generation, now)
-	markTies(s.EvictionOrder, v.Calm)
+	markTies(s.EvictionOrder, v)
 	fit(&s)
 	return s
 }
@@ -145,7 +145,7 @@ func evictionOrder(v *engine.Verdict, prev []v1alpha1.EvictionVictim, top int) [
 			Request: quantity(k.Request), Reason: EvictionReasons[k.Reason], Tied: k.Tied,
 		}
 		if k.WorkingSet != facts.Unknown {
-			e.Usage = new(sticky(v.Calm.Band, before[e.UID], k.WorkingSet))
+			e.Usage = new(sticky(v.Calm.BandOf(k.PodState), before[e.UID], k.WorkingSet))
 		}
 		out = append(out, e)
 	}
@@ -154,14 +154,18 @@ func evictionOrder(v *engine.Verdict, prev []v1alpha1.EvictionVictim, top int) [
 
 // markTies marks neighbours that only noise orders. The published figures decide, because they do not move with each
 // reading.
-func markTies(order []v1alpha1.EvictionVictim, calm engine.Calm) {
+func markTies(order []v1alpha1.EvictionVictim, v *engine.Verdict) {
+	tied := func(i int) bool { // with the one before
+		band := v.Calm.BandOf(v.Eviction[i-1].PodState, v.Eviction[i].PodState)
+		return within(&order[i-1], &order[i], band)
+	}
 	for i := range order {
-		order[i].Tied = (i > 0 && within(&order[i-1], &order[i], calm)) || (i+1 < len(order) && within(&order[i], &order[i+1], calm))
+		order[i].Tied = (i > 0 && tied(i)) || (i+1 < len(order) && tied(i+1))
 	}
 }
 
 // within reports whether only noise orders two neighbours: their sort keys differ by no more than the Band.
-func within(a, b *v1alpha1.EvictionVictim, calm engine.Calm) bool {
+func within(a, b *v1alpha1.EvictionVictim, band func(int64) int64) bool {
 	if a.Priority != b.Priority || a.Reason != b.Reason {
 		return false
 	}
@@ -169,8 +173,8 @@ func within(a, b *v1alpha1.EvictionVictim, calm engine.Calm) bool {
 		return a.Usage == b.Usage && (a.Reason == v1alpha1.ReasonNoKubeletStats || a.Request.Cmp(b.Request) == 0)
 	}
 	overA, overB := a.Usage.Value()-a.Request.Value(), b.Usage.Value()-b.Request.Value()
-	band := calm.Band(max(a.Usage.Value(), b.Usage.Value()))
-	return overA-overB <= band && overB-overA <= band
+	most := band(max(a.Usage.Value(), b.Usage.Value()))
+	return overA-overB <= most && overB-overA <= most
 }
 
 func oomOrder(v *engine.Verdict, prev []v1alpha1.OOMVictim, top int) []v1alpha1.OOMVictim {
@@ -187,8 +191,9 @@ func oomOrder(v *engine.Verdict, prev []v1alpha1.OOMVictim, top int) []v1alpha1.
 		}
 		memory := k.Usage + k.Swap
 		if k.UsageKnown {
-			e.Usage = new(sticky(v.Calm.Band, before[oomKey(&e)], k.Usage))
-			memory = keepWithin(v.Calm.Band(e.Usage.Value()), e.Usage.Value(), k.Usage) + k.Swap
+			band := v.Calm.BandOf(k.PodState)
+			e.Usage = new(sticky(band, before[oomKey(&e)], k.Usage))
+			memory = keepWithin(band(e.Usage.Value()), e.Usage.Value(), k.Usage) + k.Swap
 		}
 		e.OOMScore = oom.Score(memory, k.Adj, v.Memory.Total)
 		e.Badness = figure(oom.Badness(memory, k.Adj, v.Memory.OOMLimit))
@@ -222,7 +227,7 @@ func limitOrder(v *engine.Verdict, p *facts.Policy, prev []v1alpha1.LimitVictim,
 			Rank: int32(i + 1), Namespace: l.Namespace, Pod: l.Name, Container: l.ContainerName(), Limit: quantity(l.Limit),
 		}
 		band := func(published int64) int64 {
-			at := engine.AtLimit{Usage: max(published, l.Usage), Limit: l.Limit}
+			at := engine.AtLimit{PodState: l.PodState, Usage: max(published, l.Usage), Limit: l.Limit}
 			return v.Calm.LimitBand(&at, p.NearLimitPercent)
 		}
 		if was := before[limitKey(&e)]; was != nil {

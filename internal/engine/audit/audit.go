@@ -155,9 +155,9 @@ func compare(a, b *group) int {
 
 // still reports whether readings have not moved by more than noise. Down they may move by more in a node that is far from its
 // killers; but a text that advises a limit must not lag behind a reading that rises.
-func still(before, now [2]int64, calm engine.Calm) bool {
+func still(before, now [2]int64, band func(int64) int64) bool {
 	for i := range before {
-		if now[i]-before[i] > facts.Band(before[i]) || before[i]-now[i] > calm.Band(before[i]) {
+		if now[i]-before[i] > facts.Band(before[i]) || before[i]-now[i] > band(before[i]) {
 			return false
 		}
 	}
@@ -167,7 +167,7 @@ func still(before, now [2]int64, calm engine.Calm) bool {
 // over reports whether a reading is above a line by more than noise, or still above the line less noise where the
 // last audit found the same. What counts as noise then is wider in a calm node.
 func (c *audit) over(p *facts.PodState, container int, reading, line int64) bool {
-	if reading <= line-c.v.Calm.Band(line) {
+	if reading <= line-c.v.Calm.BandOf(p)(line) {
 		return false
 	}
 	return c.m.held(c.rule, p, container, reading > line+facts.Band(line))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/engine/fair"
+	"github.com/killorder/killorder/internal/facts"
 )
 
 // together is how many workloads, or containers, of one node with the same finding share a line. Two have more to say
@@ -181,7 +182,7 @@ func (c *audit) unseen(told bool) []engine.Finding {
 func (c *audit) say(g *group, shared sharing) {
 	about := c.about(g)
 	about.shared = shared
-	if g.said != nil && g.said.about == about && still(g.said.readings, g.hit.readings, c.v.Calm) {
+	if g.said != nil && g.said.about == about && still(g.said.readings, g.hit.readings, c.band(g.hit.pod)) {
 		return
 	}
 	t := c.rules[g.rule].text(c, &g.hit)
@@ -222,4 +223,12 @@ func (c *audit) about(g *group) about {
 		}
 	}
 	return a
+}
+
+// band of a pod's readings, or of the node's where there is no pod.
+func (c *audit) band(p *facts.PodState) func(bytes int64) int64 {
+	if p == nil {
+		return facts.Band
+	}
+	return c.v.Calm.BandOf(p)
 }

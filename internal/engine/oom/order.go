@@ -95,7 +95,9 @@ func Compare(a, b *Victim) int {
 
 // Clearly reports whether a goes before b by more than the band of the usage, which, other than badness, is a noisy reading.
 // The band is facts.Band or a wider one.
-func Clearly(a, b *Victim, band func(int64) int64) bool { return a.Badness-b.Badness > band(max(a.Usage, b.Usage)) }
+func Clearly(a, b *Victim, band func(int64) int64) bool {
+	return a.Badness-b.Badness > band(max(a.Usage, b.Usage))
+}
 
 // Of is container i of the pod as a victim on that node, in a scope of that limit in bytes.
 func Of(p *facts.PodState, i int, n *facts.Node, limit int64) (Victim, error) {
