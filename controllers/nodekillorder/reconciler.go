@@ -148,15 +148,15 @@ func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *metav
 		return ctrl.Result{}, err
 	}
 	policy := r.Policy()
-	facts := r.gather(node, policy)
-	if r.stands(v, facts, policy) {
+	gathered := r.gather(node, policy)
+	if r.stands(v, gathered, policy) {
 		return ctrl.Result{}, nil
 	}
 	if err := v.current.unpack(); err != nil {
 		return ctrl.Result{}, err
 	}
 	r.recall(v)
-	v.decide(facts, policy)
+	v.decide(gathered, policy)
 	r.Kills.Advised(v.verdict.Findings)
 	v.state.summary.Store(status.Summarize(&v.verdict, &v.next))
 	result, wrote, err := r.write(ctx, v)

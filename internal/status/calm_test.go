@@ -143,7 +143,8 @@ func TestNoiseFarFromDangerWritesNothing(t *testing.T) {
 					continue
 				}
 				if tick > 25 {
-					t.Fatalf("workers %dMi, seed %d, tick %d writes:\n%s", workers, seed, tick, cmp.Diff(timeless(current), timeless(&next)))
+					d := cmp.Diff(timeless(current), timeless(&next))
+					t.Fatalf("workers %dMi, seed %d, tick %d writes:\n%s", workers, seed, tick, d)
 				}
 				current = &next
 			}
@@ -162,12 +163,12 @@ func FuzzNoDangerGoesUnseen(f *testing.F) {
 		var s *v1alpha1.NodeKillOrderStatus
 		for range 60 {
 			n.level = 0.5 + 1.6*r.Float64()
-			facts := n.read()
+			read := n.read()
 			prev := s
 			if prev == nil {
 				prev = &v1alpha1.NodeKillOrderStatus{}
 			}
-			exact := engine.Evaluate(facts, policy, n.now)
+			exact := engine.Evaluate(read, policy, n.now)
 			v, _ := settle(&exact, policy, prev, Challenger{})
 			memory := exact
 			if prev.Memory != nil {
@@ -198,7 +199,8 @@ func aheadOfClearlyWorse(v *engine.Verdict, s *v1alpha1.NodeKillOrderStatus) err
 	for i := range s.EvictionOrder {
 		for _, later := range s.EvictionOrder[i+1:] {
 			a, b := at[string(s.EvictionOrder[i].UID)], at[string(later.UID)]
-			if over := b.Over() - a.Over(); evict.CompareClass(a, b) == 0 && over > v.Calm.BandOf(a.PodState, b.PodState)(max(a.Usage, b.Usage)) {
+			band := v.Calm.BandOf(a.PodState, b.PodState)
+			if over := b.Over() - a.Over(); evict.CompareClass(a, b) == 0 && over > band(max(a.Usage, b.Usage)) {
 				return fmt.Errorf("%s stands after %s but uses %d bytes more", later.Pod, a.Name, over)
 			}
 		}

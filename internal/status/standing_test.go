@@ -66,7 +66,8 @@ func FuzzWhatStandsIsWhatAJudgementWouldSay(f *testing.F) {
 			if d := cmp.Diff(all.current, some.current); d != "" {
 				t.Fatalf("tick %d, published (-judged to the end +not):\n%s", tick, d)
 			}
-			if all.challenger != some.challenger || all.forecast != some.forecast || !same(&all.forecasts, &some.forecasts) || !same(&all.told, &some.told) {
+			if all.challenger != some.challenger || all.forecast != some.forecast ||
+				!same(&all.forecasts, &some.forecasts) || !same(&all.told, &some.told) {
 				t.Fatalf("tick %d: what is remembered differs", tick)
 			}
 		}
