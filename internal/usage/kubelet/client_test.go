@@ -65,7 +65,7 @@ func TestPatienceHasAnEnd(t *testing.T) {
 			t.Parallel()
 			silent := newSilentKubelet(t, "silent")
 			r := newRig(t, 30*time.Second, newFake(t, "good")) // a request may take 10 seconds
-			r.patience = 3 * time.Second
+			r.patience = 2 * time.Second
 			r.nodes = append(r.nodes, silent.node)
 			r.Source.kubelets = map[string]*kubelet{"silent": {Node: silent.node, health: health{phase: phaseRead, problem: problem}}}
 			if s := r.pass(t, 0); len(s.pods) != 1 || silent.open.Load() != 1 {
