@@ -287,8 +287,10 @@ func TestForecastFromReadingToReading(t *testing.T) {
 			shown = append(shown, "")
 		}
 	}
-	want := []string{"", "", "", "", "Eviction leak <15m next large", "Eviction leak <15m next large", "Eviction leak <15m next large",
-		"Eviction leak <15m next large", "Eviction leak <15m next large", "Eviction leak <5m next large", "", "", ""}
+	want := []string{
+		"", "", "", "", "Eviction leak <15m next large", "Eviction leak <15m next large", "Eviction leak <15m next large",
+		"Eviction leak <15m next large", "Eviction leak <15m next large", "Eviction leak <5m next large", "", "", "",
+	}
 	if diff := cmp.Diff(want, shown); diff != "" {
 		t.Errorf("forecasts (-want +got):\n%s", diff)
 	}
