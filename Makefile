@@ -30,6 +30,9 @@ SHIP_TOOL_actionlint := github.com/rhysd/actionlint/cmd/actionlint
 SHIP_TOOL_govulncheck := golang.org/x/vuln/cmd/govulncheck
 SHIP_TOOL_go-licenses := github.com/google/go-licenses/v2
 SHIP_TOOLS := $(addprefix bin/tools/,$(patsubst SHIP_TOOL_%,%,$(filter SHIP_TOOL_%,$(.VARIABLES))))
+# How many nodes and pods `make scale` simulates; no PODS means 30 a node.
+NODES ?= 200
+PODS ?=
 # One setting for all builds but those with the race detector: the build cache then has one copy of each package.
 export CGO_ENABLED := 0
 # A cluster's own kubectl where the machine has none.
@@ -78,7 +81,7 @@ community-operators: ## bin/community-operators: the bundle as a pull request to
 	go run -C tools/ship -trimpath . community
 
 ##@ Check
-.PHONY: test test-unit test-quick test-integration test-alerts test-report e2e e2e-vm conformance conformance-kubelet conformance-kernel conformance-kernel-vm scale fuzz nightly bench verify vulncheck lint fmt
+.PHONY: test test-unit test-quick test-integration test-alerts test-report e2e e2e-vm conformance conformance-kubelet conformance-kernel conformance-kernel-vm scale scale-growth scale-kubelets fuzz nightly bench verify vulncheck lint fmt
 test: test-unit test-integration ## Unit tests and integration tests
 test-unit: ## Unit tests, with the race detector
 	packages="$(UNIT_PACKAGES)"; CGO_ENABLED=1 go test -race $(TESTFLAGS) $$packages
@@ -112,7 +115,12 @@ conformance-kernel: ## 200 random scenarios against the kernel's OOM killer, as 
 	go test ./test/conformance/kernel -count=1 -v -timeout 60m $(TESTFLAGS)
 conformance-kernel-vm: ## The kernels of Debian 12 and 13 in virtual machines without KVM: cgroup v2, oom.group, swap (TESTFLAGS="-scenarios 16 -seed 5")
 	go test ./test/machine && go test ./test/conformance/kernel -count=1 -v -timeout 180m -run '^TestVirtualMachines$$' -vm $(TESTFLAGS)
-scale: ## 5,000 simulated kubelets: what a pass over them takes, also while some hang (TESTFLAGS="-nodes 200 -passes 20")
+scale: build ## The operator, kube-state-metrics, a bare client, rank and kubectl on one cluster (NODES=1000 PODS=30000 ARGS="-passes 22")
+	go build -C test/scale -o ../../bin/ ./cmd/scale
+	bin/scale -nodes $(NODES) $(if $(PODS),-pods $(PODS)) $(ARGS)
+scale-growth: ## docs/pictures/scale.svg, and a table, from what runs of several sizes left in bin/
+	go run -C test/scale ./cmd/scale growth -svg $(CURDIR)/docs/pictures/scale.svg $(CURDIR)/bin/scale-*.json
+scale-kubelets: ## 5,000 simulated kubelets: what a pass over them takes, also while some hang (TESTFLAGS="-nodes 200 -passes 20")
 	go test -C test/scale -count=1 -v -timeout 60m . $(TESTFLAGS)
 fuzz: ## Each parser's fuzz target for a while (FUZZTIME=20s)
 	hack/fuzz.sh
@@ -122,7 +130,8 @@ nightly: ## What CI samples, in full: more random nodes, scenarios and rounds, 5
 	$(MAKE) conformance-kernel-vm
 	$(MAKE) e2e
 	$(MAKE) e2e-vm TESTFLAGS="-rounds 3"
-	$(MAKE) scale
+	$(MAKE) scale NODES=1000
+	$(MAKE) scale-kubelets
 	FUZZTIME=1m hack/fuzz.sh all
 	$(MAKE) release
 bench: ## Benchmarks (TESTFLAGS="-bench=Evaluate -count=6"), to be compared with go tool -modfile=tools/go.mod benchstat

@@ -9,7 +9,9 @@ replace (
 )
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/killorder/killorder v0.0.0-00010101000000-000000000000
+	github.com/killorder/killorder/api v0.0.0
 	github.com/killorder/killorder/test/cluster v0.0.0
 	k8s.io/api v0.37.2
 	k8s.io/apimachinery v0.37.2
@@ -44,7 +46,6 @@ require (
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
-	github.com/killorder/killorder/api v0.0.0 // indirect
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
 	github.com/modern-go/reflect2 v1.0.3-0.20250322232337-35a7c28c31ee // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect

@@ -71,6 +71,23 @@ func Find(ctx context.Context, options Options) (Set, error) {
 	return set, err
 }
 
+// StateMetrics returns kube-state-metrics, beside which test/scale measures the operator, having built it if it is missing.
+// The lock is its own: nobody who wants a cluster waits for this program.
+func StateMetrics(ctx context.Context, options Options) (string, error) {
+	b := &builder{Options: options, bin: filepath.Join(options.Root, "bin", "k8s")}
+	if err := os.MkdirAll(b.bin, 0o755); err != nil {
+		return "", err
+	}
+	unlock, err := lock(filepath.Join(b.bin, ".kube-state-metrics.lock"), func() {
+		fmt.Fprintln(b.Progress, "waiting for another process that builds kube-state-metrics")
+	})
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	return b.path(stateMetrics), b.build(ctx, stateMetrics)
+}
+
 // downloaded are the programs that setup-envtest's archives and a folder named
 // by KUBEBUILDER_ASSETS have to hold.
 func (b *builder) downloaded() []program {

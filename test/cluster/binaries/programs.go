@@ -42,6 +42,13 @@ var (
 		version: []string{componentVersion + "gitVersion", "sigs.k8s.io/metrics-server/pkg/version.Version"},
 		effort:  "about 30 seconds on 2 cores",
 	}
+	// stateMetrics has a module of its own: the program does not compile with the Kubernetes libraries of the others.
+	stateMetrics = program{
+		name: "kube-state-metrics", module: "kube-state-metrics", from: "k8s.io/kube-state-metrics/v2",
+		pkg:     "k8s.io/kube-state-metrics/v2",
+		version: []string{"github.com/prometheus/common/version.Version"},
+		effort:  "about 2 minutes on 2 cores",
+	}
 	// controlPlane is what no cluster can do without.
 	controlPlane = []program{apiServer, etcd}
 )

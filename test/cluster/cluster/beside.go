@@ -3,6 +3,9 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"os"
+	"slices"
+	"strconv"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -14,10 +17,46 @@ import (
 func (c *Cluster) Run(name, path string, args ...string) error {
 	p, err := c.start(name, path, args...)
 	if err == nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		c.beside = append(c.beside, p)
 	}
 	return err
 }
+
+// PID returns the process id of a program that Run has started, or of etcd or kube-apiserver.
+func (c *Cluster) PID(name string) (int, error) {
+	text, err := os.ReadFile(c.path(name + ".pid"))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(string(text))
+}
+
+// StopBeside ends a program that Run has started: politely, or with SIGKILL. Wait goes on.
+func (c *Cluster) StopBeside(name string, politely bool) error {
+	c.mu.Lock()
+	at := slices.IndexFunc(c.beside, func(p *process) bool { return p.name == name })
+	if at < 0 {
+		c.mu.Unlock()
+		return fmt.Errorf("%s is not running", name)
+	}
+	p := c.beside[at]
+	c.beside = slices.Delete(c.beside, at, at+1)
+	c.mu.Unlock()
+	if politely {
+		p.stop(30 * time.Second)
+	} else {
+		p.kill()
+	}
+	return nil
+}
+
+// HoldMemory makes the memory of all nodes stand still until ReleaseMemory, and returns how long memory had been changing.
+func (c *Cluster) HoldMemory() time.Duration { return c.kubelets.Hold() }
+
+// ReleaseMemory lets memory change again.
+func (c *Cluster) ReleaseMemory() { c.kubelets.Release() }
 
 // Ended returns an error, with the end of its log, if a program of the cluster
 // or beside it has ended, other than by Crash.

@@ -56,7 +56,7 @@ type Cluster struct {
 	client    kubernetes.Interface
 	socket    io.Closer
 
-	mu              sync.Mutex // guards etcd and apiserver
+	mu              sync.Mutex // guards etcd, apiserver and beside
 	etcd, apiserver *process
 	beside          []*process
 	etcdPort        int

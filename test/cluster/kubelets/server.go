@@ -34,7 +34,9 @@ type Server struct {
 	buffers sync.Pool
 	// started is when the containers did, began when the usage curves did.
 	started, began time.Time
-	mu             sync.RWMutex // guards the nodes' pods, which Replace changes
+	mu             sync.RWMutex // guards the nodes' pods, which Replace changes, and began and held
+	// held is how long memory had been changing when Hold stopped the change; nil while memory changes.
+	held *time.Duration
 }
 
 // Listen takes a free port, which all nodes share: each node has an address of
@@ -85,7 +87,37 @@ func (s *Server) Address(node *scenario.Node) netip.AddrPort { return s.places.o
 func (s *Server) Close() error { return errors.Join(s.http.Close(), s.places.close()) }
 
 // Elapsed is how long memory has been changing.
-func (s *Server) Elapsed() time.Duration { return time.Since(s.began) }
+func (s *Server) Elapsed() time.Duration {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	now := time.Now()
+	return now.Sub(s.begun(now))
+}
+
+// begun returns when the usage curves would have begun if memory had never been held. The caller holds mu.
+func (s *Server) begun(now time.Time) time.Time {
+	if s.held != nil {
+		return now.Add(-*s.held)
+	}
+	return s.began
+}
+
+// Hold makes memory stand still, in each later reading, until Release. It
+// returns how long memory had been changing.
+func (s *Server) Hold() time.Duration {
+	elapsed := s.Elapsed()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = &elapsed
+	return elapsed
+}
+
+// Release lets memory change on from where Hold stopped it.
+func (s *Server) Release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.began, s.held = s.begun(time.Now()), nil
+}
 
 // Replace makes a node's kubelet know one pod instead of another from now on.
 // Either may be nil: a pod that ends, or one more.
@@ -130,7 +162,8 @@ func (s *Server) nodeOf(r *http.Request) *scenario.Node {
 func (s *Server) sample(r *http.Request) *sample {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return take(s.nodeOf(r), s.began, time.Now())
+	now := time.Now()
+	return take(s.nodeOf(r), s.begun(now), now)
 }
 
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {

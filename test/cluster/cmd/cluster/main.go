@@ -19,7 +19,8 @@ const usage = `cluster runs a Kubernetes control plane with simulated nodes.
   cluster binaries              find or build the programs; print the folder of
                                 kube-apiserver, etcd and kubectl (--node: those
                                 of a real node too; --control-plane:
-                                kube-apiserver and etcd alone)
+                                kube-apiserver and etcd alone;
+                                --kube-state-metrics: that one alone)
   cluster up [flags]            run a cluster until Ctrl-C; print the path of its
                                 kubeconfig once it is ready
   cluster kubelets [flags]      load a scenario into a cluster that is there and
@@ -106,11 +107,19 @@ func runBinaries(ctx context.Context, args []string) error {
 	root := rootFlag(flags)
 	node := flags.Bool("node", false, "build kubelet, containerd and what else a real node needs, too")
 	controlPlane := flags.Bool("control-plane", false, "kube-apiserver and etcd alone")
+	stateMetrics := flags.Bool("kube-state-metrics", false, "find or build kube-state-metrics alone, beside which test/scale measures the operator")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
 	options, err := wanted(*root)
 	if err != nil {
+		return err
+	}
+	if *stateMetrics {
+		path, err := binaries.StateMetrics(ctx, options)
+		if err == nil {
+			fmt.Println(path)
+		}
 		return err
 	}
 	options.Kubectl, options.MetricsServer = !*controlPlane, !*controlPlane

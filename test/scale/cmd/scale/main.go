@@ -1,0 +1,126 @@
+// Command scale measures the operator and the plugin beside other programs, on a local cluster of any size. See
+// docs/scale.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/killorder/killorder/test/cluster/binaries"
+	"github.com/killorder/killorder/test/scale/compare"
+	"github.com/killorder/killorder/test/scale/figures"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "scale:", err)
+		os.Exit(1)
+	}
+}
+
+// flags of the command.
+type flags struct {
+	compare.Options
+	json, guard string
+	store       bool
+}
+
+func parse() (*flags, error) {
+	f := &flags{}
+	f.Progress = os.Stderr
+	flag.IntVar(&f.Nodes, "nodes", 200, "how many nodes are simulated")
+	flag.IntVar(&f.Pods, "pods", 0, "how many pods there are on all nodes (default: 30 on each)")
+	flag.DurationVar(&f.Interval, "interval", 30*time.Second, "from one pass of the operator to the next")
+	flag.IntVar(&f.Settle, "settle", 2, "passes before those that are measured")
+	flag.IntVar(&f.Passes, "passes", 5, "passes that are measured; 22 fill the histories")
+	flag.IntVar(&f.Compare, "compare", 200, "how many orders are compared with rank")
+	flag.Uint64Var(&f.Seed, "seed", 1, "chooses these")
+	flag.StringVar(&f.json, "json", "", "write the figures to this `file` (default: bin/scale-NODES.json)")
+	flag.StringVar(&f.guard, "guard", "", "fail if a figure is worse by more than a third than in this `file`")
+	flag.BoolVar(&f.store, "store", false, "write the figures to the file of -guard, in place of comparing")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q", flag.Arg(0))
+	}
+	if f.Pods == 0 {
+		f.Pods = 30 * f.Nodes
+	}
+	var err error
+	if f.Root, err = binaries.Root("."); err == nil && f.json == "" {
+		f.json = filepath.Join(f.Root, "bin", fmt.Sprintf("scale-%d.json", f.Nodes))
+	}
+	return f, err
+}
+
+func run(ctx context.Context) error {
+	if len(os.Args) > 1 && os.Args[1] == "growth" {
+		return growth(os.Args[2:])
+	}
+	f, err := parse()
+	if err != nil {
+		return err
+	}
+	measured, err := compare.Run(ctx, f.Options)
+	if err != nil {
+		return err
+	}
+	measured.Command = "scale " + strings.Join(os.Args[1:], " ")
+	if err := measured.Write(f.json); err != nil {
+		return err
+	}
+	fmt.Println(measured.Table())
+	return f.judge(measured)
+}
+
+func (f *flags) judge(measured *figures.Figures) error {
+	switch {
+	case f.guard == "":
+		return nil
+	case f.store:
+		return measured.Guard().Write(f.guard)
+	}
+	stored, err := figures.ReadGuard(f.guard)
+	if err != nil {
+		return err
+	}
+	lines, err := measured.Guard().Check(stored)
+	fmt.Println(lines)
+	return err
+}
+
+// growth draws what runs of several sizes took, and prints the table.
+func growth(args []string) error {
+	flags := flag.NewFlagSet("growth", flag.ContinueOnError)
+	svg := flags.String("svg", "", "`file` to draw the curves to")
+	other := flags.Int("other", 15000, "`nodes` of the size that is worked out from the slope")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	var all []*figures.Figures
+	for _, file := range flags.Args() {
+		f, err := figures.Read(file)
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		all = append(all, f)
+	}
+	if err := figures.Growth(os.Stdout, all, *other); err != nil || *svg == "" {
+		return err
+	}
+	to, err := os.Create(*svg)
+	if err != nil {
+		return err
+	}
+	return errors.Join(figures.Draw(to, all), to.Close())
+}

@@ -1,0 +1,81 @@
+package compare
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+)
+
+// atOnce is how many writes of the bare client are under way: with more, an API server of a small machine only answers later.
+const atOnce = 32
+
+// bareClient deletes the orders, and writes the same ones again as fast as it can, with as many requests as the operator:
+// one apply for the object, one for its status. It returns how long the writes took.
+func (b *bench) bareClient(ctx context.Context) (time.Duration, error) {
+	same := b.orders.all()
+	if err := b.client.Delete().AbsPath(ordersPath).Do(ctx).Error(); err != nil {
+		return 0, fmt.Errorf("deleting the orders: %w", err)
+	}
+	if err := b.cluster.WaitUntil(ctx, 10*time.Minute, "orders gone", b.orders.gone); err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	err := applyAll(ctx, b.client, same)
+	return time.Since(began), err
+}
+
+func applyAll(ctx context.Context, client rest.Interface, all map[string]order) error {
+	left := make(chan order, len(all))
+	for _, o := range all {
+		left <- o
+	}
+	close(left)
+	var failed atomic.Pointer[error]
+	var workers sync.WaitGroup
+	for range atOnce {
+		workers.Go(func() {
+			for o := range left {
+				if err := apply(ctx, client, &o); err != nil {
+					failed.CompareAndSwap(nil, &err)
+					return
+				}
+			}
+		})
+	}
+	workers.Wait()
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// apply one order as the operator does: its owner, then its status.
+func apply(ctx context.Context, client rest.Interface, o *order) error {
+	meta := metav1.ObjectMeta{Name: o.Metadata.Name, OwnerReferences: o.Metadata.OwnerReferences}
+	for _, part := range []struct {
+		path string
+		body map[string]any
+	}{
+		{"", map[string]any{"metadata": meta, "spec": struct{}{}}},
+		{"/status", map[string]any{"metadata": metav1.ObjectMeta{Name: o.Metadata.Name}, "status": o.Status}},
+	} {
+		part.body["apiVersion"], part.body["kind"] = "killorder.io/v1alpha1", "NodeKillOrder"
+		text, err := json.Marshal(part.body)
+		if err != nil {
+			return err
+		}
+		err = client.Patch(types.ApplyPatchType).AbsPath(ordersPath, o.Metadata.Name+part.path).
+			Param("fieldManager", "killorder").Param("force", "true").Body(text).Do(ctx).Error()
+		if err != nil {
+			return fmt.Errorf("applying %s%s: %w", o.Metadata.Name, part.path, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,180 @@
+// Package compare runs the operator, kube-state-metrics, a bare client, the plugin and kubectl on one local cluster, and
+// measures what each takes. See docs/scale.md.
+package compare
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/killorder/killorder/test/cluster/binaries"
+	"github.com/killorder/killorder/test/cluster/cluster"
+	"github.com/killorder/killorder/test/scale/figures"
+)
+
+// Options of a run.
+type Options struct {
+	// Root is the repository. Its bin/ has manager and kubectl-killorder.
+	Root        string
+	Nodes, Pods int
+	// Interval from one pass to the next; Settle passes come before those that are measured, Passes.
+	Interval       time.Duration
+	Settle, Passes int
+	// Compare so many orders with rank, chosen by the seed.
+	Compare int
+	Seed    uint64
+	// Progress is told what is going on.
+	Progress io.Writer
+}
+
+// bench is a run.
+type bench struct {
+	Options
+	cluster *cluster.Cluster
+	// client and account are the administrator's and the operator's: its kubeconfig has the rights that are shipped.
+	client  rest.Interface
+	account string
+	orders  *orders
+	// stateMetrics is the program.
+	stateMetrics string
+	operator     *page
+	telemetry    *page // of kube-state-metrics itself
+	metrics      *page // that kube-state-metrics is there to serve
+	*figures.Figures
+}
+
+// Run measures. The cluster is gone afterwards.
+func Run(ctx context.Context, options Options) (*figures.Figures, error) {
+	b := &bench{Options: options, Figures: &figures.Figures{
+		Nodes: options.Nodes, Pods: options.Pods, Interval: options.Interval.Seconds(), Date: time.Now().UTC().Format(time.DateOnly),
+	}}
+	b.Versions.Go = runtime.Version()
+	if err := machine(&b.Machine); err != nil {
+		return nil, err
+	}
+	if err := b.start(ctx); err != nil {
+		return nil, err
+	}
+	defer b.cluster.Stop()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	b.orders = watchOrders(ctx, b.client)
+	for _, step := range []struct {
+		what string
+		do   func(context.Context) error
+	}{
+		{"kube-state-metrics starts", b.startStateMetrics},
+		{"the operator starts, memory stands still", b.coldStart},
+		{"orders are compared with rank", b.compareOrders},
+		{"memory is noisy: passes and scrapes", b.passes},
+		{"rank, and kubectl get pods", b.commands},
+		{"the bare client", b.bare},
+	} {
+		began := time.Now()
+		if err := step.do(ctx); err != nil {
+			return nil, fmt.Errorf("%s: %w", step.what, err)
+		}
+		fmt.Fprintf(b.Progress, "%s: %.1f s\n", step.what, time.Since(began).Seconds())
+	}
+	return b.Figures, addLoad(&b.Machine)
+}
+
+// start a cluster with the kinds, the operator's account and its rights.
+func (b *bench) start(ctx context.Context) error {
+	model, err := model(b.Options.Nodes, b.Options.Pods)
+	if err != nil {
+		return err
+	}
+	wanted := binaries.Options{Root: b.Root, Kubectl: true, Progress: b.Progress}
+	if b.stateMetrics, err = binaries.StateMetrics(ctx, wanted); err != nil {
+		return err
+	}
+	programs, err := binaries.Find(ctx, wanted)
+	if err != nil {
+		return err
+	}
+	b.cluster, err = cluster.Start(ctx, cluster.Options{Binaries: programs, Scenario: model, Progress: b.Progress})
+	if err != nil {
+		return err
+	}
+	b.cluster.HoldMemory()
+	if err := b.install(ctx); err != nil {
+		b.cluster.Stop()
+		return err
+	}
+	return nil
+}
+
+// startStateMetrics starts it with what a Prometheus needs of pods and nodes, and waits until it shows all pods.
+func (b *bench) startStateMetrics(ctx context.Context) error {
+	at, itself, err := twoAddresses()
+	if err != nil {
+		return err
+	}
+	err = b.cluster.Run(stateMetrics, b.stateMetrics, "--kubeconfig="+b.cluster.Kubeconfig(), "--resources=pods,nodes",
+		"--host=127.0.0.1", "--port="+portOf(at), "--telemetry-host=127.0.0.1", "--telemetry-port="+portOf(itself))
+	if err != nil {
+		return err
+	}
+	b.metrics, b.telemetry = newPage("http://"+at+"/metrics", ""), newPage("http://"+itself+"/metrics", "")
+	return b.cluster.WaitUntil(ctx, 10*time.Minute, "metrics of all pods", func(ctx context.Context) error {
+		var shown counter
+		if err := b.metrics.get(ctx, &shown); err != nil {
+			return err
+		}
+		if shown.pods != b.Options.Pods {
+			return fmt.Errorf("kube-state-metrics shows %d of %d pods", shown.pods, b.Options.Pods)
+		}
+		return nil
+	})
+}
+
+// Names of the programs beside the cluster.
+const (
+	stateMetrics = "kube-state-metrics"
+	manager      = "manager"
+)
+
+// coldStart starts the operator and waits for the last order.
+func (b *bench) coldStart(ctx context.Context) error {
+	token, err := b.token(ctx)
+	if err != nil {
+		return err
+	}
+	at, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	b.operator = newPage("https://"+at+"/metrics", token)
+	writes, began := b.orders.writes(), time.Now()
+	err = b.cluster.Run(manager, filepath.Join(b.Root, "bin", manager), "--kubeconfig="+b.account, "--leader-elect=false",
+		"--status-writes-per-second=1000", "--usage-interval="+b.Options.Interval.String(), "--health-probe-bind-address=0",
+		"--metrics-bind-address="+at, "--kubelet-service-account=killorder-system/killorder-kubelet-reader")
+	if err != nil {
+		return err
+	}
+	var last time.Time
+	err = b.cluster.WaitUntil(ctx, 30*time.Minute, "all orders", func(context.Context) (err error) {
+		last, err = b.orders.complete(b.Options.Nodes)
+		return err
+	})
+	b.Cold, b.ColdWrites = figures.Seconds(last.Sub(began)), b.orders.writes()-writes
+	return err
+}
+
+// bare stops what was measured and has the bare client write.
+func (b *bench) bare(ctx context.Context) error {
+	for _, name := range []string{manager, stateMetrics} {
+		if err := b.cluster.StopBeside(name, true); err != nil {
+			return err
+		}
+	}
+	took, err := b.bareClient(ctx)
+	b.Bare = 2 * float64(b.Options.Nodes) / took.Seconds()
+	return err
+}

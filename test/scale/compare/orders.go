@@ -1,0 +1,121 @@
+package compare
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+)
+
+const ordersPath = "/apis/killorder.io/v1alpha1/nodekillorders"
+
+// order is what the watch of orders last showed of one.
+type order struct {
+	Metadata metav1.ObjectMeta `json:"metadata"`
+	Status   json.RawMessage   `json:"status"`
+}
+
+func (o *order) written() bool { return len(o.Status) > len("{}") }
+
+// orders watches all orders: what was written, when and how often, as the API server tells it.
+type orders struct {
+	client rest.Interface
+
+	mu   sync.Mutex
+	last map[string]order
+	// changes counts objects that came or changed; first is when so many of them had a status for the first time.
+	changes int
+	first   []time.Time
+	stopped error
+}
+
+// watchOrders begins to watch, until the context ends.
+func watchOrders(ctx context.Context, client rest.Interface) *orders {
+	o := &orders{client: client, last: map[string]order{}}
+	go func() {
+		for ctx.Err() == nil {
+			err := o.watch(ctx)
+			o.mu.Lock()
+			o.stopped = err
+			o.mu.Unlock()
+			time.Sleep(time.Second) // an API server that restarts is asked again
+		}
+	}()
+	return o
+}
+
+func (o *orders) watch(ctx context.Context) error {
+	stream, err := o.client.Get().AbsPath(ordersPath).Param("watch", "true").Stream(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stream.Close() }()
+	for events := json.NewDecoder(stream); ; {
+		var event struct {
+			Type   string `json:"type"`
+			Object order  `json:"object"`
+		}
+		if err := events.Decode(&event); err != nil {
+			return err
+		}
+		o.take(event.Type, event.Object)
+	}
+}
+
+func (o *orders) take(kind string, now order) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	was, known := o.last[now.Metadata.Name]
+	switch {
+	case kind == "DELETED":
+		delete(o.last, now.Metadata.Name)
+		return
+	case kind != "ADDED" && kind != "MODIFIED", known && was.Metadata.ResourceVersion == now.Metadata.ResourceVersion:
+		return
+	}
+	o.changes++
+	if now.written() && !was.written() {
+		o.first = append(o.first, time.Now())
+	}
+	o.last[now.Metadata.Name] = now
+}
+
+// writes returns how many writes the watch has shown.
+func (o *orders) writes() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.changes
+}
+
+// all returns the orders as they are now, by node.
+func (o *orders) all() map[string]order {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return maps.Clone(o.last)
+}
+
+// complete returns when so many orders had been written, or an error that says how many are.
+func (o *orders) complete(n int) (time.Time, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.first) < n {
+		return time.Time{}, fmt.Errorf("%d of %d orders are written; watch: %w", len(o.first), n, o.stopped)
+	}
+	return o.first[n-1], nil
+}
+
+// gone returns an error while there are orders.
+func (o *orders) gone(context.Context) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if n := len(o.last); n > 0 {
+		return fmt.Errorf("%d orders are left", n)
+	}
+	o.first = nil
+	return nil
+}

@@ -1,0 +1,108 @@
+package compare
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/killorder/killorder/test/scale/figures"
+)
+
+// reading of a program at a moment.
+type reading struct {
+	cpu       time.Duration
+	allocated float64
+	heap      float64
+}
+
+// readingOf a program that runs beside the cluster.
+func (b *bench) readingOf(ctx context.Context, name string, of *page) (r reading, err error) {
+	pid, err := b.cluster.PID(name)
+	if err != nil {
+		return r, err
+	}
+	s, err := of.read(ctx)
+	if err != nil {
+		return r, err
+	}
+	r.allocated, r.heap = s.allocated(), float64(s.liveHeap())
+	r.cpu, err = cpuOf(pid)
+	return r, err
+}
+
+// passes lets memory be noisy, and measures the operator pass by pass, and kube-state-metrics scrape by scrape. A scrape is
+// made in the midst of a pass: both programs then meet the same machine.
+func (b *bench) passes(ctx context.Context) error {
+	b.cluster.ReleaseMemory()
+	if err := pause(ctx, time.Duration(b.Settle)*b.Options.Interval); err != nil {
+		return err
+	}
+	var heaps, theirs []float64
+	for range b.Options.Passes {
+		before, err := b.readingOf(ctx, manager, b.operator)
+		if err != nil {
+			return err
+		}
+		writes, began := b.orders.writes(), time.Now()
+		heap, err := b.scrape(ctx)
+		if err != nil {
+			return err
+		}
+		if err := pause(ctx, b.Options.Interval-time.Since(began)); err != nil {
+			return err
+		}
+		after, err := b.readingOf(ctx, manager, b.operator)
+		if err != nil {
+			return err
+		}
+		passes := time.Since(began).Seconds() / b.Options.Interval.Seconds()
+		b.Operator.CPU = append(b.Operator.CPU, figures.Seconds(after.cpu-before.cpu)/passes)
+		b.Operator.Allocated = append(b.Operator.Allocated, (after.allocated-before.allocated)/passes)
+		b.Noise = append(b.Noise, float64(b.orders.writes()-writes)/time.Since(began).Seconds())
+		heaps, theirs = append(heaps, after.heap), append(theirs, heap)
+	}
+	b.Operator.Heap, b.StateMetrics.Heap = int64(figures.Median(heaps)), int64(figures.Median(theirs))
+	return b.peaks()
+}
+
+// scrapes are as many as make CPU time, which the kernel counts in hundredths of a second, a figure.
+const scrapes = 5
+
+// scrape kube-state-metrics some times, as a Prometheus does, note what one took, and return its heap.
+func (b *bench) scrape(ctx context.Context) (float64, error) {
+	before, err := b.readingOf(ctx, stateMetrics, b.telemetry)
+	if err != nil {
+		return 0, err
+	}
+	for range scrapes {
+		if err := b.metrics.get(ctx, io.Discard); err != nil {
+			return 0, err
+		}
+	}
+	after, err := b.readingOf(ctx, stateMetrics, b.telemetry)
+	b.StateMetrics.CPU = append(b.StateMetrics.CPU, figures.Seconds(after.cpu-before.cpu)/scrapes)
+	b.StateMetrics.Allocated = append(b.StateMetrics.Allocated, (after.allocated-before.allocated)/scrapes)
+	return after.heap, err
+}
+
+func (b *bench) peaks() error {
+	for name, to := range map[string]*int64{manager: &b.Operator.Peak, stateMetrics: &b.StateMetrics.Peak} {
+		pid, err := b.cluster.PID(name)
+		if err != nil {
+			return err
+		}
+		if *to, err = peakOf(pid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}

@@ -1,0 +1,39 @@
+package compare
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+	"text/template"
+
+	"github.com/killorder/killorder/test/cluster/scenario"
+)
+
+//go:embed scenario.yaml
+var scenarioText string
+
+// Pods of a node that are not of the class that grows with their number, and the most that a kubelet takes by default.
+const (
+	fixedPods = 20
+	maxPods   = 110
+)
+
+// model of so many nodes with so many pods in all.
+func model(nodes, pods int) (*scenario.Model, error) {
+	perNode := pods / max(nodes, 1)
+	switch {
+	case nodes < 1:
+		return nil, fmt.Errorf("-nodes %d: want at least 1", nodes)
+	case perNode*nodes != pods || perNode <= fixedPods || perNode > maxPods:
+		return nil, fmt.Errorf("-pods %d: want a multiple of %d nodes, with %d to %d on each", pods, nodes, fixedPods+1, maxPods)
+	}
+	var text strings.Builder
+	parsed, err := template.New("scenario").Parse(scenarioText)
+	if err != nil {
+		return nil, err
+	}
+	if err := parsed.Execute(&text, struct{ Nodes, Web int }{nodes, perNode - fixedPods}); err != nil {
+		return nil, err
+	}
+	return scenario.Parse([]byte(text.String()))
+}

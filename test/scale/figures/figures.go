@@ -1,0 +1,122 @@
+// Package figures is what a run of the scale harness measured: as a table, as JSON, beside what is stored, and drawn.
+package figures
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"time"
+)
+
+// Figures of one run. Memory is in bytes, times are in seconds.
+type Figures struct {
+	Date     string   `json:"date"`
+	Command  string   `json:"command"`
+	Machine  Machine  `json:"machine"`
+	Versions Versions `json:"versions"`
+	Nodes    int      `json:"nodes"`
+	Pods     int      `json:"pods"`
+	// Interval is the time from one pass to the next.
+	Interval float64 `json:"interval"`
+
+	Operator Program `json:"operator"`
+	// StateMetrics is kube-state-metrics, with pods and nodes.
+	StateMetrics Program `json:"stateMetrics"`
+	// Noise is the number of writes a second while nothing but noise changed, by pass.
+	Noise []float64 `json:"noise"`
+	// Cold is from the operator's start to the last order, ColdWrites how many writes that took.
+	Cold       float64 `json:"cold"`
+	ColdWrites int     `json:"coldWrites"`
+	// Bare is how many writes a second a bare client made.
+	Bare float64 `json:"bare"`
+	// Rank is `kubectl-killorder rank` of all nodes, Get is `kubectl get pods -A -o wide`.
+	Rank Command `json:"rank"`
+	Get  Command `json:"get"`
+	// Compared orders were the same as those of rank, but for Different ones.
+	Compared  int      `json:"compared"`
+	Different []string `json:"different,omitempty"`
+}
+
+// Machine is where it was measured.
+type Machine struct {
+	Cores int `json:"cores"`
+	// Memory in bytes.
+	Memory int64 `json:"memory"`
+	// Load is the load average at the start and in the end: what other work was going on.
+	Load []float64 `json:"load"`
+}
+
+// Versions of what was measured.
+type Versions struct {
+	Go           string `json:"go"`
+	Killorder    string `json:"killorder"`
+	Kubernetes   string `json:"kubernetes"`
+	StateMetrics string `json:"stateMetrics"`
+}
+
+// Program that keeps running.
+type Program struct {
+	// Peak of the resident memory, and Heap after a garbage collection (the median of what several left), in bytes.
+	Peak int64 `json:"peak"`
+	Heap int64 `json:"heap"`
+	// CPU seconds and Allocated bytes by pass or scrape.
+	CPU       []float64 `json:"cpu"`
+	Allocated []float64 `json:"allocated"`
+}
+
+// Command that ended.
+type Command struct {
+	Wall float64 `json:"wall"`
+	CPU  float64 `json:"cpu"`
+	Peak int64   `json:"peak"`
+}
+
+// Median of some figures, 0 of none.
+func Median(of []float64) float64 {
+	if len(of) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(of))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
+
+// Mean of some figures, 0 of none.
+func Mean(of []float64) (mean float64) {
+	for _, f := range of {
+		mean += f / float64(len(of))
+	}
+	return mean
+}
+
+// Rate of writes while the operator started cold, a second.
+func (f *Figures) Rate() float64 { return ratio(float64(f.ColdWrites), f.Cold) }
+
+// ratio of two figures, 0 where there is none.
+func ratio(of, to float64) float64 {
+	if to == 0 {
+		return 0
+	}
+	return of / to
+}
+
+// Read figures from a file.
+func Read(path string) (*Figures, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the file that a person names
+	if err != nil {
+		return nil, err
+	}
+	f := &Figures{}
+	return f, json.Unmarshal(text, f)
+}
+
+// Write figures to a file.
+func (f *Figures) Write(path string) error {
+	text, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o600)
+}
+
+// Seconds of a time.
+func Seconds(of time.Duration) float64 { return float64(of.Milliseconds()) / 1000 }

@@ -1,0 +1,142 @@
+package figures
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// run returns figures that grow with the number of nodes.
+func run(nodes int) *Figures {
+	n := float64(nodes)
+	return &Figures{
+		Nodes: nodes, Pods: 30 * nodes, Interval: 30, Cold: n / 100, ColdWrites: 2 * nodes, Bare: 150,
+		Noise:        []float64{n / 1000, n / 1000},
+		Operator:     Program{Peak: int64(40+nodes/10) << 20, Heap: int64(nodes) << 12, CPU: []float64{n / 100}, Allocated: []float64{n * 4096}},
+		StateMetrics: Program{Peak: int64(100+nodes) << 20, Heap: int64(nodes) << 15, CPU: []float64{n / 50}, Allocated: []float64{n * 8192}},
+		Machine:      Machine{Cores: 2, Memory: 24 << 30, Load: []float64{0.1, 1.9}},
+	}
+}
+
+func TestGuard(t *testing.T) {
+	stored := run(200).Guard()
+	cases := map[string]struct {
+		change  func(*Figures)
+		wantErr string
+	}{
+		"the same":                {change: func(*Figures) {}},
+		"better":                  {change: func(f *Figures) { f.Operator.Heap /= 2 }},
+		"worse, by a quarter":     {change: func(f *Figures) { f.Operator.Heap = f.Operator.Heap * 5 / 4 }},
+		"slower, and the machine": {change: func(f *Figures) { f.Operator.CPU[0] *= 9; f.StateMetrics.CPU[0] *= 9 }},
+		"one slow pass":           {change: func(f *Figures) { f.Operator.CPU = []float64{2, 2, 9} }},
+		"more memory":             {change: func(f *Figures) { f.Operator.Heap = f.Operator.Heap * 7 / 5 }, wantErr: guardHeap},
+		"more CPU":                {change: func(f *Figures) { f.Operator.CPU[0] *= 1.4 }, wantErr: guardCPU},
+		"more garbage":            {change: func(f *Figures) { f.Operator.Allocated[0] *= 1.4 }, wantErr: guardAllocated},
+		"more writes":             {change: func(f *Figures) { f.Noise = []float64{2} }, wantErr: guardNoise},
+		"more writes at a start":  {change: func(f *Figures) { f.ColdWrites *= 2 }, wantErr: guardCold},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			f := run(200)
+			c.change(f)
+			_, err := f.Guard().Check(stored)
+			if (err != nil) != (c.wantErr != "") || (err != nil && !strings.Contains(err.Error(), c.wantErr)) {
+				t.Errorf("error %v, want one about %q", err, c.wantErr)
+			}
+		})
+	}
+}
+
+func TestGuardThatIsNotMeasured(t *testing.T) {
+	if _, err := (Guard{}).Check(Guard{"a figure": 1}); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "figures.json")
+	want := run(500)
+	if err := want.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if err := want.Guard().Write(path); err != nil {
+		t.Fatal(err)
+	}
+	stored, err := ReadGuard(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want.Guard(), stored); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestGrowth(t *testing.T) {
+	var out bytes.Buffer
+	if err := Growth(&out, []*Figures{run(1000), run(500)}, 15000); err != nil {
+		t.Fatal(err)
+	}
+	const want = `| nodes | pods | Peak memory, MiB | CPU of a pass, s | Writes under noise, /s | Cold start, s |
+|---|---|---|---|---|---|
+| 500 | 15000 | 90.00 | 5.00 | 0.50 | 5.00 |
+| 1000 | 30000 | 140.00 | 10.00 | 1.00 | 10.00 |
+| 15000, from the slope | 450000 | 1540.00 | 150.00 | 15.00 | 150.00 |
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+	if err := Growth(&out, []*Figures{run(500)}, 15000); err == nil {
+		t.Error("a slope of one size")
+	}
+}
+
+func TestDraw(t *testing.T) {
+	var out bytes.Buffer
+	if err := Draw(&out, []*Figures{run(500), run(1000), run(2500)}); err != nil {
+		t.Fatal(err)
+	}
+	for d := xml.NewDecoder(bytes.NewReader(out.Bytes())); ; {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("%v in %s", err, out.String())
+		}
+	}
+	if dots := strings.Count(out.String(), "<circle"); dots != 3*len(curves) {
+		t.Errorf("%d dots, want %d", dots, 3*len(curves))
+	}
+	if strings.Contains(out.String(), "NaN") || strings.Contains(out.String(), "Inf") {
+		t.Error(out.String())
+	}
+}
+
+func TestMedian(t *testing.T) {
+	cases := map[string]struct {
+		of   []float64
+		want float64
+	}{
+		"none": {want: 0},
+		"odd":  {of: []float64{9, 1, 2}, want: 2},
+		"even": {of: []float64{4, 1, 2, 9}, want: 3},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := Median(c.of); got != c.want {
+				t.Errorf("%v, want %v", got, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,71 @@
+package figures
+
+import (
+	"fmt"
+	"io"
+	"slices"
+)
+
+// curve is one figure over the number of nodes.
+type curve struct {
+	name, unit string
+	of         func(*Figures) float64
+}
+
+var curves = []curve{
+	{"Peak memory", "MiB", func(f *Figures) float64 { return float64(f.Operator.Peak) / (1 << 20) }},
+	{"CPU of a pass", "s", func(f *Figures) float64 { return Median(f.Operator.CPU) }},
+	{"Writes under noise", "/s", func(f *Figures) float64 { return Mean(f.Noise) }},
+	{"Cold start", "s", func(f *Figures) float64 { return f.Cold }},
+}
+
+// line is what fits a curve best: at + slope x nodes (least squares). Memory, work and writes all follow the number of pods.
+type line struct{ at, slope float64 }
+
+func (l line) of(nodes float64) float64 { return l.at + l.slope*nodes }
+
+func fit(all []*Figures, of func(*Figures) float64) line {
+	var x, y, xx, xy float64
+	n := float64(len(all))
+	for _, f := range all {
+		at, v := float64(f.Nodes), of(f)
+		x, y, xx, xy = x+at, y+v, xx+at*at, xy+at*v
+	}
+	spread := n*xx - x*x
+	if spread == 0 {
+		return line{at: ratio(y, n)}
+	}
+	slope := (n*xy - x*y) / spread
+	return line{at: (y - slope*x) / n, slope: slope}
+}
+
+// Growth writes a table of runs of several sizes, with another size worked out from the slope.
+func Growth(to io.Writer, all []*Figures, other int) error {
+	all = bySize(all)
+	if len(all) < 2 {
+		return fmt.Errorf("%d sizes were measured: a slope takes two", len(all))
+	}
+	fmt.Fprint(to, "| nodes | pods |")
+	for _, c := range curves {
+		fmt.Fprintf(to, " %s, %s |", c.name, c.unit)
+	}
+	fmt.Fprint(to, "\n|---|---|---|---|---|---|\n")
+	for _, f := range all {
+		fmt.Fprintf(to, "| %d | %d |", f.Nodes, f.Pods)
+		for _, c := range curves {
+			fmt.Fprintf(to, " %.2f |", c.of(f))
+		}
+		fmt.Fprintln(to)
+	}
+	last := all[len(all)-1]
+	fmt.Fprintf(to, "| %d, from the slope | %d |", other, other*last.Pods/last.Nodes)
+	for _, c := range curves {
+		fmt.Fprintf(to, " %.2f |", fit(all, c.of).of(float64(other)))
+	}
+	fmt.Fprintln(to)
+	return nil
+}
+
+func bySize(all []*Figures) []*Figures {
+	return slices.SortedFunc(slices.Values(all), func(a, b *Figures) int { return a.Nodes - b.Nodes })
+}

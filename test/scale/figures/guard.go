@@ -1,0 +1,84 @@
+package figures
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Guard is what must not get worse, by the name of the figure. Each is a ratio of two programs in one run, or a count, so
+// that it is the same on a slow machine and on a busy one.
+type Guard map[string]float64
+
+// Names of guarded figures.
+const (
+	guardHeap      = "heap per pod beside kube-state-metrics"
+	guardCPU       = "CPU of a pass beside a scrape"
+	guardAllocated = "bytes allocated by a pass, for each pod"
+	guardNoise     = "writes per node and pass under noise"
+	guardCold      = "writes per order at a cold start"
+)
+
+// worse is how much worse than the stored value a figure may be.
+const worse = 4. / 3
+
+// least is what a figure may be in any case: a third of nothing is nothing.
+var least = Guard{guardNoise: 0.05}
+
+// Guard returns the guarded figures of a run.
+func (f *Figures) Guard() Guard {
+	nodes := float64(f.Nodes)
+	return Guard{
+		guardHeap:      ratio(float64(f.Operator.Heap), float64(f.StateMetrics.Heap)),
+		guardCPU:       ratio(Median(f.Operator.CPU), Median(f.StateMetrics.CPU)),
+		guardAllocated: Median(f.Operator.Allocated) / float64(f.Pods),
+		guardNoise:     Mean(f.Noise) * f.Interval / nodes,
+		guardCold:      float64(f.ColdWrites) / nodes,
+	}
+}
+
+// ReadGuard reads the stored values.
+func ReadGuard(path string) (Guard, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the file that a person names
+	if err != nil {
+		return nil, err
+	}
+	g := Guard{}
+	return g, json.Unmarshal(text, &g)
+}
+
+// Write stores the values.
+func (g Guard) Write(path string) error {
+	text, err := json.MarshalIndent(g, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o600)
+}
+
+// Check compares the figures of a run with the stored ones: a line for each, and an error where one is worse by more than a
+// third, or missing.
+func (g Guard) Check(stored Guard) (string, error) {
+	var lines, failed []string
+	for _, name := range slices.Sorted(func(yield func(string) bool) {
+		for name := range stored {
+			if !yield(name) {
+				return
+			}
+		}
+	}) {
+		now, measured := g[name]
+		bound := max(stored[name]*worse, least[name])
+		lines = append(lines, fmt.Sprintf("%-45s %8.4f, stored %8.4f, at most %8.4f", name, now, stored[name], bound))
+		if !measured || now > bound {
+			failed = append(failed, fmt.Sprintf("%s is %.4f, stored %.4f: worse by more than a third", name, now, stored[name]))
+		}
+	}
+	if len(failed) > 0 {
+		return strings.Join(lines, "\n"), fmt.Errorf("%s. Find out why; `make scale ARGS=-store` stores values that are meant to be worse",
+			strings.Join(failed, "; "))
+	}
+	return strings.Join(lines, "\n"), nil
+}

@@ -1,0 +1,55 @@
+package figures
+
+import (
+	"fmt"
+	"strings"
+)
+
+// row of the table: killorder's figure, the other's, and what the ratio must be and should become.
+type row struct {
+	what, ours, theirs string
+	ratio              float64
+	must, aim          string
+}
+
+// Table of the figures in Markdown.
+func (f *Figures) Table() string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "| %d nodes, %d pods | killorder | beside it | ratio | must | aim |\n|---|---|---|---|---|---|\n", f.Nodes, f.Pods)
+	for _, r := range f.rows() {
+		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s |\n", r.what, r.ours, r.theirs, number(r.ratio), r.must, r.aim)
+	}
+	fmt.Fprintf(&out, "\n%d orders compared with rank, %d differ. %s; %s; %d cores, %.0f GiB, load average %.1f to %.1f;"+
+		" killorder %s, Go %s, Kubernetes %s, kube-state-metrics %s.\n",
+		f.Compared, len(f.Different), f.Date, f.Command, f.Machine.Cores, float64(f.Machine.Memory)/(1<<30),
+		f.Machine.Load[0], f.Machine.Load[1], f.Versions.Killorder, f.Versions.Go, f.Versions.Kubernetes, f.Versions.StateMetrics)
+	return out.String()
+}
+
+func (f *Figures) rows() []row {
+	k, s := &f.Operator, &f.StateMetrics
+	return []row{
+		{"peak memory, kube-state-metrics (pods, nodes)", mib(k.Peak), mib(s.Peak), ratio(float64(k.Peak), float64(s.Peak)), "0.10", "0.05"},
+		{"heap after a garbage collection", mib(k.Heap), mib(s.Heap), ratio(float64(k.Heap), float64(s.Heap)), "", ""},
+		{fmt.Sprintf("CPU: a pass of %.0f s, a scrape", f.Interval), seconds(Median(k.CPU)), seconds(Median(s.CPU)),
+			ratio(Median(k.CPU), Median(s.CPU)), "0.5", "0.25"},
+		{"allocated: a pass, a scrape", mib(int64(Median(k.Allocated))), mib(int64(Median(s.Allocated))), 0, "", ""},
+		{"writes, nothing but noise", fmt.Sprintf("%.2f/s", Mean(f.Noise)), "", 0, "1/s", "0"},
+		{"cold start to the last order, a bare client", fmt.Sprintf("%s, %.0f writes/s", seconds(f.Cold), f.Rate()),
+			fmt.Sprintf("%.0f writes/s", f.Bare), ratio(f.Rate(), f.Bare), "0.8", "1"},
+		{"`rank`, `kubectl get pods -A -o wide`: time", seconds(f.Rank.Wall), seconds(f.Get.Wall), ratio(f.Rank.Wall, f.Get.Wall), "0.5", ""},
+		{"the same: CPU", seconds(f.Rank.CPU), seconds(f.Get.CPU), ratio(f.Rank.CPU, f.Get.CPU), "", ""},
+		{"the same: memory", mib(f.Rank.Peak), mib(f.Get.Peak), ratio(float64(f.Rank.Peak), float64(f.Get.Peak)), "0.02", ""},
+	}
+}
+
+func mib(bytes int64) string { return fmt.Sprintf("%.0f MiB", float64(bytes)/(1<<20)) }
+
+func seconds(s float64) string { return fmt.Sprintf("%.2f s", s) }
+
+func number(n float64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", n)
+}
