@@ -116,6 +116,7 @@ conformance-kernel: ## 200 random scenarios against the kernel's OOM killer, as 
 conformance-kernel-vm: ## The kernels of Debian 12 and 13 in virtual machines without KVM: cgroup v2, oom.group, swap (TESTFLAGS="-scenarios 16 -seed 5")
 	go test ./test/machine && go test ./test/conformance/kernel -count=1 -v -timeout 180m -run '^TestVirtualMachines$$' -vm $(TESTFLAGS)
 scale: build ## The operator, kube-state-metrics, a bare client, rank and kubectl on one cluster (NODES=1000 PODS=30000 ARGS="-passes 22")
+	go test -C test/scale ./figures
 	go build -C test/scale -o ../../bin/ ./cmd/scale
 	bin/scale -nodes $(NODES) $(if $(PODS),-pods $(PODS)) $(ARGS)
 scale-growth: ## docs/pictures/scale.svg, and a table, from what runs of several sizes left in bin/

@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# tools and api stand alone, as do the programs that share nothing with Kubernetes' (containerd, the CNI plugins).
+# tools and api stand alone, as do the programs that share nothing with Kubernetes' (containerd, the CNI plugins), and
+# kube-state-metrics, which does not compile with the Kubernetes libraries of the others.
 modules=(go.mod tools/{crds,docs}/go.mod examples/consumer/go.mod test/{cluster,cluster/builds/kubernetes,e2e,scale,conformance/kubelet,conformance/kubelet/judge}/go.mod)
 
 # Lines are "DEPENDENCY VERSION"; v0.0.0 stands for a replaced module, whose version is elsewhere.
