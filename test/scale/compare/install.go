@@ -26,7 +26,8 @@ func (b *bench) install(ctx context.Context) error {
 		{"apply", "--server-side", "-k", filepath.Join(b.Root, "config", "default")},
 		{"wait", "--for=condition=established", "--timeout=60s", "crd", "nodekillorders.killorder.io", "killorderpolicies.killorder.io"},
 	} {
-		if _, err := run(ctx, false, b.cluster.Binaries.Kubectl, append([]string{"--kubeconfig=" + b.cluster.Kubeconfig()}, args...)...); err != nil {
+		args = append([]string{"--kubeconfig=" + b.cluster.Kubeconfig()}, args...)
+		if _, err := run(ctx, false, b.cluster.Binaries.Kubectl, args...); err != nil {
 			return err
 		}
 	}
@@ -88,7 +89,7 @@ func (b *bench) token(ctx context.Context) (string, error) {
 // requiredVersion of kube-state-metrics.
 func requiredVersion(root string) (string, error) {
 	file := filepath.Join(root, "test", "cluster", "builds", "kube-state-metrics", "go.mod")
-	text, err := os.ReadFile(file) //nolint:gosec // a file of the repository
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return "", err
 	}

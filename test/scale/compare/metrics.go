@@ -22,7 +22,7 @@ type page struct {
 
 // newPage returns a page. The certificate is the program's own, so nobody has signed it.
 func newPage(url, token string) *page {
-	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // a test's own process on loopback
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	return &page{client: http.Client{Transport: transport, Timeout: 5 * time.Minute}, url: url, token: token}
 }
 
@@ -83,7 +83,7 @@ func (s samples) liveHeap() int64 {
 
 // freeAddress on loopback.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0") //nolint:noctx // is closed at once
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}

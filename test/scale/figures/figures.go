@@ -101,7 +101,7 @@ func ratio(of, to float64) float64 {
 
 // Read figures from a file.
 func Read(path string) (*Figures, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // the file that a person names
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func (f *Figures) Guard() Guard {
 
 // ReadGuard reads the stored values.
 func ReadGuard(path string) (Guard, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // the file that a person names
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}

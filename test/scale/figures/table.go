@@ -29,15 +29,25 @@ func (f *Figures) Table() string {
 func (f *Figures) rows() []row {
 	k, s := &f.Operator, &f.StateMetrics
 	return []row{
-		{"peak memory, kube-state-metrics (pods, nodes)", mib(k.Peak), mib(s.Peak), ratio(float64(k.Peak), float64(s.Peak)), "0.10", "0.05"},
+		{
+			"peak memory, kube-state-metrics (pods, nodes)", mib(k.Peak), mib(s.Peak), ratio(float64(k.Peak), float64(s.Peak)),
+			"0.10", "0.05",
+		},
 		{"heap after a garbage collection", mib(k.Heap), mib(s.Heap), ratio(float64(k.Heap), float64(s.Heap)), "", ""},
-		{fmt.Sprintf("CPU: a pass of %.0f s, a scrape", f.Interval), seconds(Median(k.CPU)), seconds(Median(s.CPU)),
-			ratio(Median(k.CPU), Median(s.CPU)), "0.5", "0.25"},
+		{
+			fmt.Sprintf("CPU: a pass of %.0f s, a scrape", f.Interval), seconds(Median(k.CPU)), seconds(Median(s.CPU)),
+			ratio(Median(k.CPU), Median(s.CPU)), "0.5", "0.25",
+		},
 		{"allocated: a pass, a scrape", mib(int64(Median(k.Allocated))), mib(int64(Median(s.Allocated))), 0, "", ""},
 		{"writes, nothing but noise", fmt.Sprintf("%.2f/s", Mean(f.Noise)), "", 0, "1/s", "0"},
-		{"cold start to the last order, a bare client", fmt.Sprintf("%s, %.0f writes/s", seconds(f.Cold), f.Rate()),
-			fmt.Sprintf("%.0f writes/s", f.Bare), ratio(f.Rate(), f.Bare), "0.8", "1"},
-		{"`rank`, `kubectl get pods -A -o wide`: time", seconds(f.Rank.Wall), seconds(f.Get.Wall), ratio(f.Rank.Wall, f.Get.Wall), "0.5", ""},
+		{
+			"cold start to the last order, a bare client", fmt.Sprintf("%s, %.0f writes/s", seconds(f.Cold), f.Rate()),
+			fmt.Sprintf("%.0f writes/s", f.Bare), ratio(f.Rate(), f.Bare), "0.8", "1",
+		},
+		{
+			"`rank`, `kubectl get pods -A -o wide`: time", seconds(f.Rank.Wall), seconds(f.Get.Wall),
+			ratio(f.Rank.Wall, f.Get.Wall), "0.5", "",
+		},
 		{"the same: CPU", seconds(f.Rank.CPU), seconds(f.Get.CPU), ratio(f.Rank.CPU, f.Get.CPU), "", ""},
 		{"the same: memory", mib(f.Rank.Peak), mib(f.Get.Peak), ratio(float64(f.Rank.Peak), float64(f.Get.Peak)), "0.02", ""},
 	}

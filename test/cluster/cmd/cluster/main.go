@@ -107,7 +107,7 @@ func runBinaries(ctx context.Context, args []string) error {
 	root := rootFlag(flags)
 	node := flags.Bool("node", false, "build kubelet, containerd and what else a real node needs, too")
 	controlPlane := flags.Bool("control-plane", false, "kube-apiserver and etcd alone")
-	stateMetrics := flags.Bool("kube-state-metrics", false, "find or build kube-state-metrics alone, beside which test/scale measures the operator")
+	stateMetrics := flags.Bool("kube-state-metrics", false, "find or build kube-state-metrics alone, for test/scale")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
