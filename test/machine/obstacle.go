@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 )
 
 // Tool is a program that a machine is built or run with, and the Debian package that has the program.
@@ -20,7 +21,7 @@ func Obstacle(further ...Tool) string {
 	if runtime.GOARCH != "amd64" {
 		return "the virtual machine is one of amd64"
 	}
-	for _, tool := range append(tools[:len(tools):len(tools)], further...) {
+	for _, tool := range slices.Concat(tools, further) {
 		if _, err := exec.LookPath(tool.Program); err != nil {
 			return fmt.Sprintf("the program %s is missing (apt-get install %s)", tool.Program, tool.Package)
 		}

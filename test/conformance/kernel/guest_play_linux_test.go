@@ -83,7 +83,7 @@ func (n *node) observe() (*observation, error) {
 // push lets the outsider grow by one step.
 func (n *node) push() error {
 	var left, zone int64
-	step := int64(coarseStep)
+	step := coarseStep
 	if n.full == nil {
 		free, err := meminfo("MemFree")
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -290,7 +291,7 @@ func (k *kindTally) table(s *scene, o *observation, all []candidate) error {
 // scores compares /proc/PID/oom_score with the engine's Score, give or take the rounding of counters that move between
 // two reads.
 func (k *kindTally) scores(o *observation) error {
-	for _, p := range append(o.Processes[:len(o.Processes):len(o.Processes)], o.Daemons...) {
+	for _, p := range slices.Concat(o.Processes, o.Daemons) {
 		k.scored++
 		switch ours := oom.Score(p.sum(), p.Adj, o.Total); ours - p.Score {
 		case 0:

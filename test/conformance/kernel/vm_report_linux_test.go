@@ -63,9 +63,18 @@ func (k *kindTally) String() string {
 // add another tally to this one.
 func (k *kindTally) add(other *kindTally) {
 	for _, c := range []struct{ into, from *int }{
-		{&k.scenes, &other.scenes}, {&k.whole, &other.whole}, {&k.kills, &other.kills}, {&k.clear, &other.clear},
-		{&k.clearRight, &other.clearRight}, {&k.right, &other.right}, {&k.bySum, &other.bySum}, {&k.tables, &other.tables},
-		{&k.agreeing, &other.agreeing}, {&k.scored, &other.scored}, {&k.equal, &other.equal}, {&k.offByOne, &other.offByOne},
+		{&k.scenes, &other.scenes},
+		{&k.whole, &other.whole},
+		{&k.kills, &other.kills},
+		{&k.clear, &other.clear},
+		{&k.clearRight, &other.clearRight},
+		{&k.right, &other.right},
+		{&k.bySum, &other.bySum},
+		{&k.tables, &other.tables},
+		{&k.agreeing, &other.agreeing},
+		{&k.scored, &other.scored},
+		{&k.equal, &other.equal},
+		{&k.offByOne, &other.offByOne},
 	} {
 		*c.into += *c.from
 	}
