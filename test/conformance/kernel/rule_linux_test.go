@@ -36,6 +36,20 @@ var wrongRules = []rule{
 	on("scores below 0 are cut off at -500", func(s *scene, c *candidate) int64 {
 		return weighOn(s.scale(), c.sum, max(c.adj, -500))
 	}, "kubepods", "node"),
+	on("swap is not weighed", func(s *scene, c *candidate) int64 {
+		return weighOn(s.scale(), c.sum-c.Swapped, c.adj)
+	}, "kubepods, swap", "node, swap", "container, swap"),
+	on("swap is no part of the scale", func(s *scene, c *candidate) int64 {
+		return weighOn(s.Limit, c.sum, c.adj)
+	}, "kubepods, swap", "node, swap"),
+	{
+		name: "memory.oom.group is ignored", together: func(*scene) bool { return false },
+		kinds: []string{"kubepods, oom.group", "node, oom.group", "pod, oom.group", "container, oom.group"},
+	},
+	{
+		name: "a container always dies as a whole", together: func(*scene) bool { return true },
+		kinds: []string{"kubepods", "container", "node"},
+	},
 	on("adj in thousandths of the node, not of the limit that ran out", func(s *scene, c *candidate) int64 {
 		return weighOn(s.Capacity+s.Swap, c.sum, c.adj)
 	}, "kubepods", "pod"),
@@ -52,12 +66,6 @@ var wrongRules = []rule{
 		return c.sum - s.Pods[c.pod].Containers[c.container].Request
 	}, "kubepods", "node", "pod"),
 	{name: sumOfContainer, kinds: []string{"kubepods", "node", "kubepods, oom.group"}, weigh: weighContainer},
-	on("swap is not weighed", func(s *scene, c *candidate) int64 {
-		return weighOn(s.scale(), c.sum-c.Swapped, c.adj)
-	}, "kubepods, swap", "node, swap", "container, swap"),
-	on("swap is no part of the scale", func(s *scene, c *candidate) int64 {
-		return weighOn(s.Limit, c.sum, c.adj)
-	}, "kubepods, swap", "node, swap"),
 	on("huge pages are weighed", func(s *scene, c *candidate) int64 {
 		return weighOn(s.scale(), c.sum+c.Huge, c.adj)
 	}, "node, huge pages"),
@@ -70,14 +78,6 @@ var wrongRules = []rule{
 	on("shared memory is not weighed", func(s *scene, c *candidate) int64 {
 		return weighOn(s.scale(), c.sum-c.Shared, c.adj)
 	}, "kubepods, memory-backed volumes", "node, memory-backed volumes"),
-	{
-		name: "memory.oom.group is ignored", together: func(*scene) bool { return false },
-		kinds: []string{"kubepods, oom.group", "node, oom.group", "pod, oom.group", "container, oom.group"},
-	},
-	{
-		name: "a container always dies as a whole", together: func(*scene) bool { return true },
-		kinds: []string{"kubepods", "container", "node"},
-	},
 }
 
 func weighContainer(s *scene, all []candidate, c *candidate) int64 {

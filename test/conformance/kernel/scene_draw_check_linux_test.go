@@ -30,6 +30,9 @@ func TestDrawScene(t *testing.T) {
 						}
 					}
 				}
+				if !k.shownBy(s) {
+					t.Fatalf("nothing of what the kind is about\n%v", s)
+				}
 				if s.ahead() < drawMarginBytes || taken > aRoom.Available || len(s.memories()) > mostProcesses {
 					t.Fatalf("ahead by %d, takes %d bytes, %d processes\n%v", s.ahead(), taken, len(s.memories()), s)
 				}

@@ -75,10 +75,34 @@ func (d dice) sceneOf(k *kind, r room) *scene {
 		}
 		d.fit(s, r)
 		if len(s.memories()) <= mostProcesses && len(s.candidates()) > 1 {
-			d.share(s, k)
-			return s
+			if d.share(s, k); k.shownBy(s) {
+				return s
+			}
 		}
 	}
+}
+
+// shownBy reports whether the scene has enough of what the kind is about.
+func (k *kind) shownBy(s *scene) bool {
+	const enough = 8 * mib
+	var all parts
+	for _, c := range s.candidates() {
+		all.Swapped += c.Swapped
+		all.Shared += c.Shared
+		all.Tmpfs += c.Tmpfs
+		all.Huge += c.Huge
+	}
+	switch {
+	case k.swap:
+		return all.Swapped >= enough
+	case k.huge:
+		return all.Huge >= enough
+	case k.volumes:
+		return all.Shared >= enough && all.Tmpfs >= enough
+	case k.scope == scopePod: // otherwise all have the same oom_score_adj
+		return s.Pods[0].QOS == "Burstable"
+	}
+	return true
 }
 
 // fit gives the scene the size of its scope, and its processes their memory.
