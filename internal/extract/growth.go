@@ -21,7 +21,8 @@ func GrowthBetween(n *facts.Node, metrics, kubelet facts.Readings) (between time
 		last, ok := kubelet.Pod(p.Namespace, p.Name)
 		apart := last.ObservedAt.Sub(first.ObservedAt)
 		switch {
-		case p.WorkingSet == facts.Unknown, !both, !ok, apart < leastBetween, apart > facts.UnavailableAfter, startedAfter(p.Pod, first.ObservedAt):
+		case p.WorkingSet == facts.Unknown, !both, !ok, apart < leastBetween, apart > facts.UnavailableAfter,
+			startedAfter(p.Pod, first.ObservedAt):
 			continue
 		}
 		before, _, all := sumOfOwn(p.Pod, &first)

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// AnnotationIgnore, followed by a rule's name, asks not to see that rule's findings about the object. Its value is the
+	// AnnotationIgnore followed by a rule's name asks not to see that rule's findings about the object. Its value is the
 	// reason, with an optional end before it: "until 2027-01-31: reason".
 	AnnotationIgnore = "ignore.killorder.io/"
 	// maxIgnores of one object, in the order of their rules, and the bounds of their texts in bytes.

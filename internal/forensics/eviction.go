@@ -143,7 +143,8 @@ func (c *inquest) whichThreshold(f *EvictionFigures) {
 		f.Signal = signalPods
 	}
 	if f.Hard || f.Soft {
-		c.found(SourceConfig, "threshold %s is the %s one of %s", mib(f.Threshold), hardness(f), cmp.Or(f.Signal, signalNode+" or "+signalPods))
+		signal := cmp.Or(f.Signal, signalNode+" or "+signalPods)
+		c.found(SourceConfig, "threshold %s is the %s one of %s", mib(f.Threshold), hardness(f), signal)
 	}
 }
 

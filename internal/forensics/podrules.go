@@ -43,7 +43,8 @@ func rejected(c *inquest) bool {
 	case failed && strings.HasPrefix(v.StatusReason, "OutOf"):
 		e = c.event(v.StatusReason, nil)
 	case mentions(v.StatusMessage, wasRejected, nodeCondition), e != nil:
-	case failed && c.d.Container == "" && !v.Ran && v.Disruption == nil && v.Containers > 0 && v.StatusReason != "" && !otherEnd(v.StatusReason):
+	case failed && c.d.Container == "" && !v.Ran && v.Disruption == nil && v.Containers > 0 &&
+		v.StatusReason != "" && !otherEnd(v.StatusReason):
 	default:
 		return false
 	}

@@ -23,7 +23,8 @@ func Explain(n *Node, p *facts.PodState, nodes []*Node) kinds.Explanation {
 	e := kinds.Explanation{
 		TypeMeta: kinds.Type("Explanation"),
 		Node:     n.Verdict.Node.Name, Namespace: p.Namespace, Pod: p.Name, UID: p.UID, Critical: p.Critical,
-		Workload: status.WorkloadRef(p.Workload), Certainty: n.certainty(p), Eviction: n.evictionSum(p, r), OOM: n.oomSum(p, r), Limit: n.limitSum(p),
+		Workload: status.WorkloadRef(p.Workload), Certainty: n.certainty(p),
+		Eviction: n.evictionSum(p, r), OOM: n.oomSum(p, r), Limit: n.limitSum(p),
 	}
 	e.Answer, e.Order = n.sentence(p, r)
 	if n.Partial {

@@ -105,7 +105,8 @@ func (n *Node) justEnough(killer string) int64 {
 
 func addStep(o *kinds.Simulation, s *whatif.Step) {
 	step := kinds.Step{
-		Step: len(o.Steps) + 1, Killer: status.Killers[s.Killer], Namespace: s.Victim.Namespace, Pod: s.Victim.Name, Container: s.ContainerName(),
+		Step: len(o.Steps) + 1, Killer: status.Killers[s.Killer],
+		Namespace: s.Victim.Namespace, Pod: s.Victim.Name, Container: s.ContainerName(),
 		Critical: s.Victim.Critical, Available: kinds.Amount(s.Available), At: s.At.String(),
 	}
 	if s.Frees > 0 || s.Victim.WorkingSet != facts.Unknown {

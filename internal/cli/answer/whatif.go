@@ -210,7 +210,10 @@ func onlyIn(v, other *engine.Verdict) (findings []kinds.Finding) {
 }
 
 func findingOf(node string, f *engine.Finding) kinds.Finding {
-	k := kinds.Finding{Rule: f.Rule, Severity: string(status.Severities[f.Severity]), Node: node, Container: f.Container, Message: f.Message, Fix: f.Fix}
+	k := kinds.Finding{
+		Rule: f.Rule, Severity: string(status.Severities[f.Severity]), Node: node, Container: f.Container,
+		Message: f.Message, Fix: f.Fix,
+	}
 	if f.Pod != nil {
 		k.Namespace, k.Pod = f.Pod.Namespace, f.Pod.Name
 	}
