@@ -47,7 +47,7 @@ func (m *Machine) build(ctx context.Context) error {
 		func() error { return sparse(m.path("swap.img"), int64(m.SwapMiB)<<20) },
 		// Without a journal: the disk lives as long as the machine.
 		func() error {
-			return command(ctx, "", "mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-d", root, m.path("root.img"))
+			return command(ctx, "mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-d", root, m.path("root.img"))
 		},
 		func() error { return os.RemoveAll(root) },
 	} {

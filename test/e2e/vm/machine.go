@@ -68,10 +68,10 @@ func New(ctx context.Context, options *Options) (*Machine, error) {
 // QEMU passes the sender's address on, and the machine drops what seems to come from the machine itself. QEMU puts the
 // gateway's address in place of 127.0.0.1.
 func (m *Machine) borrowAddress(ctx context.Context) error {
-	if err := command(ctx, "", "ip", "addr", "add", Address+"/32", "dev", m.Interface); err != nil {
+	if err := command(ctx, "ip", "addr", "add", Address+"/32", "dev", m.Interface); err != nil {
 		return err
 	}
-	return command(ctx, "", "ip", "route", "change", "local", Address, "dev", m.Interface, "table", "local",
+	return command(ctx, "ip", "route", "change", "local", Address, "dev", m.Interface, "table", "local",
 		"proto", "kernel", "scope", "host", "src", "127.0.0.1")
 }
 

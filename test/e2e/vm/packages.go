@@ -26,9 +26,8 @@ func Obstacle() string {
 	return machine.Obstacle(machine.Tool{Program: "mkfs.ext4", Package: "e2fsprogs"})
 }
 
-func command(ctx context.Context, dir, name string, args ...string) error {
+func command(ctx context.Context, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = dir
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, bytes.TrimSpace(output))
 	}
