@@ -177,6 +177,9 @@ func (j *machineJudge) judge(t *testing.T, s *scene) bool {
 	t.Helper()
 	tally := j.tallyOf(s.Kind)
 	tally.scenes++
+	if s.All {
+		tally.toLast++
+	}
 	began := time.Now()
 	seen, err := j.play(s)
 	t.Logf("%s %d: %d kills in %.0f s", s.Kind, s.Number, len(seen), time.Since(began).Seconds())

@@ -10,8 +10,8 @@ import (
 // kindTally counts what was judged of one kind of scenes.
 type kindTally struct {
 	kind string
-	// scenes played, and of those that are killed to the last the whole ones.
-	scenes, whole int
+	// scenes played; toLast: those killed to the last process, and whole: those of them without a wrong victim.
+	scenes, toLast, whole int
 	// kills; clear: the first victim led by the margin or more; right: it was the engine's, clear or not.
 	kills, clear, clearRight, right int
 	// bySum: right where each container is weighed by the sum of its processes.
@@ -53,7 +53,7 @@ func (k *kindTally) kill(s *scene, o *observation, all []candidate, v *verdict) 
 func (k *kindTally) String() string {
 	whole := ""
 	if kindNamed(k.kind).all {
-		whole = fmt.Sprintf("whole order %d of %d; ", k.whole, k.scenes)
+		whole = fmt.Sprintf("whole order %d of %d; ", k.whole, k.toLast)
 	}
 	return fmt.Sprintf("first victim right in %d of %d above the margin, %d of %d in all, %d per container sum; %s"+
 		"kernel's own table %d of %d; oom_score equal in %d of %d, off by one in %d; readings stray by up to %d pages",
@@ -64,6 +64,7 @@ func (k *kindTally) String() string {
 func (k *kindTally) add(other *kindTally) {
 	for _, c := range []struct{ into, from *int }{
 		{&k.scenes, &other.scenes},
+		{&k.toLast, &other.toLast},
 		{&k.whole, &other.whole},
 		{&k.kills, &other.kills},
 		{&k.clear, &other.clear},
