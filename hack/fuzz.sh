@@ -10,6 +10,9 @@
 #
 # An input that reaches new code is made smaller for two seconds at most: Go's default is a minute, the whole of FUZZTIME.
 #
+# With FUZZSEED the mutations are the same each time, and begin with the inputs in the code alone: CI judges a change by what
+# the change does. Without it they are drawn, and go on from what earlier runs found.
+#
 # Targets run in a copy of the tree: the fuzzer writes a failing input to testdata, where tests that run at the same time
 # would read it. The input is kept in bin/fuzz and printed; copy it to the package's testdata to have it in the tests.
 set -euo pipefail
@@ -22,6 +25,7 @@ mkdir "$work/tree"
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$work/tree"
 module=$(go list -m)
 cache=$(go env GOCACHE)/fuzz
+if [[ -n ${FUZZSEED-} ]]; then export GODEBUG=fuzzseed=$FUZZSEED; cache=$work/cache; fi
 
 # fuzz PROGRAM COPY PACKAGE NAME CACHE: prints its output when it has ended, so that those of two targets do not mix.
 fuzz() {

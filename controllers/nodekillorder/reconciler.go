@@ -171,8 +171,10 @@ func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *metav
 		published.Status = *v.current.status
 	}
 	told, err := r.emit(ctx, v, published)
-	if v.unchanged && told {
-		v.state.history.Stand(&v.verdict, &v.next, &policy.Policy, policy.TopN, v.current.generation, v.now)
+	if v.unchanged && told && v.current.status != nil {
+		next := v.next
+		next.LastChangedAt = v.current.status.LastChangedAt
+		v.state.history.Stand(&v.verdict, &next, &policy.Policy, policy.TopN, v.current.generation, v.now)
 	}
 	return result, err
 }

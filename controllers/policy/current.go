@@ -20,12 +20,15 @@ type Current struct {
 	generation int64
 }
 
+// defaultPolicy is one and the same, so that a policy that stays the default has not changed.
+var defaultPolicy = sync.OnceValue(extract.DefaultPolicy)
+
 // Get returns the policy in force.
 func (c *Current) Get() *extract.Policy {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if c.policy == nil {
-		return extract.DefaultPolicy()
+		return defaultPolicy()
 	}
 	return c.policy
 }

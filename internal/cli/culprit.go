@@ -87,7 +87,7 @@ func (h history) since() string {
 // takeForecast takes the forecast that the operator has published, for the same reason. It is none where its pod is gone, or is
 // the next to die by the readings of now, and where it names a killer or a time that this plugin does not know.
 func takeForecast(j *judged, o *v1alpha1.NodeKillOrder) {
-	if o == nil || o.Status.Summary == nil || o.Status.Summary.Forecast == nil {
+	if o == nil || o.Status.Usage == nil || o.Status.Summary == nil || o.Status.Summary.Forecast == nil {
 		return
 	}
 	f, next := o.Status.Summary.Forecast, j.order.Status.Summary.Next

@@ -211,7 +211,8 @@ func (r *ranking) take(j *judged) {
 	if r.wants(j) {
 		shown := ranked{left: leastLeft(j)}
 		if r.forPrograms() {
-			shown.order = &j.order
+			order := j.order // a copy: a pointer into j would keep all that the node was judged by
+			shown.order = &order
 		} else {
 			shown.table = tableOf(j)
 		}

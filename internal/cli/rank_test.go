@@ -117,7 +117,7 @@ func TestRankTakesTheOperatorsCulprit(t *testing.T) {
 		"it is gone": {
 			lastPass: time.Now().Add(-time.Hour),
 			// Seconds may pass before the note is made.
-			wantNote: `note: the killorder operator is installed, but has not looked at the nodes for 1h0m\d+s: its culprits are not taken\n`,
+			wantNote: `note: the killorder operator is installed, but has not looked at the nodes for 1h0m\d+s: its culprits and forecasts are not taken\n`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,7 +23,7 @@ func (c *cluster) readOrders(ctx context.Context) {
 		return
 	}
 	if age := time.Since(c.lastPass); age > snapshot.OperatorIsLate {
-		c.note("the killorder operator is installed, but has not looked at the nodes for %s: its culprits are not taken",
+		c.note("the killorder operator is installed, but has not looked at the nodes for %s: its culprits and forecasts are not taken",
 			age.Round(time.Minute))
 		return
 	}

@@ -23,18 +23,22 @@ import (
 const streamsLists = 34
 
 // readAllPods reads all pods with one request where the API server can bear it: from the second page on, such a server
-// may have to read etcd again. A connection that does not last that long is given pages instead.
+// may have to read etcd again. Pages are read where that fails: a connection may not last
+// that long, a proxy may refuse, and an answer in JSON would have to be held as a whole.
 func (c *cluster) readAllPods(ctx context.Context) error {
 	if c.seen != nil || !c.streams() {
 		return c.readPodsIn(ctx, metav1.NamespaceAll, "")
 	}
 	_, err := c.podsPage(ctx, metav1.NamespaceAll, metav1.ListOptions{})
-	if status := apierrors.APIStatus(nil); err == nil || errors.As(err, &status) || ctx.Err() != nil {
+	if err == nil || apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || ctx.Err() != nil {
 		return podsError(err)
 	}
-	c.snapshot.Pods = map[string][]*facts.Pod{}
+	c.snapshot.Pods, c.podsRead = map[string][]*facts.Pod{}, 0
 	return c.readPodsIn(ctx, metav1.NamespaceAll, "")
 }
+
+// errNotProtobuf is an answer without a limit in another encoding than that which was asked for.
+var errNotProtobuf = errors.New("the list is not in protobuf")
 
 // streams reports whether the API server is of version streamsLists or later: no kubelet is of a later version than its
 // API server.
@@ -63,7 +67,7 @@ func (c *cluster) podsPage(ctx context.Context, namespace string, opts metav1.Li
 	}
 	defer func() { _ = body.Close() }() // it has been read, or given up
 	read := 0
-	meta, err := decodePods(body, wantedOf(c.seen), func(p *corev1.Pod) {
+	meta, err := decodePods(body, opts.Limit > 0, wantedOf(c.seen), func(p *corev1.Pod) {
 		c.addPod(p)
 		if read++; read%pageSize == 0 {
 			c.sayPods()
@@ -81,11 +85,14 @@ func wantedOf(seen *Traces) *wire.Wanted {
 	return wantedPod
 }
 
-// decodePods hands over the pods of a list, in the encoding that it has, with what is wanted of them. A pod that cannot be
-// decoded is an error, as everywhere in client-go.
-func decodePods(body io.Reader, wanted *wire.Wanted, take func(*corev1.Pod)) (*metav1.ListMeta, error) {
+// decodePods hands over the pods of a list, in the encoding that it has, with what is wanted of them; JSON only where the list
+// is a page. A pod that cannot be decoded is an error, as everywhere in client-go.
+func decodePods(body io.Reader, page bool, wanted *wire.Wanted, take func(*corev1.Pod)) (*metav1.ListMeta, error) {
 	in := bufio.NewReaderSize(body, 64<<10)
 	if start, _ := in.Peek(len(wire.Magic)); string(start) != wire.Magic {
+		if !page {
+			return nil, errNotProtobuf
+		}
 		return decodeJSON(in, take)
 	}
 	var trimmed []byte

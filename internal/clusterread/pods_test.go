@@ -43,7 +43,7 @@ func TestWantedIsEnough(t *testing.T) {
 	}
 	for name, body := range map[string][]byte{"protobuf": inProtobuf(t, pods), "JSON": inJSON(t, pods)} {
 		var got []*facts.Pod
-		meta, err := decodePods(bytes.NewReader(body), wantedPod, func(p *corev1.Pod) { got = append(got, extract.Pod(p)) })
+		meta, err := decodePods(bytes.NewReader(body), true, wantedPod, func(p *corev1.Pod) { got = append(got, extract.Pod(p)) })
 		if err != nil || meta.Continue != "next" {
 			t.Fatalf("%s: %v, %+v", name, err, meta)
 		}
@@ -72,7 +72,7 @@ func TestBadLists(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := 0
-			if _, err := decodePods(bytes.NewReader(tc.body), wantedPod, func(*corev1.Pod) { got++ }); err == nil || got != tc.want {
+			if _, err := decodePods(bytes.NewReader(tc.body), true, wantedPod, func(*corev1.Pod) { got++ }); err == nil || got != tc.want {
 				t.Errorf("%d pods, want %d; error %v", got, tc.want, err)
 			}
 		})

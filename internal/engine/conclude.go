@@ -46,7 +46,7 @@ func next(v *Verdict, t Threat, nearPercent int) Threat {
 	for i := range v.Limits {
 		l := &v.Limits[i]
 		if l.Percent() < nearPercent {
-			break // the others are further away
+			continue // the order is settled: within noise, one that is nearer may stand behind
 		}
 		if !l.Near(nearPercent) {
 			continue

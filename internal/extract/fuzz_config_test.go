@@ -22,6 +22,8 @@ func FuzzConfigz(f *testing.F) {
 			`"evictionSoftGracePeriod":{"memory.available":"1m30s"},"evictionMinimumReclaim":{"memory.available":"110%"}}}`,
 		`{"evictionHard":{"memory.available":"1e-9999999"},"kubeReserved":{"memory":"8E"},"systemReserved":{"memory":"-1"}}`,
 		`{"kubeletconfig":{"evictionMaxPodGracePeriod":-5,"memorySwap":{"swapBehavior":"LimitedSwap"},"singleProcessOOMKill":false}}`,
+		`{"kubeletconfig":{"evictionSoft":{"memory.available":"0"},"evictionSoftGracePeriod":{"memory.available":"10000000s"},` +
+			`"evictionMaxPodGracePeriod":2147483647}}`,
 		`{"kubeletconfig":{"enforceNodeAllocatable":["none"],"cgroupsPerQOS":false,"failCgroupV1":true,` +
 			`"configMapAndSecretChangeDetectionStrategy":"Watch"}}`,
 	} {
@@ -38,11 +40,13 @@ func FuzzConfigz(f *testing.F) {
 		for field, bytes := range map[string]int64{
 			"evictionHard": got.EvictionHard.Bytes, "evictionSoft": got.EvictionSoft.Bytes, "evictionMinimumReclaim": got.MinReclaim.Bytes,
 			"kubeReserved": got.KubeReserved, "systemReserved": got.SystemReserved,
-			"evictionSoftGracePeriod": int64(got.SoftGrace), "evictionMaxPodGracePeriod": int64(got.MaxPodGrace),
 		} {
 			if bytes < 0 || bytes > facts.MaxBytes {
 				t.Errorf("%s: %d", field, bytes)
 			}
+		}
+		if got.SoftGrace < 0 || got.MaxPodGrace < 0 {
+			t.Errorf("evictionSoftGracePeriod %s, evictionMaxPodGracePeriod %s", got.SoftGrace, got.MaxPodGrace)
 		}
 	})
 }

@@ -37,7 +37,7 @@ func Decode(raw []byte, into any) error {
 	return decodeStrict(raw, into)
 }
 
-// decodeStrict is decode for types that hold no resource.Quantity: their amounts need no bounds.
+// decodeStrict decodes types that hold no resource.Quantity: their amounts need no bounds.
 func decodeStrict(raw []byte, into any) error {
 	repeated, err := kjson.UnmarshalStrict(raw, into, kjson.DisallowDuplicateFields)
 	if err != nil {

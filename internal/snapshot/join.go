@@ -72,6 +72,9 @@ func (c *collector) believe(s *Snapshot) {
 	for name, o := range s.Published {
 		late := o.DeepCopy()
 		late.Status.Usage, late.Status.CulpritRef = nil, nil
+		if late.Status.Summary != nil {
+			late.Status.Summary.Forecast = nil
+		}
 		s.Published[name] = late
 		c.omitted.count(omittedLate, name)
 	}

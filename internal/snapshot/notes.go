@@ -57,7 +57,7 @@ var sentences = map[omission][2]string{
 	},
 	omittedLate: {
 		"the killorder operator had not looked at the node for more than ten minutes: its culprit is not taken (%s)",
-		"the killorder operator had not looked at %d nodes for more than ten minutes: its culprits are not taken (first: %s)",
+		"the killorder operator had not looked at %d nodes for more than ten minutes: its culprits and forecasts are not taken (first: %s)",
 	},
 	omittedStrangers: {
 		"1 pod has a reading, but is not among the pods read, so it is in no order (%s)",

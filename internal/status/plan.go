@@ -119,13 +119,18 @@ func conditionState(s *v1alpha1.NodeKillOrderStatus, kind string) string {
 
 // Awaits returns how long an order that was published from fresh readings is left as it is by a process that has no readings of
 // the node yet, and has known the node since then: a new leader whose first passes fail knows less than the order says. After
-// the policy's maxAge nobody's readings are fresh any more. 0 means not to wait. What was killed is published at once.
-func Awaits(current, next *v1alpha1.NodeKillOrderStatus, maxAge time.Duration, since, now time.Time) time.Duration {
+// the policy's maxAge, fresh, nobody's readings are fresh any more. 0 means not to wait. What was killed and MemoryPressure, which
+// need no readings, are published at once, and an order that a running operator would have written again is not spared.
+func Awaits(current, next *v1alpha1.NodeKillOrderStatus, fresh time.Duration, since, now time.Time) time.Duration {
 	if current == nil || readyReason(current) != v1alpha1.ReasonUsageFresh || readyReason(next) != v1alpha1.ReasonUsageUnavailable ||
 		!equality.Semantic.DeepEqual(current.Kills, next.Kills) || now.Before(since) {
 		return 0
 	}
-	return max(since.Add(maxAge).Sub(now), 0)
+	if conditionState(current, v1alpha1.ConditionMemoryPressure) != conditionState(next, v1alpha1.ConditionMemoryPressure) ||
+		current.LastChangedAt != nil && now.Sub(current.LastChangedAt.Time) > maxAge {
+		return 0
+	}
+	return max(since.Add(fresh).Sub(now), 0)
 }
 
 func readyReason(s *v1alpha1.NodeKillOrderStatus) string {

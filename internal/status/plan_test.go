@@ -88,6 +88,10 @@ func TestAwaits(t *testing.T) {
 		}
 	}
 	fresh, stale, none := ready(v1alpha1.ReasonUsageFresh), ready(v1alpha1.ReasonUsageStale), ready(v1alpha1.ReasonUsageUnavailable)
+	pressed := ready(v1alpha1.ReasonUsageUnavailable)
+	pressed.Conditions = append(pressed.Conditions, metav1.Condition{Type: v1alpha1.ConditionMemoryPressure, Status: metav1.ConditionTrue})
+	old := ready(v1alpha1.ReasonUsageFresh)
+	old.LastChangedAt = &metav1.Time{Time: factstest.Now.Add(-time.Hour)}
 	for name, tc := range map[string]struct {
 		current, next *v1alpha1.NodeKillOrderStatus
 		known, want   time.Duration
@@ -99,6 +103,8 @@ func TestAwaits(t *testing.T) {
 		"an order of stale readings":            {stale, none, 0, 0},
 		"an order without readings":             {none, none, 0, 0},
 		"no order":                              {nil, none, 0, 0},
+		"a node under pressure":                 {fresh, pressed, 0, 0},
+		"an order of an hour ago":               {old, none, 0, 0},
 		"readings":                              {fresh, fresh, 0, 0},
 		"stale readings, which say it is later": {fresh, stale, 0, 0},
 		"a kill":                                {fresh, ready(v1alpha1.ReasonUsageUnavailable, v1alpha1.Kill{Pod: "a"}), 0, 0},

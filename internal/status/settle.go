@@ -57,7 +57,7 @@ func settleEviction(exact []evict.Victim, prev []v1alpha1.EvictionVictim, places
 	}
 	order := slices.Clone(exact)
 	for i := range order {
-		settleClass(&order[i], before[order[i].UID], calm)
+		settleClass(&order[i], before[order[i].UID])
 	}
 	evict.Sort(order)
 	return closest(order, places, func(v *evict.Victim) int {
@@ -70,12 +70,12 @@ func settleEviction(exact []evict.Victim, prev []v1alpha1.EvictionVictim, places
 
 // settleClass decides whether a pod counts as exceeding its request. While usage is within the Band of the request, a
 // pod keeps the class with which it was published; a pod that was not published counts as within its request. A request
-// of 0 needs no such rule: any usage exceeds it.
-func settleClass(v *evict.Victim, before *v1alpha1.EvictionVictim, calm engine.Calm) {
+// of 0 needs no such rule: any usage exceeds it. The Band is no wider in a calm node: who is in the first group decides who dies.
+func settleClass(v *evict.Victim, before *v1alpha1.EvictionVictim) {
 	if (v.Reason != evict.ExceedsRequest && v.Reason != evict.WithinRequest) || v.Request == 0 {
 		return
 	}
-	if over, band := v.Over(), calm.BandOf(v.PodState)(v.Usage); over > band || -over > band {
+	if over, band := v.Over(), facts.Band(v.Usage); over > band || -over > band {
 		return
 	}
 	v.Exceeds = before != nil && before.Reason == v1alpha1.ReasonExceedsRequest

@@ -144,6 +144,26 @@ func TestSettleKeepsTheSideOfTheRequest(t *testing.T) {
 	}
 }
 
+// Places stay within noise, so that the container nearest to its limit may stand behind a calmer one.
+func TestSettledPlacesHideNoContainerNearItsLimit(t *testing.T) {
+	container := func(pod string, usage int64) *factstest.PodBuilder {
+		return factstest.Pod(pod).Container(facts.Container{Name: "app", Request: 100 * miB, Limit: 100 * miB, Running: true}, usage)
+	}
+	limited := func(a, b int64) *facts.Node {
+		n := factstest.Node(16*giB, container("a", a), container("b", b))
+		n.Allocatable = 15 * giB
+		return n
+	}
+	before := published(limited(80*miB, 70*miB), nil)
+	after := published(limited(75*miB, 90*miB), before)
+	if after.LimitOrder[0].Pod != "a" {
+		t.Fatalf("limitOrder %v: the case is no case", after.LimitOrder)
+	}
+	if next := after.Summary.Next; next == nil || next.Pod != "b" || next.Killer != v1alpha1.KillerLimit {
+		t.Errorf("next %+v, want b at its limit", next)
+	}
+}
+
 func TestSettleMarksTies(t *testing.T) {
 	s := published(usages(300*miB, 290*miB, 100*miB), nil)
 	var tied []bool

@@ -44,7 +44,8 @@ type seat struct {
 	timeBound v1alpha1.TimeBound
 }
 
-// Stand remembers the outcome of a judgement that called for no write and no further Event.
+// Stand remembers the outcome of a judgement that called for no write and no further Event: s is the judgement's status, with
+// the LastChangedAt of the published one.
 func (h *History) Stand(
 	v *engine.Verdict, s *v1alpha1.NodeKillOrderStatus, p *facts.Policy, top int, generation int64, now time.Time,
 ) {

@@ -41,6 +41,9 @@ func (o *operator) visit(n *facts.Node, p *facts.Policy, kills []v1alpha1.Kill, 
 	case plan.Write:
 		o.current, o.wrote = &next, now
 	case plan.After == 0:
+		if o.current != nil {
+			next.LastChangedAt = o.current.LastChangedAt
+		}
 		o.Stand(&v, &next, p, p.TopN, 1, now)
 	}
 }

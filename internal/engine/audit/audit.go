@@ -165,9 +165,9 @@ func still(before, now [2]int64, band func(int64) int64) bool {
 }
 
 // over reports whether a reading is above a line by more than noise, or still above the line less noise where the
-// last audit found the same. What counts as noise then is wider in a calm node.
+// last audit found the same. The noise is no wider in a calm node: what a finding says has to be true.
 func (c *audit) over(p *facts.PodState, container int, reading, line int64) bool {
-	if reading <= line-c.v.Calm.BandOf(p)(line) {
+	if reading <= line-facts.Band(line) {
 		return false
 	}
 	return c.m.held(c.rule, p, container, reading > line+facts.Band(line))

@@ -31,7 +31,7 @@ func (c *audit) nearLimits(counts func(*engine.AtLimit) bool, found func(h hit, 
 	for i := range limits {
 		l := &limits[i]
 		if l.Percent() < c.p.NearLimitPercent-2*limitHysteresis {
-			break // the others are further away, but for noise
+			continue // the order is settled: within noise, one that is nearer may stand behind
 		}
 		if !counts(l) || l.Percent() < c.p.NearLimitPercent-limitHysteresis ||
 			!c.m.held(c.rule, l.PodState, l.Container, l.Percent() >= c.p.NearLimitPercent) {
