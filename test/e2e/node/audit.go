@@ -38,7 +38,7 @@ type AuditEvent struct {
 	// ResponseStatus is nil where there was none to tell.
 	ResponseStatus           *struct{ Code int32 }
 	RequestReceivedTimestamp time.Time
-	// ResponseObject is what was answered, for access reviews only.
+	// ResponseObject is what was answered, for access reviews only; nil where the API server answered with an error.
 	ResponseObject *authorizationv1.SubjectAccessReview
 }
 
@@ -65,8 +65,8 @@ func (n *Node) Audit() (events []AuditEvent, err error) {
 	at := map[string]int{}
 	lines := bufio.NewScanner(file)
 	for lines.Buffer(nil, 1<<20); lines.Scan(); {
-		var e AuditEvent
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+		e, err := auditEvent(lines.Bytes())
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w: %s", n.auditLog(), err, lines.Bytes())
 		}
 		if i, again := at[e.AuditID]; again { // a watch that has ended since
@@ -77,4 +77,20 @@ func (n *Node) Audit() (events []AuditEvent, err error) {
 		events = append(events, e)
 	}
 	return events, lines.Err()
+}
+
+// auditEvent reads one line of the log. An access review that failed, as one that timed out, has a Status as its answer.
+func auditEvent(line []byte) (AuditEvent, error) {
+	var e struct {
+		AuditEvent
+		ResponseObject json.RawMessage
+	}
+	if err := json.Unmarshal(line, &e); err != nil || len(e.ResponseObject) == 0 {
+		return e.AuditEvent, err
+	}
+	var answer struct{ Kind string }
+	if err := json.Unmarshal(e.ResponseObject, &answer); err != nil || answer.Kind == "Status" {
+		return e.AuditEvent, err
+	}
+	return e.AuditEvent, json.Unmarshal(e.ResponseObject, &e.AuditEvent.ResponseObject)
 }
