@@ -58,7 +58,7 @@ func podsError(err error) error {
 	return nil
 }
 
-// podsPage reads one page of pods, each of which becomes facts before the next is read.
+// podsPage reads one page of pods, or the whole list where opts has no limit. Each pod becomes facts before the next is read.
 func (c *cluster) podsPage(ctx context.Context, namespace string, opts metav1.ListOptions) (*metav1.ListMeta, error) {
 	body, err := c.kube.core.Get().NamespaceIfScoped(namespace, namespace != "").Resource("pods").
 		VersionedParams(&opts, parameters).Stream(ctx)

@@ -30,7 +30,7 @@ const contestNumbers = 1_000_000
 // scores below 0, memory.oom.group, swap, huge pages, and a node without any memory left.
 func TestVirtualMachines(t *testing.T) {
 	if !*onVM {
-		t.Skip("-vm plays scenes in virtual machines")
+		t.Skip("this judge takes virtual machines: make conformance-kernel-vm, which sets -vm, runs it")
 	}
 	if why := machine.Obstacle(); why != "" {
 		t.Skipf("the kernel is not judged in virtual machines here: %s", why)
