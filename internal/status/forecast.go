@@ -7,6 +7,7 @@ import (
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/engine/forecast"
 	"github.com/killorder/killorder/internal/facts"
 )
 
@@ -43,7 +44,8 @@ func timeBound(before v1alpha1.TimeBound, estimate time.Duration) v1alpha1.TimeB
 	return ""
 }
 
-// newForecast is a forecast that one pass over the readings gave and that is not published yet. The next pass has to give the same one.
+// newForecast is a forecast that one pass over the readings gave and that is not published yet. The next passes, for as long as
+// patience says, have to give the same one.
 // The zero value means that there is none.
 type newForecast struct {
 	killer engine.Killer
@@ -52,7 +54,8 @@ type newForecast struct {
 	pass time.Time
 }
 
-// settleForecast keeps the published forecast until two passes over the readings give another one, or none. A forecast that
+// settleForecast keeps the published forecast until passes over the readings, two at least and for as long as patience says,
+// give another one, or none. A forecast that
 // noise may have made of the published one, or of v's next kill, is no other one. The published forecast goes at once where its
 // pod is gone, or is the next to die anyway. Without readings there is none, and from stale ones follows nothing new.
 func settleForecast(v *engine.Verdict, prev *v1alpha1.ForecastKill, f newForecast) (engine.Forecast, newForecast) {
@@ -79,10 +82,28 @@ func settleForecast(v *engine.Verdict, prev *v1alpha1.ForecastKill, f newForecas
 		return exact, newForecast{}
 	case f.pass.IsZero() || f.killer != other.killer || f.uid != other.uid:
 		return published, other
-	case other.pass.After(f.pass):
+	case other.pass.After(f.pass) && other.pass.Sub(f.pass) >= patience(exact.In, prev):
 		return exact, f // the forecast stays the new one until the status that shows it is written, which may take a while
 	}
 	return published, f
+}
+
+// mostPatience is the longest time for which a new forecast has to hold: half of the time that readings are kept.
+const mostPatience = 5 * time.Minute
+
+// patience is for how long a new forecast has to hold before the forecast is published: a thirtieth of the time until the kill
+// that the new forecast names, or the published one, whichever is sooner, but no more than mostPatience. Over hours the noise of
+// ten minutes of readings now and then looks like growth; what is minutes away cannot wait.
+func patience(in time.Duration, prev *v1alpha1.ForecastKill) time.Duration {
+	if in <= 0 {
+		in = forecast.Horizon
+	}
+	for _, b := range timeBounds {
+		if prev != nil && b.shown == prev.In {
+			in = min(in, b.within)
+		}
+	}
+	return min(in/30, mostPatience)
 }
 
 // worthPublishing reports whether the verdict's forecast names another victim than the next kill does, and within the times

@@ -235,6 +235,51 @@ func TestSettleForecast(t *testing.T) {
 	}
 }
 
+// The further away a forecast is, the longer it has to hold before it is published, or withdrawn.
+func TestPatienceWithForecasts(t *testing.T) {
+	for name, tc := range map[string]struct {
+		in             time.Duration
+		published      v1alpha1.TimeBound
+		want, wantGone time.Duration
+	}{
+		"at once":          {in: time.Minute, published: v1alpha1.Within5Minutes, want: 30 * time.Second, wantGone: 30 * time.Second},
+		"minutes":          {in: 14 * time.Minute, published: v1alpha1.Within15Minutes, want: 30 * time.Second, wantGone: 30 * time.Second},
+		"most of an hour":  {in: 45 * time.Minute, published: v1alpha1.WithinAnHour, want: 90 * time.Second, wantGone: 2 * time.Minute},
+		"hours":            {in: 5 * time.Hour, published: v1alpha1.Within6Hours, want: 5 * time.Minute, wantGone: 5 * time.Minute},
+		"sooner than told": {in: time.Minute, published: v1alpha1.Within6Hours, want: 30 * time.Second, wantGone: 5 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := held(t, tc.in, nil); got != tc.want {
+				t.Errorf("published after %s, want %s", got, tc.want)
+			}
+			published := &v1alpha1.ForecastKill{Killer: v1alpha1.KillerEviction, Namespace: "shop", Pod: "c", UID: "c", In: tc.published}
+			if got := held(t, 0, published); got != tc.wantGone {
+				t.Errorf("withdrawn after %s, want %s", got, tc.wantGone)
+			}
+		})
+	}
+}
+
+// held is how long passes, 30 s apart, give another forecast than the published one, or none (0), before that is published.
+func held(t *testing.T, in time.Duration, published *v1alpha1.ForecastKill) time.Duration {
+	t.Helper()
+	var f newForecast
+	for after := time.Duration(0); after <= time.Hour; after += 30 * time.Second {
+		v := judgedPods(after, 1, "a", "b", "c")
+		v.Forecast.In = in
+		if in == 0 {
+			v.Forecast = engine.Forecast{}
+		}
+		settled, next := settleForecast(v, published, f)
+		f = next
+		if k := forecastKill(&settled, published); (k == nil) != (published == nil) {
+			return after
+		}
+	}
+	t.Fatal("never")
+	return 0
+}
+
 // TestForecastWithoutReadings: stale readings change no forecast, and without readings there is none.
 func TestForecastWithoutReadings(t *testing.T) {
 	prev := &v1alpha1.ForecastKill{Killer: v1alpha1.KillerEviction, Namespace: "shop", Pod: "b", UID: "b", In: v1alpha1.WithinAnHour}
