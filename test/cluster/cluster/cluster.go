@@ -173,13 +173,13 @@ func Simulate(
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
-	server, err := kubelets.ListenAt(at, model.Nodes, authority, client, now)
+	started := time.Now().Add(-model.Ran)
+	server, err := kubelets.ListenAt(at, model.Nodes, authority, client, started)
 	if err != nil {
 		return nil, err
 	}
 	report := &progressReport{out: progress}
-	load, err := loader.New(config, server.Address, now, report.done)
+	load, err := loader.New(config, server.Address, started, report.done)
 	if err == nil {
 		err = load.Load(ctx, model)
 	}

@@ -14,6 +14,8 @@ type Model struct {
 	Nodes           []*Node
 	// Pods is the number of pods on all nodes.
 	Pods int
+	// Ran is how long the nodes and pods have run when memory begins to change.
+	Ran time.Duration
 }
 
 // Namespace is created before anything else.

@@ -32,6 +32,8 @@ type orders struct {
 	changes int
 	first   []time.Time
 	stopped error
+	// noise counts the fields that changed in writes to orders that had been written before; nil while nobody asks.
+	noise changes
 }
 
 // watchOrders begins to watch, until the context ends.
@@ -79,6 +81,9 @@ func (o *orders) take(kind string, now order) {
 		return
 	}
 	o.changes++
+	if o.noise != nil && was.written() {
+		o.noise.add(was, now)
+	}
 	if now.written() && !was.written() {
 		o.first = append(o.first, time.Now())
 	}
@@ -90,6 +95,20 @@ func (o *orders) writes() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.changes
+}
+
+// countFields begins to count the fields that change.
+func (o *orders) countFields() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.noise = changes{}
+}
+
+// counted returns the fields that have changed since, the most frequent ones first.
+func (o *orders) counted() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.noise.String()
 }
 
 // all returns the orders as they are now, by node.

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -37,6 +38,7 @@ func (b *bench) passes(ctx context.Context) error {
 	if err := pause(ctx, time.Duration(b.Settle)*b.Options.Interval); err != nil {
 		return err
 	}
+	b.orders.countFields()
 	var heaps, theirs []float64
 	for range b.Options.Passes {
 		before, err := b.readingOf(ctx, manager, b.operator)
@@ -62,6 +64,7 @@ func (b *bench) passes(ctx context.Context) error {
 		heaps, theirs = append(heaps, after.heap), append(theirs, heap)
 	}
 	b.Operator.Heap, b.StateMetrics.Heap = int64(figures.Median(heaps)), int64(figures.Median(theirs))
+	fmt.Fprintf(b.Progress, "fields of the status that changed, and in how many writes:\n%s", b.orders.counted())
 	return b.peaks()
 }
 

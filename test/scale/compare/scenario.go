@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"text/template"
+	"time"
 
 	"github.com/killorder/killorder/test/cluster/scenario"
 )
@@ -35,5 +36,9 @@ func model(nodes, pods int) (*scenario.Model, error) {
 	if err := parsed.Execute(&text, struct{ Nodes, Web int }{nodes, perNode - fixedPods}); err != nil {
 		return nil, err
 	}
-	return scenario.Parse([]byte(text.String()))
+	m, err := scenario.Parse([]byte(text.String()))
+	if err == nil {
+		m.Ran = time.Hour // the operator follows a pod closely until the pod has run for ten minutes
+	}
+	return m, err
 }
