@@ -22,10 +22,14 @@ var virtual *node.VirtualHost
 
 // logsFolder keeps the logs of the last run of each profile.
 func logsFolder() string {
+	name := "logs"
 	if *onVM {
-		return "logs-vm"
+		name += "-vm"
 	}
-	return "logs"
+	if *beside != "" {
+		name += "-" + *beside
+	}
+	return name
 }
 
 // newHost is where the kubelet and containerd run.

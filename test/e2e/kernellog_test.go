@@ -91,7 +91,7 @@ func (l *kernelLog) kills() (found []loggedKill) {
 		if m[2] != "" {
 			scope, below = wholeNode, true
 		}
-		if ours && below {
+		if ours && below && strings.HasPrefix(victim, "/") { // not of a run whose name only begins like this one's
 			found = append(found, loggedKill{victim, scope})
 		}
 	}

@@ -23,6 +23,7 @@ var (
 	rounds        = flag.Int("rounds", 10, "how often the kubelet and the kernel each choose among random pods")
 	growingRounds = flag.Int("growing", 0, "rounds of pods that grow for five minutes; 0 leaves them out")
 	seed          = flag.Uint64("seed", 0, "of the random pods (default: another one each time)")
+	beside        = flag.String("beside", "", "suffix of this run's folder, control group and logs, to run beside another one")
 	onVM          = flag.Bool("vm", false, "run the node in a virtual machine with cgroup v2")
 )
 
@@ -30,6 +31,7 @@ var (
 // the suite runs.
 func TestMain(m *testing.M) {
 	flag.Parse()
+	isolate.Beside(*beside)
 	if *onVM {
 		isolate.Elsewhere()
 	}

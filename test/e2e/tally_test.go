@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/killorder/killorder/api/v1alpha1"
@@ -54,12 +55,32 @@ func (t *tally) say(what string) {
 	if t.excused > 0 {
 		excuse = fmt.Sprintf("; in %d a pod had just grown, for the age of its reading", t.excused)
 	}
-	say("%s: predicted first victim right: %d of %d%s", what, t.right, t.all, excuse)
+	say("%s: predicted first victim right: %d of %d%s%s", what, t.right, t.all, between(t.right, t.all), excuse)
+}
+
+// between says where the true rate is, with 95% confidence; "" where nothing was counted.
+func between(right, all int) string {
+	if all == 0 {
+		return ""
+	}
+	low, high := wilson(right, all)
+	return fmt.Sprintf(" (%.1f%%, with 95%% confidence %.1f%% to %.1f%%)", 100*float64(right)/float64(all), 100*low, 100*high)
+}
+
+// wilson is the score interval of Wilson (1927) with 95% confidence for the rate of which so many of all were seen, from 0 to
+// 1. In contrast to the normal approximation, the interval also has a width where all or none were right.
+func wilson(right, all int) (low, high float64) {
+	const z = 1.959964 // of 95%, on both sides
+	n := float64(all)
+	rate, weight := float64(right)/n, z*z/n
+	middle := (rate + weight/2) / (1 + weight)
+	half := z / (1 + weight) * math.Sqrt(rate*(1-rate)/n+weight/(4*n))
+	return max(0, middle-half), min(1, middle+half)
 }
 
 func (t *tally) sayOrders(what string) {
-	say("%s: whole order right: %d of %d; but for the place of a growing pod, for the age of its reading: %d more",
-		what, t.orders[whole], t.all, t.orders[aged])
+	say("%s: whole order right: %d of %d%s; but for the place of a growing pod, for the age of its reading: %d more",
+		what, t.orders[whole], t.all, between(t.orders[whole], t.all), t.orders[aged])
 }
 
 func without(pods []string, pod string) []string {

@@ -27,7 +27,7 @@ func MemoryCgroup(path ...string) string {
 	if Unified() {
 		root = cgroupRoot
 	}
-	return filepath.Join(append([]string{root, Name}, path...)...)
+	return filepath.Join(append([]string{root, run}, path...)...)
 }
 
 // hierarchies are the folders under which control groups are made: one a controller on cgroup v1 (and that of v2, on
@@ -63,7 +63,7 @@ func makeCgroups() error {
 		return err
 	}
 	for _, root := range all {
-		dir := filepath.Join(root, Name)
+		dir := filepath.Join(root, run)
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return err
 		}
@@ -113,7 +113,7 @@ func removeCgroups() error {
 	}
 	for _, root := range all {
 		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) {
-			if err = removeTree(filepath.Join(root, Name)); err == nil {
+			if err = removeTree(filepath.Join(root, run)); err == nil {
 				break
 			}
 			if time.Now().After(deadline) {

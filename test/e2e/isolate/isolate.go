@@ -17,6 +17,20 @@ import (
 // Name of all that the suite makes outside of its namespaces.
 const Name = "killorder-e2e"
 
+// run is the name of this run's folder and control group.
+var run = Name
+
+// Beside gives this run names of its own, which end with the suffix, so that a run without one, or with another, may go on
+// at the same time. It has to be called before all else, inside too.
+func Beside(suffix string) {
+	if suffix != "" {
+		run = Name + "-" + suffix
+	}
+}
+
+// CgroupRoot is the suite's control group, as the kernel and the kubelet name it.
+func CgroupRoot() string { return "/" + run }
+
 // inside marks the process that is the first in the namespaces.
 const inside = "KILLORDER_E2E_INSIDE"
 
@@ -36,9 +50,9 @@ func Elsewhere() { elsewhere = true }
 // Dir is the suite's folder, removed in the end.
 func Dir() string {
 	if elsewhere {
-		return filepath.Join(os.TempDir(), Name+"-vm")
+		return filepath.Join(os.TempDir(), run+"-vm")
 	}
-	return filepath.Join(os.TempDir(), Name)
+	return filepath.Join(os.TempDir(), run)
 }
 
 // Run runs this program again, inside, and returns its exit status. It removes what an earlier run left that had

@@ -86,7 +86,7 @@ func probeCgroups() error {
 		return fmt.Errorf("those under %s: %w", cgroupRoot, err)
 	}
 	for _, h := range hierarchies {
-		dir := filepath.Join(h, Name+"-probe")
+		dir := filepath.Join(h, run+"-probe")
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return err
 		}

@@ -72,7 +72,7 @@ func (l *local) Programs() binaries.NodeSet { return l.programs }
 func (l *local) Dir() string                { return l.dir }
 func (l *local) Images() []string           { return l.images }
 func (*local) Address() string              { return isolate.NodeAddress }
-func (*local) CgroupRoot() string           { return "/" + isolate.Name }
+func (*local) CgroupRoot() string           { return isolate.CgroupRoot() }
 func (*local) Unified() bool                { return isolate.Unified() }
 func (*local) Runtime() string              { return "unix://" + socket }
 func (*local) Close()                       {}
