@@ -133,6 +133,40 @@ func (m *Memory) Signals(n *facts.Node) (node, pods Signal) {
 	return node, pods
 }
 
+// OOMScope is something that the kernel kills for when nothing is left of it, in bytes.
+type OOMScope struct {
+	// OfPods: the limit of kubepods; else the node's own memory.
+	OfPods bool
+	// Limit is the scale of badness, Left what is left. Left is below 0 where more is used than the limit allows.
+	Limit, Left int64
+}
+
+// OOMScopes returns the scopes whose rest is known: the node first, then kubepods. That of them with less left now is the one
+// that OOMOfPods tells; where both grow at different speeds, the other one may be full first.
+func (m *Memory) OOMScopes(n *facts.Node) (scopes []OOMScope) {
+	if m.Available == facts.Unknown {
+		return nil
+	}
+	scopes = append(scopes, OOMScope{Limit: m.Total, Left: usable(n, m.Available)})
+	if pods, ok := m.PodsSignal(n); ok {
+		scopes = append(scopes, OOMScope{OfPods: true, Limit: pods.Limit + n.Usage.SwapCapacity, Left: pods.Limit - pods.Used})
+	}
+	return scopes
+}
+
+// Used is what is used of the node, as memory.available has it, and of kubepods, in bytes; facts.Unknown where that is not known.
+// Both are there too where nobody is evicted.
+func (m *Memory) Used(n *facts.Node) (node, pods int64) {
+	node, pods = facts.Unknown, facts.Unknown
+	if m.Available != facts.Unknown {
+		node = max(signalCapacity(n)-m.Available, 0)
+	}
+	if s, ok := m.PodsSignal(n); ok {
+		pods = s.Used
+	}
+	return node, pods
+}
+
 func memoryOf(n *facts.Node, assumed facts.Threshold) Memory {
 	m := Memory{Total: n.Capacity + n.Usage.SwapCapacity, NonPod: nonPod(n)}
 	for i := range n.Pods {

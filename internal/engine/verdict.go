@@ -144,6 +144,9 @@ type Forecast struct {
 	// what they are expected to use then. A limit has no order.
 	Eviction []evict.Victim
 	OOM      []oom.Victim
+	// TooEarly: there is no forecast because no pod's readings go back far enough to tell steady growth, as after a restart of
+	// the operator. What was known before is not refuted then.
+	TooEarly bool
 }
 
 // MayBe reports whether nothing but noise keeps a pod from being the first victim.

@@ -57,7 +57,8 @@ type newForecast struct {
 // settleForecast keeps the published forecast until passes over the readings, two at least and for as long as patience says,
 // give another one, or none. A forecast that
 // noise may have made of the published one, or of v's next kill, is no other one. The published forecast goes at once where its
-// pod is gone, or is the next to die anyway. Without readings there is none, and from stale ones follows nothing new.
+// pod is gone, or is the next to die anyway. Without readings there is none, and from stale ones follows nothing new. After a
+// restart of the operator, or a change of its leader, nothing follows either until there are readings over some minutes.
 func settleForecast(v *engine.Verdict, prev *v1alpha1.ForecastKill, f newForecast) (engine.Forecast, newForecast) {
 	published := publishedForecast(v, prev)
 	exact := v.Forecast
@@ -67,6 +68,8 @@ func settleForecast(v *engine.Verdict, prev *v1alpha1.ForecastKill, f newForecas
 		return engine.Forecast{}, newForecast{}
 	case v.Freshness == engine.Stale:
 		return published, f
+	case v.Forecast.TooEarly && published.Killer != engine.None:
+		return published, newForecast{}
 	case !worthPublishing(v, prev):
 		exact = engine.Forecast{}
 	case published.Killer == exact.Killer && v.Forecast.MayBe(published.Victim.Pod):

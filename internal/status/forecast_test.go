@@ -169,7 +169,7 @@ func TestSummaryHasTheEstimate(t *testing.T) {
 }
 
 // judgedPods makes a verdict whose next victim is the first of the named pods, and whose forecast names the pod at that place
-// of the kubelet's order, -1 for none.
+// of the kubelet's order, -1 for none, -2 where it is too early for one.
 func judgedPods(pass time.Duration, forecast int, names ...string) *engine.Verdict {
 	var pods []*factstest.PodBuilder
 	for i, name := range names {
@@ -179,6 +179,7 @@ func judgedPods(pass time.Duration, forecast int, names ...string) *engine.Verdi
 	n.Allocatable = 15 * giB
 	n.Usage.ObservedAt = factstest.Now.Add(pass)
 	v := evaluate(n, factstest.Now.Add(pass))
+	v.Forecast.TooEarly = forecast == -2
 	if forecast >= 0 {
 		order := append([]evict.Victim{v.Eviction[forecast]}, v.Eviction...)
 		order[0].Usage += 8 * giB
@@ -198,16 +199,22 @@ func TestSettleForecast(t *testing.T) {
 		want     string
 	}
 	for name, passes := range map[string][]pass{
-		"two passes that agree":          {{1, "abc", false, ""}, {1, "abc", false, "b"}, {1, "abc", false, "b"}},
-		"one pass, judged twice":         {{1, "abc", false, ""}, {1, "abc", true, ""}, {1, "abc", false, "b"}},
-		"passes that do not agree":       {{1, "abc", false, ""}, {2, "abc", false, ""}, {1, "abc", false, ""}, {2, "abc", false, ""}},
-		"one pass without it":            {{1, "abc", false, ""}, {1, "abc", false, "b"}, {-1, "abc", false, "b"}, {1, "abc", false, "b"}},
-		"two passes without it":          {{1, "abc", false, ""}, {1, "abc", false, "b"}, {-1, "abc", false, "b"}, {-1, "abc", false, ""}},
-		"another one once":               {{1, "abc", false, ""}, {1, "abc", false, "b"}, {2, "abc", false, "b"}, {1, "abc", false, "b"}, {2, "abc", false, "b"}},
-		"another one twice":              {{1, "abc", false, ""}, {1, "abc", false, "b"}, {2, "abc", false, "b"}, {2, "abc", false, "c"}},
-		"it is the next to die":          {{1, "abc", false, ""}, {1, "abc", false, "b"}, {0, "bac", false, ""}},
-		"its pod is gone":                {{1, "abc", false, ""}, {1, "abc", false, "b"}, {-1, "acd", false, ""}},
-		"the next to die is no news":     {{0, "abc", false, ""}, {0, "abc", false, ""}},
+		"two passes that agree":      {{1, "abc", false, ""}, {1, "abc", false, "b"}, {1, "abc", false, "b"}},
+		"one pass, judged twice":     {{1, "abc", false, ""}, {1, "abc", true, ""}, {1, "abc", false, "b"}},
+		"passes that do not agree":   {{1, "abc", false, ""}, {2, "abc", false, ""}, {1, "abc", false, ""}, {2, "abc", false, ""}},
+		"one pass without it":        {{1, "abc", false, ""}, {1, "abc", false, "b"}, {-1, "abc", false, "b"}, {1, "abc", false, "b"}},
+		"two passes without it":      {{1, "abc", false, ""}, {1, "abc", false, "b"}, {-1, "abc", false, "b"}, {-1, "abc", false, ""}},
+		"another one once":           {{1, "abc", false, ""}, {1, "abc", false, "b"}, {2, "abc", false, "b"}, {1, "abc", false, "b"}, {2, "abc", false, "b"}},
+		"another one twice":          {{1, "abc", false, ""}, {1, "abc", false, "b"}, {2, "abc", false, "b"}, {2, "abc", false, "c"}},
+		"it is the next to die":      {{1, "abc", false, ""}, {1, "abc", false, "b"}, {0, "bac", false, ""}},
+		"its pod is gone":            {{1, "abc", false, ""}, {1, "abc", false, "b"}, {-1, "acd", false, ""}},
+		"the next to die is no news": {{0, "abc", false, ""}, {0, "abc", false, ""}},
+		"too early, with a forecast before": {
+			{1, "abc", false, ""}, {1, "abc", false, "b"}, {-2, "abc", false, "b"}, {-2, "abc", false, "b"}, {-2, "abc", false, "b"},
+			{-1, "abc", false, "b"}, {-1, "abc", false, ""},
+		},
+		"too early, its pod gone":        {{1, "abc", false, ""}, {1, "abc", false, "b"}, {-2, "acd", false, ""}},
+		"too early, with none before":    {{-2, "abc", false, ""}, {-2, "abc", false, ""}, {1, "abc", false, ""}, {1, "abc", false, "b"}},
 		"no forecast, and none after it": {{-1, "abc", false, ""}, {-1, "abc", false, ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -315,6 +322,20 @@ func TestForecastIsTold(t *testing.T) {
 // TestForecastFromReadingToReading: a pod that grows from minute to minute is foreseen as the first to die from the second pass
 // on that sees it grow steadily, and no longer once the pod is the next to die.
 func TestForecastFromReadingToReading(t *testing.T) {
+	for name, tc := range map[string]struct {
+		newLeader int // minute of a pass that begins anew; 0 is none
+		wantFrom  int // the first minute with a forecast
+	}{
+		"one leader": {wantFrom: 4},
+		"a new leader before there is a forecast": {newLeader: 3, wantFrom: 7},
+		"a new leader while there is one":         {newLeader: 6, wantFrom: 4},
+	} {
+		t.Run(name, func(t *testing.T) { fromReadingToReading(t, tc.newLeader, tc.wantFrom) })
+	}
+}
+
+func fromReadingToReading(t *testing.T, newLeader, wantFrom int) {
+	t.Helper()
 	w := &watch{}
 	var history []facts.Sample
 	var shown []string
@@ -322,6 +343,10 @@ func TestForecastFromReadingToReading(t *testing.T) {
 		at := factstest.Now.Add(time.Duration(minute) * time.Minute)
 		grown := int64(1+minute) * 300 * miB
 		history = append(history, facts.Sample{At: at.Unix(), WorkingSet: grown})
+		if minute == newLeader {
+			w.history = History{} // and the readings kept are gone too
+			history = history[len(history)-1:]
+		}
 		n := onNode(12*giB+grown, factstest.Pod("large").Running(0, 3*giB), factstest.Pod("leak").Running(0, grown))
 		p := &n.Pods[1]
 		p.History, p.Growth = history[max(len(history)-10, 0):], grown-history[max(len(history)-10, 0)].WorkingSet
@@ -332,10 +357,11 @@ func TestForecastFromReadingToReading(t *testing.T) {
 			shown = append(shown, "")
 		}
 	}
-	want := []string{
-		"", "", "", "", "Eviction leak <15m next large", "Eviction leak <15m next large", "Eviction leak <15m next large",
-		"Eviction leak <15m next large", "Eviction leak <15m next large", "Eviction leak <5m next large", "", "", "",
+	want := make([]string, 13)
+	for minute := wantFrom; minute < 9; minute++ {
+		want[minute] = "Eviction leak <15m next large"
 	}
+	want[9] = "Eviction leak <5m next large"
 	if diff := cmp.Diff(want, shown); diff != "" {
 		t.Errorf("forecasts (-want +got):\n%s", diff)
 	}

@@ -21,6 +21,9 @@ import (
 const (
 	evictionThreshold = 1400
 	deepest           = 200
+	// calmAfter is how long more has to be left than the threshold until nobody will be evicted any more. The kubelet reads what
+	// kubepods uses whenever it looks, so that a look that comes later finds no reason either.
+	calmAfter = 5 * time.Second
 )
 
 // In even rounds a pod that is never evicted grows and brings the node down, so that all readings that matter are
@@ -151,7 +154,12 @@ func evict(ctx ginkgo.SpecContext, hogs []hog, grower string, victims int) (e ev
 	want := max(evictionThreshold-max(deficit(hogs, evictionOrder(o)[:victims]), step), deepest)
 	e.predict(ctx)
 	push(ctx, grower, func() bool { return available(ctx) <= want })
-	for idle := time.Now(); len(e.evicted) < victims && time.Since(idle) < 40*time.Second; time.Sleep(300 * time.Millisecond) {
+	below := time.Now() // the last time at which less was left than the threshold
+	waiting := func(since time.Time) bool { return time.Since(since) < 40*time.Second && time.Since(below) < calmAfter }
+	for idle := below; len(e.evicted) < victims && waiting(idle); time.Sleep(300 * time.Millisecond) {
+		if available(ctx) < evictionThreshold+step || len(e.evicted) == 0 {
+			below = time.Now()
+		}
 		before := eviction{}
 		if len(e.evicted) == 0 {
 			before.predict(ctx)

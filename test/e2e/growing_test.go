@@ -114,12 +114,13 @@ func drawGrowing(round int) []growingHog {
 			}
 			hogs = append(hogs, g)
 		}
-		if growers == 0 && requested(hogs) <= 2200 && instructive(hogs, round%2 == 0) {
+		if growers == 0 && requested(hogs) <= 1500 && instructive(hogs, round%2 == 0) {
 			return hogs
 		}
 	}
 }
 
+// requested is what the pods request, of which the scheduler has room for 1500 MiB beside the operator.
 func requested(hogs []growingHog) (mib int) {
 	for _, h := range hogs {
 		mib += h.request

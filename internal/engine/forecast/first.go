@@ -37,20 +37,31 @@ type course struct {
 // be at its limit before.
 func (m *History) first(v *engine.Verdict, age time.Duration) engine.Forecast {
 	c := courseOf(v)
-	if len(c.growing) == 0 || due(v) {
+	if len(c.growing) == 0 {
+		return engine.Forecast{TooEarly: tooEarly(v.Node)}
+	}
+	if due(v) {
 		return engine.Forecast{}
 	}
 	for _, g := range c.growing {
 		c.pods += g.slope
 	}
 	c.node, c.pods = m.node.slope(c.pods, v.Node), m.pods.slope(c.pods, v.Node)
-	f, in := c.nearest()
+	f, scale, in := c.nearest()
 	if in > Horizon.Seconds() || c.mayEndBefore(in) {
 		return engine.Forecast{}
 	}
-	c.rank(&f, in)
+	c.rank(&f, scale, in)
 	f.In = max(time.Duration(in)*time.Second-max(age, 0), time.Second)
 	return f
+}
+
+// tooEarly reports whether no pod of the node has readings over a time that is long enough for a line.
+func tooEarly(n *facts.Node) bool {
+	return !slices.ContainsFunc(n.Pods, func(p facts.PodState) bool {
+		h := p.History[max(len(p.History)-maxSamples, 0):]
+		return len(h) >= minSamples && h[len(h)-1].At-h[0].At >= minSpan
+	})
 }
 
 // due reports whether a killer of the whole node is to act now.
@@ -116,8 +127,9 @@ func ascribed(p *facts.PodState) (container int, resident float64) {
 	return container, float64(l.Resident()) / float64(most)
 }
 
-// nearest returns the killer that is there first, and in how many seconds from the readings.
-func (c *course) nearest() (f engine.Forecast, in float64) {
+// nearest returns the killer that is there first, the scale on which the kernel weighs where the killer is OOM, and in how many
+// seconds from the readings the killer is there.
+func (c *course) nearest() (f engine.Forecast, scale int64, in float64) {
 	in = math.Inf(1)
 	offer := func(g engine.Forecast, at float64) {
 		if at < in {
@@ -128,15 +140,16 @@ func (c *course) nearest() (f engine.Forecast, in float64) {
 	if len(c.v.Eviction) > 0 {
 		offer(engine.Forecast{Threat: engine.Threat{Killer: engine.Eviction, Headroom: m.Headroom}}, c.eviction())
 	}
-	if len(c.v.OOM) > 0 {
-		offer(engine.Forecast{Threat: engine.Threat{Killer: engine.OOM, Headroom: m.OOMHeadroom}}, c.oom())
+	if scope, at := c.oom(); len(c.v.OOM) > 0 {
+		scale = scope.Limit
+		offer(engine.Forecast{Threat: engine.Threat{Killer: engine.OOM, Headroom: scope.Left}}, at)
 	}
 	for i := range c.v.Limits {
 		l := &c.v.Limits[i]
 		full := engine.Threat{Killer: engine.Limit, Victim: l.PodState, Headroom: l.Headroom()}
 		offer(engine.Forecast{Threat: full}, c.limit(l, c.growing))
 	}
-	return f, in
+	return f, scale, in
 }
 
 // mayEndBefore reports whether a pod that grows unsteadily is at its limit by then, in seconds, if it grows on by its average.
@@ -173,16 +186,20 @@ func (c *course) eviction() float64 {
 	return at
 }
 
-// oom is when the scope that the kernel runs out of first has nothing left.
-func (c *course) oom() float64 {
-	m := &c.v.Memory
-	switch {
-	case !m.OOMHeadroomKnown:
-		return math.Inf(1)
-	case m.OOMOfPods:
-		return after(m.OOMHeadroom, c.pods)
+// oom is the scope of which nothing is left first, the node or kubepods, and when that is. Each grows by its own slope: the one
+// with less left now need not be the first.
+func (c *course) oom() (first engine.OOMScope, at float64) {
+	at = math.Inf(1)
+	for _, scope := range c.v.Memory.OOMScopes(c.v.Node) {
+		slope := c.node
+		if scope.OfPods {
+			slope = c.pods
+		}
+		if full := after(scope.Left, slope); full < at {
+			first, at = scope, full
+		}
 	}
-	return after(m.OOMHeadroom, c.node)
+	return first, at
 }
 
 // limit is when one of the pods fills a limit of its own with memory that cannot be reclaimed; never if the limit is of none
@@ -204,8 +221,8 @@ func after(bytes int64, slope float64) float64 {
 	return float64(max(bytes, 0)) / slope
 }
 
-// rank completes the forecast of a killer of the whole node with the order of that moment.
-func (c *course) rank(f *engine.Forecast, in float64) {
+// rank completes the forecast of a killer of the whole node with the order of that moment. scale is that of the kernel.
+func (c *course) rank(f *engine.Forecast, scale int64, in float64) {
 	if f.Killer != engine.Eviction && f.Killer != engine.OOM {
 		return
 	}
@@ -215,7 +232,7 @@ func (c *course) rank(f *engine.Forecast, in float64) {
 		f.Eviction, _ = evict.Order(n)
 		first = f.Eviction[0].Pod
 	} else {
-		order, err := oom.Order(n, c.v.Memory.OOMLimit)
+		order, err := oom.Order(n, scale)
 		if err != nil { // as little as for the present order, which is there
 			*f = engine.Forecast{}
 			return

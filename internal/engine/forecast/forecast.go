@@ -51,7 +51,8 @@ func Predict(v *engine.Verdict, m *History, now time.Time) {
 	}
 	t := times{read: seconds(read), now: seconds(now)}
 	node, pods := v.Memory.Signals(v.Node)
-	v.Memory.TimeToThreshold = sooner(m.node.toThreshold(t, node, v.Node), m.pods.toThreshold(t, pods, v.Node))
+	nodeUsed, podsUsed := v.Memory.Used(v.Node)
+	v.Memory.TimeToThreshold = sooner(m.node.toThreshold(t, nodeUsed, node, v.Node), m.pods.toThreshold(t, podsUsed, pods, v.Node))
 	v.Forecast = m.first(v, now.Sub(read))
 	near := watchable(v.Limits)
 	m.forgetAllBut(near)
@@ -61,10 +62,16 @@ func Predict(v *engine.Verdict, m *History, now time.Time) {
 	}
 }
 
-// toThreshold is the time until the signal's threshold.
-func (s *series) toThreshold(t times, signal engine.Signal, n *facts.Node) time.Duration {
-	if signal.Limit == 0 {
+// toThreshold is the time until the signal's threshold; 0 where nobody is evicted. The reading of used bytes is remembered also
+// then: the kernel kills whom the kubelet does not evict.
+func (s *series) toThreshold(t times, used int64, signal engine.Signal, n *facts.Node) time.Duration {
+	switch {
+	case used == facts.Unknown:
 		*s = series{}
+		return 0
+	case signal.Limit == 0:
+		s.add(t, used)
+		s.due, s.doubts, s.reached = 0, 0, false
 		return 0
 	}
 	return s.estimate(t, signal.Used, signal.Limit-signal.Threshold, max(minNoise, n.Capacity/100))
