@@ -90,12 +90,31 @@ func courseOf(v *engine.Verdict) course {
 		if t := trendOfPod(p); t.steady(float64(facts.Band(p.WorkingSet)), false) {
 			g.slope = t.slope
 			c.growing = append(c.growing, g)
-		} else if span := p.History[len(p.History)-1].At - p.History[0].At; span > 0 {
-			g.slope = float64(p.Growth) / float64(span)
+		} else if g.slope = climb(p); g.slope > 0 {
 			c.restless = append(c.restless, g)
 		}
 	}
 	return c
+}
+
+// climb is by how much the peak of the newer half of a pod's readings is above that of the older half, in bytes a second between the
+// halves; 0 if the difference is within noise. What a pod takes while it starts, and what it takes once and keeps, is growth that
+// ends: an older half that has it shows that.
+func climb(p *facts.PodState) float64 {
+	last := len(p.History) - 1
+	half := (p.History[0].At + p.History[last].At) / 2
+	var older, newer int64
+	for _, s := range p.History {
+		if s.At <= half {
+			older = max(older, s.WorkingSet)
+		} else {
+			newer = max(newer, s.WorkingSet)
+		}
+	}
+	if span := p.History[last].At - p.History[0].At; span > 0 && newer-older > facts.Band(p.WorkingSet)/2 {
+		return 2 * float64(newer-older) / float64(span)
+	}
+	return 0
 }
 
 // trendOfPod is the line through the last samples of a pod.

@@ -27,6 +27,8 @@ type life struct {
 	slope, start float64
 	// ends is when growth ends by itself; sawtooth drops what has grown each so many seconds. 0: it does neither.
 	ends, sawtooth float64
+	// starts is when the pod's containers start again, and up to `ramp` seconds from then on it comes to what it uses. 0: never.
+	starts, ramp float64
 }
 
 func (l *life) at(second float64) int64 {
@@ -41,7 +43,11 @@ func (l *life) at(second float64) int64 {
 		}
 	}
 	wave := 2*abs(2*frac(second/l.period+l.phase)-1) - 1
-	return max(int64(l.base+l.swing*wave+l.slope*grown), 4<<20)
+	used := l.base + l.swing*wave + l.slope*grown
+	if t := second - l.starts; l.starts > 0 && t >= 0 && t < l.ramp {
+		used *= t / l.ramp
+	}
+	return max(int64(used), 4<<20)
 }
 
 func abs(f float64) float64  { return max(f, -f) }
@@ -79,9 +85,15 @@ func drawWorld(r *rand.Rand) *world {
 				l.sawtooth = 200 + 600*r.Float64()
 			}
 		}
+		if l.slope == 0 && r.IntN(4) == 0 {
+			l.starts, l.ramp = 3600*r.Float64(), 5+115*r.Float64()
+		}
 		limit := int64(0)
 		if r.IntN(4) == 0 {
 			limit = int64(base*1.5) + r.Int64N(4*giB)
+			if l.slope == 0 && r.IntN(2) == 0 {
+				limit = int64(base * (1.1 + 0.4*r.Float64()))
+			}
 			b.Edit(func(p *facts.Pod) { p.Containers[0].Limit = limit })
 		}
 		w.pods, w.lives, w.limits = append(w.pods, b), append(w.lives, l), append(w.limits, limit)
@@ -111,6 +123,9 @@ func (w *world) node(second float64, reading bool) *facts.Node {
 	at := factstest.Now.Add(time.Duration(second) * time.Second)
 	n.Usage.ObservedAt, n.Usage.MeasuredAt = at, at
 	for i := range n.Pods {
+		if l := &w.lives[i]; l.starts > 0 && second >= l.starts && second < l.starts+30 {
+			w.histories[i] = nil // a history begins with the first container
+		}
 		w.remember(i, facts.Sample{At: at.Unix(), WorkingSet: n.Pods[i].WorkingSet})
 		h := w.histories[i]
 		n.Pods[i].History, n.Pods[i].GrowthKnown = h, len(h) > 1
