@@ -232,7 +232,7 @@ func (r *Reconciler) write(ctx context.Context, v *visit) (result ctrl.Result, w
 		r.Metrics.HeldForInterval()
 		return ctrl.Result{RequeueAfter: wait}, false, nil
 	}
-	plan := status.PlanWrite(v.node.Name, v.current.status, &v.next, v.current.writtenAt, v.now)
+	plan := status.PlanWrite(v.node.Name, v.current.status, &v.next, v.verdict.AtRisk(), v.current.writtenAt, v.now)
 	switch {
 	case !plan.Write && plan.After == 0:
 		v.unchanged = true

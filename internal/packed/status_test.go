@@ -26,7 +26,7 @@ func TestPacked(t *testing.T) {
 	if diff := cmp.Diff(&s, got); diff != "" {
 		t.Errorf("packed and unpacked (-want +got):\n%s", diff)
 	}
-	if plan := status.PlanWrite("n", got, &s, factstest.Now.Add(-time.Minute), factstest.Now); plan.Write {
+	if plan := status.PlanWrite("n", got, &s, true, factstest.Now.Add(-time.Minute), factstest.Now); plan.Write {
 		t.Error("an unpacked status differs from the one that was packed")
 	}
 	if again, err := packed.Pack(got); err != nil || !again.Equal(kept) {

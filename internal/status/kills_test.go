@@ -122,7 +122,7 @@ func TestPlanFollowsTheAgeOfTheLastKill(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			now := factstest.Now.Add(time.Duration(tc.now) * time.Minute)
-			if got := PlanWrite("n", written(tc.written), written(tc.now), at(tc.written).Time, now); got.Write != tc.want {
+			if got := PlanWrite("n", written(tc.written), written(tc.now), false, at(tc.written).Time, now); got.Write != tc.want {
 				t.Errorf("got %+v, want a write: %t", got, tc.want)
 			}
 		})

@@ -27,20 +27,21 @@ type Plan struct {
 	Write bool
 	// After is how long to wait before looking again, where a change is not written now; 0 where nothing changed.
 	After time.Duration
-	// Urgent is set where the condition Ready or CriticalAtRisk, or the list of kills, changed.
+	// Urgent is set where the condition Ready or CriticalAtRisk, or the list of kills, changed, and on a node at risk where another
+	// pod dies first.
 	Urgent bool
 }
 
 // PlanWrite decides whether the status next is worth a write over current, which was written at lastWrite. A difference
-// in time stamps alone never is.
-func PlanWrite(name string, current, next *v1alpha1.NodeKillOrderStatus, lastWrite, now time.Time) Plan {
+// in time stamps alone never is. atRisk is the verdict's AtRisk: who dies first there is needed at once.
+func PlanWrite(name string, current, next *v1alpha1.NodeKillOrderStatus, atRisk bool, lastWrite, now time.Time) Plan {
 	age := ageOf(lastWrite, now)
 	switch {
 	case current == nil || current.Summary == nil:
 		return Plan{Write: true}
 	case sameContent(current, next):
 		return Plan{Write: outdated(name, current, lastWrite, now)}
-	case urgent(current, next):
+	case urgent(current, next), atRisk && !slices.Equal(firstToDie(current), firstToDie(next)):
 		return Plan{Write: true, Urgent: true}
 	case age < minInterval:
 		return Plan{After: minInterval - age}
@@ -102,6 +103,26 @@ func urgent(a, b *v1alpha1.NodeKillOrderStatus) bool {
 	return conditionState(a, v1alpha1.ConditionReady) != conditionState(b, v1alpha1.ConditionReady) ||
 		conditionState(a, v1alpha1.ConditionCriticalAtRisk) != conditionState(b, v1alpha1.ConditionCriticalAtRisk) ||
 		!equality.Semantic.DeepEqual(a.Kills, b.Kills)
+}
+
+// firstToDie are whom each killer takes first, and whom the next kill and the forecast name; "" for nobody.
+func firstToDie(s *v1alpha1.NodeKillOrderStatus) (victims []string) {
+	victims = make([]string, 4)
+	if len(s.EvictionOrder) > 0 {
+		v := &s.EvictionOrder[0]
+		victims[0] = v.Namespace + "/" + v.Pod
+	}
+	if len(s.OOMOrder) > 0 {
+		v := &s.OOMOrder[0]
+		victims[1] = v.Namespace + "/" + v.Pod + "/" + v.Container
+	}
+	if s.Summary != nil && s.Summary.Next != nil {
+		victims[2] = string(s.Summary.Next.UID)
+	}
+	if s.Summary != nil && s.Summary.Forecast != nil {
+		victims[3] = string(s.Summary.Forecast.UID)
+	}
+	return victims
 }
 
 // conditionState returns the part of a condition whose change is urgent: the status, and of Ready the reason too, because

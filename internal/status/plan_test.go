@@ -28,38 +28,52 @@ func TestPlanWrite(t *testing.T) {
 		current, next *v1alpha1.NodeKillOrderStatus
 		age           time.Duration
 		want          Plan
+		atRisk        bool
 	}{
-		"nothing published yet": {nil, base, 0, Plan{Write: true}},
-		"an empty status":       {&v1alpha1.NodeKillOrderStatus{}, base, 0, Plan{Write: true}},
-		"no change":             {base, base.DeepCopy(), time.Minute, Plan{}},
+		"nothing published yet": {nil, base, 0, Plan{Write: true}, false},
+		"an empty status":       {&v1alpha1.NodeKillOrderStatus{}, base, 0, Plan{Write: true}, false},
+		"no change":             {base, base.DeepCopy(), time.Minute, Plan{}, false},
 		"times alone are no change": {base, changed(func(s *v1alpha1.NodeKillOrderStatus) {
 			later := metav1.NewTime(now.Add(time.Minute))
 			s.LastChangedAt, s.Usage.ObservedAt = &later, &later
 			s.Conditions[0].LastTransitionTime = later
-		}), time.Minute, Plan{}},
-		"a change long after the last write": {base, published(usages(400*miB, 200*miB), base), time.Minute, Plan{Write: true}},
+		}), time.Minute, Plan{}, false},
+		"a change long after the last write": {base, published(usages(400*miB, 200*miB), base), time.Minute, Plan{Write: true}, false},
 		"a change right after the last write": {
-			base, published(usages(400*miB, 200*miB), base), 10 * time.Second, Plan{After: 20 * time.Second},
+			base, published(usages(400*miB, 200*miB), base), 10 * time.Second, Plan{After: 20 * time.Second}, false,
 		},
 		"Ready changes": {
 			base, setCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonUsageStale), time.Second,
-			Plan{Write: true, Urgent: true},
+			Plan{Write: true, Urgent: true}, false,
 		},
 		"CriticalAtRisk changes": {
 			base, setCondition(v1alpha1.ConditionCriticalAtRisk, metav1.ConditionTrue, v1alpha1.ReasonCriticalPodNearFront), time.Second,
-			Plan{Write: true, Urgent: true},
+			Plan{Write: true, Urgent: true}, false,
 		},
 		"WrongVictim changes": {
 			base, setCondition(v1alpha1.ConditionWrongVictim, metav1.ConditionTrue, v1alpha1.ReasonVictimNotCulprit), time.Second,
-			Plan{After: 29 * time.Second},
+			Plan{After: 29 * time.Second}, false,
 		},
 		"a kill": {base, changed(func(s *v1alpha1.NodeKillOrderStatus) {
 			s.Kills = []v1alpha1.Kill{{Pod: "a"}}
-		}), time.Second, Plan{Write: true, Urgent: true}},
-		"unchanged for half an hour": {base, base.DeepCopy(), 30 * time.Minute, Plan{Write: true}},
+		}), time.Second, Plan{Write: true, Urgent: true}, false},
+		"another pod is evicted first": {current: base, next: published(usages(200*miB, 300*miB), nil), age: time.Second, want: Plan{After: 29 * time.Second}},
+		"another pod is evicted first, on a node at risk": {
+			current: base, next: published(usages(200*miB, 300*miB), nil), age: time.Second, want: Plan{Write: true, Urgent: true}, atRisk: true,
+		},
+		"another pod is OOM-killed first, on a node at risk": {current: base, next: changed(func(s *v1alpha1.NodeKillOrderStatus) {
+			s.OOMOrder[0], s.OOMOrder[1] = s.OOMOrder[1], s.OOMOrder[0]
+		}), age: time.Second, want: Plan{Write: true, Urgent: true}, atRisk: true},
+		"another forecast, on a node at risk": {current: base, next: changed(func(s *v1alpha1.NodeKillOrderStatus) {
+			s.Summary.Forecast = &v1alpha1.ForecastKill{UID: "b"}
+		}), age: time.Second, want: Plan{Write: true, Urgent: true}, atRisk: true},
+		"other figures, on a node at risk": {
+			current: base, next: published(usages(400*miB, 200*miB), base), age: time.Second, want: Plan{After: 29 * time.Second}, atRisk: true,
+		},
+		"unchanged for half an hour": {base, base.DeepCopy(), 30 * time.Minute, Plan{Write: true}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := PlanWrite("worker-1", tc.current, tc.next, now.Add(-tc.age), now); got != tc.want {
+			if got := PlanWrite("worker-1", tc.current, tc.next, tc.atRisk, now.Add(-tc.age), now); got != tc.want {
 				t.Errorf("got %+v, want %+v", got, tc.want)
 			}
 		})

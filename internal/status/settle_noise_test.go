@@ -44,7 +44,7 @@ func FuzzNoiseWritesNothing(f *testing.F) {
 				s = next
 				continue
 			}
-			if plan := PlanWrite("n", s, next, factstest.Now.Add(-time.Minute), factstest.Now); plan.Write {
+			if plan := PlanWrite("n", s, next, true, factstest.Now.Add(-time.Minute), factstest.Now); plan.Write {
 				t.Fatalf("tick %d writes:\n%s", i, cmp.Diff(timeless(s), timeless(next)))
 			}
 		}

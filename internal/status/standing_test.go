@@ -36,7 +36,7 @@ func (o *operator) visit(n *facts.Node, p *facts.Policy, kills []v1alpha1.Kill, 
 	o.SetPublished(o.current)
 	v, next := Judge(n, p, &o.History, p.TopN, 1, now)
 	o.SetPublished(nil)
-	plan := PlanWrite("n", o.current, &next, o.wrote, now)
+	plan := PlanWrite("n", o.current, &next, true, o.wrote, now)
 	switch {
 	case plan.Write:
 		o.current, o.wrote = &next, now
@@ -133,7 +133,7 @@ func BenchmarkJudgement(b *testing.B) {
 			current, _ := kept.Unpack()
 			o.SetPublished(current)
 			_, next := Judge(n, policy, &o.History, policy.TopN, 1, node.now)
-			PlanWrite("n", current, &next, o.wrote, node.now)
+			PlanWrite("n", current, &next, true, o.wrote, node.now)
 		}
 	})
 	o.visit(n, policy, nil, node.now)
