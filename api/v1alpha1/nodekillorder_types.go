@@ -284,11 +284,12 @@ type SummaryStatus struct {
 	// lastKill is the newest of kills: its age when this was written, its cause, its victim.
 	// +optional
 	LastKill string `json:"lastKill,omitempty"`
-	// next is the killer with the least headroom, and its first victim.
+	// next is the killer with the least headroom, and its first victim, by the readings of now.
 	// +optional
 	Next *NextKill `json:"next,omitempty"`
-	// forecast is the first victim when memory runs out if it goes on growing as it does. It is absent where that is the
-	// victim that next names, and where no pod grows steadily.
+	// forecast is who dies first when it comes to it: each pod that has grown steadily for three minutes or more goes on growing
+	// until the first killer acts, and the victim is chosen then. forecast is absent where the victim is the pod that next names,
+	// where nothing but noise separates the two pods, and where no pod grows steadily.
 	// +optional
 	Forecast *ForecastKill `json:"forecast,omitempty"`
 }
@@ -313,8 +314,8 @@ type NextKill struct {
 	Headroom  resource.Quantity `json:"headroom"`
 }
 
-// ForecastKill is the killer that acts first if every pod goes on growing as it does, the first victim at that moment, and
-// about how soon that is.
+// ForecastKill is the killer that acts first if every pod that grows steadily goes on growing as it does, the first victim at that
+// moment, and about how soon that moment comes.
 type ForecastKill struct {
 	Killer    Killer    `json:"killer"`
 	Namespace string    `json:"namespace"`

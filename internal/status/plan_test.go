@@ -57,7 +57,9 @@ func TestPlanWrite(t *testing.T) {
 		"a kill": {base, changed(func(s *v1alpha1.NodeKillOrderStatus) {
 			s.Kills = []v1alpha1.Kill{{Pod: "a"}}
 		}), time.Second, Plan{Write: true, Urgent: true}, false},
-		"another pod is evicted first": {current: base, next: published(usages(200*miB, 300*miB), nil), age: time.Second, want: Plan{After: 29 * time.Second}},
+		"another pod is evicted first": {
+			current: base, next: published(usages(200*miB, 300*miB), nil), age: time.Second, want: Plan{After: 29 * time.Second},
+		},
 		"another pod is evicted first, on a node at risk": {
 			current: base, next: published(usages(200*miB, 300*miB), nil), age: time.Second, want: Plan{Write: true, Urgent: true}, atRisk: true,
 		},

@@ -2,10 +2,10 @@ package e2e
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/test/e2e/interval"
 )
 
 // sources are those that are judged side by side, in the same rounds: what the operator publishes, and what the same
@@ -63,19 +63,8 @@ func between(right, all int) string {
 	if all == 0 {
 		return ""
 	}
-	low, high := wilson(right, all)
+	low, high := interval.Wilson(right, all)
 	return fmt.Sprintf(" (%.1f%%, with 95%% confidence %.1f%% to %.1f%%)", 100*float64(right)/float64(all), 100*low, 100*high)
-}
-
-// wilson is the score interval of Wilson (1927) with 95% confidence for the rate of which so many of all were seen, from 0 to
-// 1. In contrast to the normal approximation, the interval also has a width where all or none were right.
-func wilson(right, all int) (low, high float64) {
-	const z = 1.959964 // of 95%, on both sides
-	n := float64(all)
-	rate, weight := float64(right)/n, z*z/n
-	middle := (rate + weight/2) / (1 + weight)
-	half := z / (1 + weight) * math.Sqrt(rate*(1-rate)/n+weight/(4*n))
-	return max(0, middle-half), min(1, middle+half)
 }
 
 func (t *tally) sayOrders(what string) {
