@@ -104,7 +104,7 @@ test-report: ## The page of `report` in a real Chromium, judged by axe-core; scr
 	go build -o bin/ ./cmd/kubectl-killorder && cd test/report && \
 	{ [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --ignore-scripts --no-audit --no-fund; } && npm test
 e2e: bin/tools/helm ## A real kubelet, containerd and kernel as judges, as root (TESTFLAGS="-rounds 2 -seed 7")
-	go test ./test/machine && go test -C test/e2e ./image ./interval ./node ./vm
+	go test ./test/machine && go test -C test/e2e ./image ./interval ./node ./sum ./vm
 	go test -C test/e2e -count=1 -v -timeout 90m . $(TESTFLAGS)
 e2e-vm: ## The same on cgroup v2, in a virtual machine without KVM, as root (TESTFLAGS="-rounds 2 -seed 7")
 	go test -C test/e2e -count=1 -v -timeout 180m . -vm $(TESTFLAGS)

@@ -55,21 +55,12 @@ func (t *tally) say(what string) {
 	if t.excused > 0 {
 		excuse = fmt.Sprintf("; in %d a pod had just grown, for the age of its reading", t.excused)
 	}
-	say("%s: predicted first victim right: %d of %d%s%s", what, t.right, t.all, between(t.right, t.all), excuse)
-}
-
-// between says where the true rate is, with 95% confidence; "" where nothing was counted.
-func between(right, all int) string {
-	if all == 0 {
-		return ""
-	}
-	low, high := interval.Wilson(right, all)
-	return fmt.Sprintf(" (%.1f%%, with 95%% confidence %.1f%% to %.1f%%)", 100*float64(right)/float64(all), 100*low, 100*high)
+	say("%s: predicted first victim right: %d of %d%s%s", what, t.right, t.all, interval.Text(t.right, t.all), excuse)
 }
 
 func (t *tally) sayOrders(what string) {
 	say("%s: whole order right: %d of %d%s; but for the place of a growing pod, for the age of its reading: %d more",
-		what, t.orders[whole], t.all, between(t.orders[whole], t.all), t.orders[aged])
+		what, t.orders[whole], t.all, interval.Text(t.orders[whole], t.all), t.orders[aged])
 }
 
 func without(pods []string, pod string) []string {

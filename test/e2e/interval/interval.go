@@ -1,7 +1,10 @@
 // Package interval says how far a rate that was counted may be from the true one.
 package interval
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // z is the quantile of the normal distribution for 95% confidence on both sides together.
 const z = 1.959964
@@ -15,4 +18,13 @@ func Wilson(right, all int) (low, high float64) {
 	middle := (rate + weight/2) / (1 + weight)
 	half := z / (1 + weight) * math.Sqrt(rate*(1-rate)/n+weight/(4*n))
 	return max(0, middle-half), min(1, middle+half)
+}
+
+// Text says a rate in percent and where the true one is, in parentheses with a space before them; "" where nothing was counted.
+func Text(right, all int) string {
+	if all == 0 {
+		return ""
+	}
+	low, high := Wilson(right, all)
+	return fmt.Sprintf(" (%.1f%%, with 95%% confidence %.1f%% to %.1f%%)", 100*float64(right)/float64(all), 100*low, 100*high)
 }

@@ -1,0 +1,82 @@
+// Command sum adds up what several runs of the suite counted, and says how sure the sums are:
+//
+//	go run ./sum run-1.log run-2.log
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strconv"
+
+	"github.com/killorder/killorder/test/e2e/interval"
+)
+
+// counted is a line of the suite's tally: what was judged, how often the prediction was right, of how many. A line of a log may
+// begin with a time.
+var counted = regexp.MustCompile(`^(?:[\d:]{8} )?([^:]+: (?:predicted first victim|whole order) right): (\d+) of (\d+)`)
+
+// sums are figures by what was judged, in the order in which the runs tell them first.
+type sums struct {
+	names      []string
+	right, all map[string]int
+}
+
+func main() {
+	s := sums{right: map[string]int{}, all: map[string]int{}}
+	for _, name := range os.Args[1:] {
+		if err := s.addFile(name); err != nil {
+			fmt.Fprintln(os.Stderr, "sum:", err)
+			os.Exit(1)
+		}
+	}
+	s.print(os.Stdout)
+}
+
+func (s *sums) addFile(name string) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	found, err := s.add(file)
+	if err == nil && found == 0 {
+		err = fmt.Errorf("%s has no figures: the run has not ended, or the file is no log of the suite", name)
+	}
+	return err
+}
+
+// add counts the lines of a log, and returns how many have figures.
+func (s *sums) add(log io.Reader) (found int, err error) {
+	lines := bufio.NewScanner(log)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		m := counted.FindStringSubmatch(lines.Text())
+		if m == nil {
+			continue
+		}
+		right, errRight := strconv.Atoi(m[2])
+		all, errAll := strconv.Atoi(m[3])
+		if errRight != nil || errAll != nil || right > all {
+			return found, fmt.Errorf("not a figure: %q", lines.Text())
+		}
+		if _, before := s.all[m[1]]; !before {
+			s.names = append(s.names, m[1])
+		}
+		s.right[m[1]] += right
+		s.all[m[1]] += all
+		found++
+	}
+	return found, lines.Err()
+}
+
+func (s *sums) print(w io.Writer) {
+	for _, name := range s.names {
+		if s.all[name] == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "%s: %d of %d%s\n", name, s.right[name], s.all[name], interval.Text(s.right[name], s.all[name]))
+	}
+}
