@@ -168,11 +168,11 @@ func (w *world) end(second float64) (pod string, killed bool) {
 	return "", false
 }
 
-// named is whom a reading names: by the present order alone, and with the forecast of two readings that agree, where there is
-// one that differs.
+// named is whom a reading names: by the next kill alone, by the kubelet's present order alone, and with the forecast of two
+// readings that agree, where there is one that differs.
 type named struct {
-	at             float64
-	next, forecast string
+	at                    float64
+	next, order, forecast string
 }
 
 // shown is the forecast where it differs, "" where there is none.
@@ -195,7 +195,7 @@ func (w *world) live() (victim string, at float64, all []named) {
 			if v.Forecast.Killer != engine.None && !v.Forecast.MayBe(next.Pod) {
 				forecast = v.Forecast.Victim.Name
 			}
-			p := named{at: second + 15, next: next.Name, forecast: next.Name}
+			p := named{at: second + 15, next: next.Name, order: v.Eviction[0].Name, forecast: next.Name}
 			if forecast != "" && forecast == before {
 				p.forecast = forecast
 			}
@@ -208,11 +208,11 @@ func (w *world) live() (victim string, at float64, all []named) {
 	return "", 0, nil
 }
 
-// foresight counts kills whose victim was named so many seconds before: by the present order alone, with the forecast, and by
-// which of them alone.
+// foresight counts kills whose victim was named so many seconds before: by the next kill alone, by the kubelet's present order
+// alone, with the forecast, and by the next kill or the forecast and not by the other one.
 type foresight struct {
-	before                                    float64
-	kills, next, forecast, onlyNext, onlyThen int
+	before                                           float64
+	kills, next, order, forecast, onlyNext, onlyThen int
 }
 
 func (f *foresight) count(victim string, at float64, all []named) {
@@ -227,7 +227,10 @@ func (f *foresight) count(victim string, at float64, all []named) {
 	}
 	f.kills++
 	next, forecast := all[last].next == victim, all[last].forecast == victim
-	for count, yes := range map[*int]bool{&f.next: next, &f.forecast: forecast, &f.onlyNext: next && !forecast, &f.onlyThen: forecast && !next} {
+	for count, yes := range map[*int]bool{
+		&f.next: next, &f.order: all[last].order == victim, &f.forecast: forecast,
+		&f.onlyNext: next && !forecast, &f.onlyThen: forecast && !next,
+	} {
 		if yes {
 			*count++
 		}
@@ -260,9 +263,9 @@ func TestJudgeForecast(t *testing.T) {
 	}
 	for i := range counts {
 		f := &counts[i]
-		t.Logf("%3.0f s before: first victim named by next in %d of %d, with forecast in %d (by next alone %d, by forecast alone %d)",
-			f.before, f.next, f.kills, f.forecast, f.onlyNext, f.onlyThen)
-		if f.forecast < f.next || (f.before > 0 && f.onlyThen <= 2*f.onlyNext) {
+		t.Logf("%3.0f s before: first victim named by next in %d of %d, by evictionOrder in %d, with forecast in %d "+
+			"(by next alone %d, by forecast alone %d)", f.before, f.next, f.kills, f.order, f.forecast, f.onlyNext, f.onlyThen)
+		if f.forecast < f.next || f.forecast < f.order || (f.before > 0 && f.onlyThen <= 2*f.onlyNext) {
 			t.Errorf("%.0f s before, the forecast is no gain", f.before)
 		}
 	}

@@ -18,6 +18,9 @@ import (
 // begin with a time.
 var counted = regexp.MustCompile(`^(?:[\d:]{8} )?([^:]+: (?:predicted first victim|whole order) right): (\d+) of (\d+)`)
 
+// ofSource is a name of counted whose first victim is of a source: all killers' sum is told too.
+var ofSource = regexp.MustCompile(`, (source \w+)\b.*: predicted first victim right$`)
+
 // sums are figures by what was judged, in the order in which the runs tell them first.
 type sums struct {
 	names      []string
@@ -62,14 +65,21 @@ func (s *sums) add(log io.Reader) (found int, err error) {
 		if errRight != nil || errAll != nil || right > all {
 			return found, fmt.Errorf("not a figure: %q", lines.Text())
 		}
-		if _, before := s.all[m[1]]; !before {
-			s.names = append(s.names, m[1])
+		s.count(m[1], right, all)
+		if source := ofSource.FindStringSubmatch(m[1]); source != nil {
+			s.count("all killers, "+source[1]+": predicted first victim right", right, all)
 		}
-		s.right[m[1]] += right
-		s.all[m[1]] += all
 		found++
 	}
 	return found, lines.Err()
+}
+
+func (s *sums) count(name string, right, all int) {
+	if _, before := s.all[name]; !before {
+		s.names = append(s.names, name)
+	}
+	s.right[name] += right
+	s.all[name] += all
 }
 
 func (s *sums) print(w io.Writer) {
