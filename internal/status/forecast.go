@@ -55,10 +55,10 @@ type newForecast struct {
 }
 
 // settleForecast keeps the published forecast until passes over the readings, two at least and for as long as patience says,
-// give another one, or none. A forecast that
-// noise may have made of the published one, or of v's next kill, is no other one. The published forecast goes at once where its
-// pod is gone, or is the next to die anyway. Without readings there is none, and from stale ones follows nothing new. After a
-// restart of the operator, or a change of its leader, nothing follows either until there are readings over some minutes.
+// give another one, or none. A forecast that noise may have made of the published one, or of v's next kill, is no other one.
+// The published forecast goes at once where its pod is gone, or is the next to die anyway. Without readings there is no forecast.
+// Stale readings change no forecast, and neither do readings that do not go back far enough to tell growth: after a restart of the
+// operator, or a change of its leader, the published forecast stays for the minutes until they do.
 func settleForecast(v *engine.Verdict, prev *v1alpha1.ForecastKill, f newForecast) (engine.Forecast, newForecast) {
 	published := publishedForecast(v, prev)
 	exact := v.Forecast
