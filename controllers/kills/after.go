@@ -57,12 +57,12 @@ func (h *past) keep(of facts.WorkloadKey, key status.KillKey, r *forensics.Recor
 	short.Evidence, short.Message, short.Eviction = nil, "", nil
 	h.kills[of][key] = short
 	for len(h.kills[of]) > maxPast {
-		delete(h.kills[of], oldestKill(h.kills[of]))
+		delete(h.kills[of], first(h.kills[of], func(a, b forensics.Record) bool { return a.Time.Before(b.Time) }))
 	}
 }
 
-// recall a kill that an earlier process has published, unless the kill is known with all its traces.
-func (h *past) recall(node string, k *v1alpha1.Kill) {
+// keepPublished keeps a kill that an earlier process has published, unless the kill is known with all its traces.
+func (h *past) keepPublished(node string, k *v1alpha1.Kill) {
 	r := forensics.Record{
 		Key:       forensics.Key{UID: string(k.UID), Container: k.Container, ContainerID: k.ContainerID},
 		Namespace: k.Namespace, Pod: k.Pod, Node: node, Time: k.Time.Time, Cause: forensics.Cause(k.Cause),
@@ -153,16 +153,6 @@ func newest(kills map[status.KillKey]forensics.Record) (at time.Time) {
 	return at
 }
 
-func oldestKill(kills map[status.KillKey]forensics.Record) (oldest status.KillKey) {
-	var at time.Time
-	for k, r := range kills {
-		if at.IsZero() || r.Time.Before(at) {
-			oldest, at = k, r.Time
-		}
-	}
-	return oldest
-}
-
 // killed is what the kills of a workload say together; nil if there is none.
 func (h *past) killed(key facts.WorkloadKey, now time.Time) *facts.Killed {
 	kills := h.of(key, now)
@@ -171,7 +161,7 @@ func (h *past) killed(key facts.WorkloadKey, now time.Time) *facts.Killed {
 	}
 	out := &facts.Killed{}
 	for _, k := range forensics.Repeated(kills) {
-		out.Limits = append(out.Limits, facts.LimitKills{Container: k.Container, Times: k.Times, Limit: k.Limit, Tmpfs: first(k.Tmpfs)})
+		out.Limits = append(out.Limits, facts.LimitKills{Container: k.Container, Times: k.Times, Limit: k.Limit, Tmpfs: firstName(k.Tmpfs)})
 	}
 	h.blame(out, key, kills)
 	if everywhere := forensics.TakenEverywhere(kills); len(everywhere) > 0 {
@@ -196,13 +186,13 @@ func (h *past) blame(out *facts.Killed, key facts.WorkloadKey, kills []forensics
 		i := slices.IndexFunc(out.Limits, func(l facts.LimitKills) bool { return l.Container == f.Container })
 		if i < 0 {
 			i = len(out.Limits)
-			out.Limits = append(out.Limits, facts.LimitKills{Container: f.Container, Times: f.Kills, Tmpfs: first(f.Kill.Tmpfs)})
+			out.Limits = append(out.Limits, facts.LimitKills{Container: f.Container, Times: f.Kills, Tmpfs: firstName(f.Kill.Tmpfs)})
 		}
 		out.Limits[i].Limit, out.Limits[i].Advised = f.Limit, all[by].rule
 	}
 }
 
-func first(names []string) string {
+func firstName(names []string) string {
 	if len(names) == 0 {
 		return ""
 	}
@@ -225,8 +215,8 @@ func workloadKey(r *forensics.Record) facts.WorkloadKey {
 	return facts.WorkloadKey{Namespace: r.Namespace, Workload: facts.Workload{Kind: "Pod", Name: r.Pod}}
 }
 
-// After notes in the node's pods what killers did to their workloads lately.
-func (b *Book) After(n *facts.Node) {
+// AddPastKills notes in the node's pods what killers did to the pods' workloads within the last day.
+func (b *Book) AddPastKills(n *facts.Node) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.past.kills) == 0 {
@@ -237,8 +227,8 @@ func (b *Book) After(n *facts.Node) {
 	}
 }
 
-// Advised remembers which limits the fixes of findings advise: one of them may turn out to be too low.
-func (b *Book) Advised(found []engine.Finding) {
+// RememberAdvice remembers which limits the fixes of findings advise: one of these limits may turn out to be too low.
+func (b *Book) RememberAdvice(found []engine.Finding) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i := range found {

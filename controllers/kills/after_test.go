@@ -13,7 +13,7 @@ import (
 // afterOf is what is known of a bare pod's kills.
 func (w *world) afterOf(pod string) *facts.Killed {
 	n := &facts.Node{Pods: []facts.PodState{{Pod: &facts.Pod{Namespace: "shop", Name: pod}}}}
-	w.After(n)
+	w.AddPastKills(n)
 	return n.Pods[0].Killed
 }
 
@@ -40,13 +40,13 @@ func TestThePastIsBounded(t *testing.T) {
 	}
 	for i := range maxAdvised + 100 {
 		pod := &facts.PodState{Pod: &facts.Pod{Namespace: "shop", Name: fmt.Sprint("q", i)}}
-		w.Advised([]engine.Finding{{Rule: "NearMemoryLimit", Pod: pod, Container: "app", AdvisedLimit: int64(i)}})
+		w.RememberAdvice([]engine.Finding{{Rule: "NearMemoryLimit", Pod: pod, Container: "app", AdvisedLimit: int64(i)}})
 	}
 	if len(w.past.advice) != maxAdvised {
 		t.Errorf("advice for %d workloads is remembered", len(w.past.advice))
 	}
 	w.clock.SetTime(w.clock.Now().Add(adviceFor + time.Hour))
-	w.Advised([]engine.Finding{{Rule: "NearMemoryLimit", Pod: &facts.PodState{Pod: &facts.Pod{Name: "new"}}, AdvisedLimit: 1}})
+	w.RememberAdvice([]engine.Finding{{Rule: "NearMemoryLimit", Pod: &facts.PodState{Pod: &facts.Pod{Name: "new"}}, AdvisedLimit: 1}})
 	if len(w.past.advice) != 1 {
 		t.Errorf("advice for %d workloads is remembered after a month without findings", len(w.past.advice))
 	}

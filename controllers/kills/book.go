@@ -4,7 +4,7 @@
 // Three parts, each with one job. Tracker hears of deaths, on every replica, so that a new leader knows what happened
 // before. Book remembers the kills of each node: those to be published, those published, counted and told. Teller, on
 // the leader, counts kills once they are published and creates Events about them. The one writer of a NodeKillOrder is
-// package nodekillorder, which asks Book.Found what to publish and says with Book.Published what was.
+// package nodekillorder, which asks Book.Found what to publish and tells the book by Book.SetPublished what was published.
 package kills
 
 import (
@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 
@@ -142,7 +141,7 @@ func (b *Book) note(p *page, r *forensics.Record, v Victim) bool {
 	switch {
 	case e == nil:
 		e = &entry{seen: now, qos: cmp.Or(v.QOS, unknownQOS)}
-		e.kill.SeenAt, e.kill.Critical, e.kill.Workload = stamp(now), v.Critical, status.WorkloadRef(v.Workload)
+		e.kill.SeenAt, e.kill.Critical, e.kill.Workload = status.Stamp(now), v.Critical, status.WorkloadRef(v.Workload)
 		p.entries[key] = e
 	case e.restored && sureness[v1alpha1.Confidence(r.Confidence.String())] <= sureness[e.kill.Confidence]:
 		return false // an earlier process may have known Events that are gone by now
@@ -166,9 +165,9 @@ func describe(k *v1alpha1.Kill, r *forensics.Record, now time.Time) {
 	k.ExitCode, k.Message = r.ExitCode, r.Message
 	switch {
 	case !r.Time.IsZero():
-		k.Time = stamp(r.Time)
+		k.Time = status.Stamp(r.Time)
 	case k.Time.IsZero():
-		k.Time = stamp(now)
+		k.Time = status.Stamp(now)
 	}
 }
 
@@ -214,9 +213,9 @@ func (b *Book) Found(node string) (kills []v1alpha1.Kill, withdrawn []status.Kil
 	return status.Kills(nil, kills, nil), withdrawn
 }
 
-// Settled reports whether the book knows of each of the node's kills that the kill is published, and of no death that turned
-// out to be none and may still be published: only then may Published be left out.
-func (b *Book) Settled(node string) bool {
+// AllPublished reports whether the published status shows what the book knows: each kill on the node, and no death that turned
+// out to be no kill. Only then may the call of SetPublished be left out.
+func (b *Book) AllPublished(node string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := b.pages[node]
@@ -231,9 +230,9 @@ func (b *Book) Settled(node string) bool {
 	return true
 }
 
-// Published tells the book what the API server has of a node: the status that a NodeKillOrder had when this process
-// began to lead, and each one that was written since.
-func (b *Book) Published(node string, s *v1alpha1.NodeKillOrderStatus, kept packed.Status) {
+// SetPublished tells the book which status the API server has of a node: the one that the NodeKillOrder had when this process
+// began to lead, and each one that was written since. kept is the same status, packed.
+func (b *Book) SetPublished(node string, s *v1alpha1.NodeKillOrderStatus, kept packed.Status) {
 	if s == nil {
 		return
 	}
@@ -297,7 +296,7 @@ func (b *Book) seed(p *page, kills []v1alpha1.Kill) {
 		if sureness[k.Confidence] >= sureness[e.kill.Confidence] {
 			e.kill, e.withdrawn = k, false
 		}
-		b.past.recall(p.node, &k)
+		b.past.keepPublished(p.node, &k)
 		e.restored, e.seen = true, earlier(k.SeenAt.Time, now)
 		e.kill.SeenAt, e.kill.Predicted, e.kill.Culprit, e.kill.WrongVictim = k.SeenAt, k.Predicted, k.Culprit, k.WrongVictim
 	}
@@ -316,18 +315,13 @@ func (b *Book) makeRoom(p *page) {
 		most = 4 * maxEntries
 	}
 	for len(p.entries) > most {
-		var oldest status.KillKey
-		var found *entry
-		for key, e := range p.entries {
-			if found == nil || before(e, found) {
-				oldest, found = key, e
-			}
-		}
-		b.count(p, found)
-		if !found.told && !found.withdrawn {
+		key := first(p.entries, before)
+		e := p.entries[key]
+		b.count(p, e)
+		if !e.told && !e.withdrawn {
 			b.Metrics.omitted(leftOutEvent, 1)
 		}
-		p.drop(oldest, found)
+		p.drop(key, e)
 	}
 }
 
@@ -347,15 +341,20 @@ func (p *page) drop(key status.KillKey, e *entry) {
 	delete(p.entries, key)
 	p.remembered[key] = e.kill.Time.Time
 	for len(p.remembered) > maxRemembered {
-		var oldest status.KillKey
-		var at time.Time
-		for k, t := range p.remembered {
-			if at.IsZero() || t.Before(at) {
-				oldest, at = k, t
-			}
-		}
-		delete(p.remembered, oldest)
+		delete(p.remembered, first(p.remembered, time.Time.Before))
 	}
+}
+
+// first returns the key of the entry that comes before all others, the zero key if there is no entry.
+func first[K comparable, V any](all map[K]V, before func(a, b V) bool) (key K) {
+	var least V
+	some := false
+	for k, v := range all {
+		if !some || before(v, least) {
+			key, least, some = k, v, true
+		}
+	}
+	return key
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -369,6 +368,3 @@ func earlier(a, b time.Time) time.Time {
 func keyOf(k forensics.Key) status.KillKey {
 	return status.KillKey{UID: k.UID, Container: k.Container, ContainerID: facts.ShortID(k.ContainerID)}
 }
-
-// stamp is a time as the API writes it.
-func stamp(t time.Time) metav1.Time { return metav1.NewTime(t.UTC().Truncate(time.Second)) }

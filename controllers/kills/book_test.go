@@ -55,7 +55,7 @@ func (w *world) shows(node string, s *v1alpha1.NodeKillOrderStatus) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.Published(node, s, kept)
+	w.SetPublished(node, s, kept)
 }
 
 // lead does what a leader's controllers do first: the policy and the order are read.
@@ -91,7 +91,7 @@ func (w *world) publish() {
 	next := w.order
 	next.Kills = status.Kills(w.order.Kills, found, withdrawn)
 	if !cmp.Equal(next.Kills, w.order.Kills) {
-		next.LastChangedAt = new(stamp(w.clock.Now()))
+		next.LastChangedAt = new(status.Stamp(w.clock.Now()))
 		w.order = next
 		w.shows(node, w.order.DeepCopy())
 	}
@@ -250,11 +250,11 @@ func TestContainersThatWentWithTheirPod(t *testing.T) {
 func TestKillInTheSecondOfItsFirstOrder(t *testing.T) {
 	w := newWorld(t)
 	w.order = v1alpha1.NodeKillOrderStatus{
-		LastChangedAt: new(stamp(w.ago(time.Minute))), LimitOrder: []v1alpha1.LimitVictim{{Rank: 1, Namespace: "shop", Pod: "z", Container: "app"}},
+		LastChangedAt: new(status.Stamp(w.ago(time.Minute))), LimitOrder: []v1alpha1.LimitVictim{{Rank: 1, Namespace: "shop", Pod: "z", Container: "app"}},
 	}
 	w.lead()
 	w.clock.SetTime(w.clock.Now().Truncate(time.Second).Add(300 * time.Millisecond))
-	w.order.LastChangedAt = new(stamp(w.clock.Now()))
+	w.order.LastChangedAt = new(status.Stamp(w.clock.Now()))
 	w.order.LimitOrder = append([]v1alpha1.LimitVictim{{Rank: 1, Namespace: "shop", Pod: "a", Container: "app"}}, w.order.LimitOrder...)
 	w.shows(node, w.order.DeepCopy())
 	w.clock.SetTime(w.clock.Now().Add(500 * time.Millisecond))
@@ -513,7 +513,7 @@ func TestMemoryOfTenThousandKills(t *testing.T) {
 func TestAKillIsComparedWithWhatWasPublishedBefore(t *testing.T) {
 	w := newWorld(t)
 	w.order = v1alpha1.NodeKillOrderStatus{
-		LastChangedAt: new(stamp(w.ago(time.Minute))),
+		LastChangedAt: new(status.Stamp(w.ago(time.Minute))),
 		Memory:        &v1alpha1.MemoryStatus{OOMHeadroom: new(resource.MustParse("40Mi"))},
 		OOMOrder:      []v1alpha1.OOMVictim{{Namespace: "shop", Pod: "b", Container: "app"}, {Namespace: "shop", Pod: "a", Container: "app"}},
 		CulpritRef:    &v1alpha1.CulpritReference{Namespace: "shop", Pod: "b", UID: "uid-b"},
@@ -522,7 +522,7 @@ func TestAKillIsComparedWithWhatWasPublishedBefore(t *testing.T) {
 	w.lead()
 	w.pass(time.Second)
 	w.order.OOMOrder = w.order.OOMOrder[1:] // what is published after the kill
-	w.order.LastChangedAt = new(stamp(w.clock.Now()))
+	w.order.LastChangedAt = new(status.Stamp(w.clock.Now()))
 	w.shows(node, w.order.DeepCopy())
 	w.pass(settling)
 	k := w.order.Kills[0]
@@ -538,7 +538,7 @@ func TestAKillIsComparedWithWhatWasPublishedBefore(t *testing.T) {
 func TestPredictionsOfAClockPutBack(t *testing.T) {
 	w := newWorld(t)
 	for _, after := range []time.Duration{0, time.Hour, time.Hour + time.Minute, 2 * time.Minute} {
-		at := stamp(factstest.Now.Add(after))
+		at := status.Stamp(factstest.Now.Add(after))
 		w.shows(node, &v1alpha1.NodeKillOrderStatus{LastChangedAt: &at})
 	}
 	var ages []time.Duration

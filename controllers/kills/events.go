@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -110,16 +111,11 @@ func (*Events) NeedLeaderElection() bool { return false }
 
 // Start follows the Events until the context is done.
 func (e *Events) Start(ctx context.Context) error {
-	done := make(chan struct{})
+	var running sync.WaitGroup
 	for _, r := range e.reflectors {
-		go func() {
-			r.RunWithContext(ctx)
-			done <- struct{}{}
-		}()
+		running.Go(func() { r.RunWithContext(ctx) })
 	}
-	for range e.reflectors {
-		<-done
-	}
+	running.Wait()
 	return nil
 }
 

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -25,8 +25,10 @@ const tellInterval = time.Second
 // Teller counts the kills that are published and creates Events about them. It is a Runnable of the manager that only the
 // leader runs.
 type Teller struct {
-	Book   *Book
-	Client client.Client
+	Book *Book
+	// Client reads from the manager's cache.
+	Client client.Reader
+	Writer *publish.Writer
 	// Created is called with the reason of each Event that was created.
 	Created func(reason string)
 	// EventBudget bounds the Events of each namespace and of the cluster. Instance names this process in the Events.
@@ -36,7 +38,8 @@ type Teller struct {
 
 // Start counts and tells until the context ends.
 func (t *Teller) Start(ctx context.Context) error {
-	return every(ctx, tellInterval, func() { t.Step(ctx) })
+	wait.UntilWithContext(ctx, t.Step, tellInterval)
+	return nil
 }
 
 // Step counts what is settled and tells what is due, once. What fails is tried again in the next step.
@@ -68,13 +71,9 @@ func (t *Teller) tell(ctx context.Context, in *Incident) error {
 	}
 	order.Name = in.Node // also where the order has gone with its Node
 	e := status.KillEvent(&v1alpha1.NodeKillOrder{ObjectMeta: order.ObjectMeta}, in.Kills, in.Others, t.Instance)
-	err = t.Client.Create(ctx, e, client.FieldOwner(publish.FieldManager))
-	switch {
-	case err == nil:
+	created, err := t.Writer.CreateEvent(ctx, e)
+	if created {
 		t.Created(e.Reason)
-	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), apierrors.IsNotFound(err), apierrors.IsAlreadyExists(err):
-	default:
-		return fmt.Errorf("create Event %s/%s: %w", e.Namespace, e.Name, err)
 	}
-	return nil
+	return err
 }

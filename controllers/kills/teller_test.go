@@ -21,6 +21,7 @@ import (
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/forensics"
 	"github.com/killorder/killorder/internal/publish"
+	"github.com/killorder/killorder/internal/status"
 )
 
 // teller of the world over a fake API server, whose creations fail while fail is set.
@@ -41,7 +42,7 @@ func (w *world) teller(fail *error, created *[]string) *Teller {
 		},
 	}).Build()
 	return &Teller{
-		Book: w.Book, Client: c, EventBudget: &publish.EventBudget{}, Instance: "test",
+		Book: w.Book, Client: c, Writer: &publish.Writer{Client: c}, EventBudget: &publish.EventBudget{}, Instance: "test",
 		Created: func(reason string) { *created = append(*created, reason) },
 	}
 }
@@ -86,7 +87,7 @@ func TestTellerTellsOnceWhateverFails(t *testing.T) {
 func TestPodKilledSaysWhatHappened(t *testing.T) {
 	w := newWorld(t)
 	w.order = v1alpha1.NodeKillOrderStatus{
-		LastChangedAt: new(stamp(w.ago(time.Minute))),
+		LastChangedAt: new(status.Stamp(w.ago(time.Minute))),
 		EvictionOrder: []v1alpha1.EvictionVictim{{Namespace: "shop", Pod: "a", UID: "uid-a"}},
 		CulpritRef:    &v1alpha1.CulpritReference{Namespace: "data", Pod: "pipeline", UID: "other"},
 	}

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/clock"
 
 	"github.com/killorder/killorder/internal/engine/oom"
@@ -39,7 +40,7 @@ type Tracker struct {
 // See takes a state of a pod from the watch. A pod that is gone without a trace (a tombstone) tells nothing of its end;
 // an Event may.
 func (t *Tracker) See(s podcache.Sighting) {
-	if s.Pod == nil || !mayShowDeath(s.Pod, s.Deleted) {
+	if s.Pod == nil || forensics.Healthy(s.Pod, s.Deleted) {
 		return
 	}
 	t.mu.Lock()
@@ -82,21 +83,8 @@ func (*Tracker) NeedLeaderElection() bool { return false }
 
 // Start judges what waits for it, until the context ends.
 func (t *Tracker) Start(ctx context.Context) error {
-	return every(ctx, settleInterval, t.Step)
-}
-
-// every calls step once an interval, until the context ends.
-func every(ctx context.Context, interval time.Duration, step func()) error {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			step()
-		}
-	}
+	wait.UntilWithContext(ctx, func(context.Context) { t.Step() }, settleInterval)
+	return nil
 }
 
 // Step judges what waits: deaths of a burst, and those whose node became better known.
@@ -209,27 +197,4 @@ func (t *Tracker) adj(pod *facts.Pod, container string) *int {
 		return new(int(adj))
 	}
 	return nil
-}
-
-// mayShowDeath is false for most changes of most pods: nothing in them has ended.
-func mayShowDeath(p *corev1.Pod, deleted bool) bool {
-	finished := p.Status.Phase == corev1.PodFailed || p.Status.Phase == corev1.PodSucceeded
-	if deleted || finished || p.DeletionTimestamp != nil || p.Status.Reason != "" {
-		return true
-	}
-	for i := range p.Status.Conditions {
-		if p.Status.Conditions[i].Type == corev1.DisruptionTarget {
-			return true
-		}
-	}
-	for _, list := range [][]corev1.ContainerStatus{
-		p.Status.ContainerStatuses, p.Status.InitContainerStatuses, p.Status.EphemeralContainerStatuses,
-	} {
-		for i := range list {
-			if s := &list[i]; s.RestartCount > 0 || s.State.Terminated != nil || s.LastTerminationState.Terminated != nil {
-				return true
-			}
-		}
-	}
-	return false
 }

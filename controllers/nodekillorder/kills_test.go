@@ -49,7 +49,7 @@ func TestANewLeaderReadsTheOrderOfANodeThatIsGone(t *testing.T) {
 	}
 	w.Reconciler.states = states{} // another process
 	w.published, w.kills = nil, nil
-	if err := w.Client.Delete(t.Context(), node("n1")); err != nil {
+	if err := w.Writer.Client.Delete(t.Context(), node("n1")); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := w.reconcile(time.Second); err != nil || w.forgotten == 0 {

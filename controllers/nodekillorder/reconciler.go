@@ -5,6 +5,7 @@ package nodekillorder
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -42,22 +43,23 @@ type Kubelets interface {
 type Kills interface {
 	// Found returns the kills to be published on a node beside the published ones, and the keys of those that are none.
 	Found(node string) (kills []v1alpha1.Kill, withdrawn []status.KillKey)
-	// Published takes the status that the API server has of a node, also in its packed form: an empty one where there is no
-	// order yet.
-	Published(node string, s *v1alpha1.NodeKillOrderStatus, kept packed.Status)
-	// Settled reports whether the book has heard of each kill on the node, and of each that was none, that it is published.
-	Settled(node string) bool
+	// SetPublished takes the status that the API server has of a node, and the same status packed: an empty status where there is
+	// no order yet. nil changes nothing.
+	SetPublished(node string, s *v1alpha1.NodeKillOrderStatus, kept packed.Status)
+	// AllPublished reports whether the published status shows each kill that was found on the node, and no death that was none.
+	AllPublished(node string) bool
 	// Forget drops a node that is gone.
 	Forget(node string)
-	// After notes in the node's pods what killers did to their workloads lately, Advised takes the limits that fixes advise.
-	After(n *facts.Node)
-	Advised(found []engine.Finding)
+	// AddPastKills notes in the node's pods what killers did to the pods' workloads within the last day.
+	AddPastKills(n *facts.Node)
+	// RememberAdvice takes the limits that the fixes of findings advise.
+	RememberAdvice(found []engine.Finding)
 }
 
 // Reconciler keeps the order of one node at a time.
 type Reconciler struct {
-	// Client reads from the manager's cache and writes to the API server. Of NodeKillOrders the cache has the metadata only.
-	Client client.Client
+	// Client reads from the manager's cache. Of NodeKillOrders the cache has the metadata only.
+	Client client.Reader
 	// Live reads a NodeKillOrder from the API server: one that another process wrote.
 	Live  client.Reader
 	Pods  Pods
@@ -105,14 +107,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		if err != nil {
 			return ctrl.Result{}, err
 		}
-		if err := current.unpack(); err != nil {
+		published, err := current.packed.Unpack()
+		if err != nil {
 			return ctrl.Result{}, err
 		}
-		if current.status != nil {
-			r.Kills.Published(req.Name, current.status, current.packed)
-		}
+		r.Kills.SetPublished(req.Name, published, current.packed)
 		r.renew(req.Name)
-		return ctrl.Result{}, r.delete(ctx, order)
+		return ctrl.Result{}, r.Writer.DeleteOrder(ctx, order.Name, order.UID)
 	case !r.Passed():
 		return ctrl.Result{}, nil // the first pass over the readings enqueues every node
 	}
@@ -129,8 +130,10 @@ type visit struct {
 	order   *metav1.PartialObjectMetadata
 	state   *state
 	current version
-	verdict engine.Verdict
-	next    v1alpha1.NodeKillOrderStatus
+	// published is the current version's status: nil before it is unpacked, and where nothing was ever published.
+	published *v1alpha1.NodeKillOrderStatus
+	verdict   engine.Verdict
+	next      v1alpha1.NodeKillOrderStatus
 	// unchanged: next says no more than what is published.
 	unchanged bool
 	now       time.Time
@@ -152,12 +155,12 @@ func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *metav
 	if r.stands(v, gathered, policy) {
 		return ctrl.Result{}, nil
 	}
-	if err := v.current.unpack(); err != nil {
+	if v.published, err = v.current.packed.Unpack(); err != nil {
 		return ctrl.Result{}, err
 	}
-	r.recall(v)
+	r.exchangeKills(v)
 	v.decide(gathered, policy)
-	r.Kills.Advised(v.verdict.Findings)
+	r.Kills.RememberAdvice(v.verdict.Findings)
 	v.state.summary.Store(status.Summarize(&v.verdict, &v.next))
 	result, wrote, err := r.write(ctx, v)
 	if err != nil || order == nil {
@@ -167,13 +170,13 @@ func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *metav
 	switch {
 	case wrote:
 		published.Status = v.next
-	case v.current.status != nil:
-		published.Status = *v.current.status
+	case v.published != nil:
+		published.Status = *v.published
 	}
 	told, err := r.emit(ctx, v, published)
-	if v.unchanged && told && v.current.status != nil {
+	if v.unchanged && told && v.published != nil {
 		next := v.next
-		next.LastChangedAt = v.current.status.LastChangedAt
+		next.LastChangedAt = v.published.LastChangedAt
 		v.state.history.Stand(&v.verdict, &next, &policy.Policy, policy.TopN, v.current.generation, v.now)
 	}
 	return result, err
@@ -182,7 +185,7 @@ func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *metav
 // stands reports whether the published status still says what there is to say of the node. Then nothing has to be unpacked,
 // compared or written; only what the gauges show follows the readings.
 func (r *Reconciler) stands(v *visit, n *facts.Node, policy *extract.Policy) bool {
-	if !r.Kills.Settled(n.Name) {
+	if !r.Kills.AllPublished(n.Name) {
 		return false
 	}
 	v.state.history.SetKills(r.Kills.Found(n.Name))
@@ -192,19 +195,19 @@ func (r *Reconciler) stands(v *visit, n *facts.Node, policy *extract.Policy) boo
 	if !unmoved {
 		return false
 	}
-	r.Kills.Advised(v.verdict.Findings)
+	r.Kills.RememberAdvice(v.verdict.Findings)
 	v.state.summary.Store(status.Summarize(&v.verdict, &v.next))
 	r.Metrics.Unchanged()
 	return true
 }
 
-// recall tells the kills what is published, and the node's history which kills are to be.
-func (r *Reconciler) recall(v *visit) {
-	published := v.current.status
+// exchangeKills tells the kills which status is published, and the node's history which kills are to be published.
+func (r *Reconciler) exchangeKills(v *visit) {
+	published := v.published
 	if published == nil {
 		published = &v1alpha1.NodeKillOrderStatus{}
 	}
-	r.Kills.Published(v.node.Name, published, v.current.packed)
+	r.Kills.SetPublished(v.node.Name, published, v.current.packed)
 	v.state.history.SetKills(r.Kills.Found(v.node.Name))
 }
 
@@ -213,26 +216,26 @@ func (r *Reconciler) gather(node *corev1.Node, policy *extract.Policy) *facts.No
 	n := extract.Node(node)
 	n.Config, n.KubeletUnread = r.Kubelets.Config(n.Name), r.Kubelets.Problem(n.Name)
 	r.Metrics.AbsurdReadings(extract.Attach(&n, r.Pods.Node(n.Name), r.Usage, policy, r.namespaceLabels()))
-	r.Kills.After(&n)
+	r.Kills.AddPastKills(&n)
 	return &n
 }
 
 // decide asks nobody and writes nothing: from facts and the node's history to the verdict and the status that should be
 // published. decide updates the history, which does not keep the published status: the node's state has that, packed.
 func (v *visit) decide(n *facts.Node, policy *extract.Policy) {
-	v.state.history.SetPublished(v.current.status)
+	v.state.history.SetPublished(v.published)
 	v.verdict, v.next = status.Judge(n, &policy.Policy, &v.state.history, policy.TopN, v.current.generation, v.now)
 	v.state.history.SetPublished(nil)
 }
 
 // write publishes the status if the change is worth a write and the gate lets the node through now.
 func (r *Reconciler) write(ctx context.Context, v *visit) (result ctrl.Result, wrote bool, err error) {
-	if wait := status.Awaits(v.current.status, &v.next, r.Policy().MaxAge, v.state.since, v.now); wait > 0 {
+	if wait := status.Awaits(v.published, &v.next, r.Policy().MaxAge, v.state.since, v.now); wait > 0 {
 		r.Gate.Withdraw(v.node.Name)
 		r.Metrics.HeldForInterval()
 		return ctrl.Result{RequeueAfter: wait}, false, nil
 	}
-	plan := status.PlanWrite(v.node.Name, v.current.status, &v.next, v.verdict.AtRisk(), v.current.writtenAt, v.now)
+	plan := status.PlanWrite(v.node.Name, v.published, &v.next, v.verdict.AtRisk(), v.current.writtenAt, v.now)
 	switch {
 	case !plan.Write && plan.After == 0:
 		v.unchanged = true
@@ -267,8 +270,8 @@ func (r *Reconciler) publish(ctx context.Context, v *visit) error {
 	if err != nil {
 		return err
 	}
-	v.state.wrote(version{packed: kept, resourceVersion: resourceVersion, generation: v.current.generation, writtenAt: v.now})
-	r.Kills.Published(v.node.Name, &v.next, kept)
+	v.state.known = version{packed: kept, resourceVersion: resourceVersion, generation: v.current.generation, writtenAt: v.now}
+	r.Kills.SetPublished(v.node.Name, &v.next, kept)
 	r.Metrics.Written()
 	log.FromContext(ctx).V(1).Info("wrote status", "resourceVersion", resourceVersion)
 	return nil
@@ -280,17 +283,6 @@ func (r *Reconciler) get(ctx context.Context, name string, into client.Object) (
 		return false, fmt.Errorf("read %T %s from the cache: %w", into, name, err)
 	}
 	return err == nil, nil
-}
-
-// delete removes an order whose Node is gone, or was replaced by another Node of the same name. The garbage collector
-// does the same by the owner reference; clusters without a garbage collector need this call.
-func (r *Reconciler) delete(ctx context.Context, order *metav1.PartialObjectMetadata) error {
-	named := &v1alpha1.NodeKillOrder{ObjectMeta: metav1.ObjectMeta{Name: order.Name}}
-	err := r.Client.Delete(ctx, named, client.Preconditions{UID: &order.UID})
-	if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
-		return fmt.Errorf("delete NodeKillOrder %s, whose Node is gone: %w", order.Name, err)
-	}
-	return nil
 }
 
 // renew forgets a Node that was deleted, but not yet what Events have told of the node's pods: another Node of the same name
@@ -311,10 +303,5 @@ func (r *Reconciler) forget(node string) {
 }
 
 func ownedBy(order *metav1.PartialObjectMetadata, uid types.UID) bool {
-	for _, o := range order.OwnerReferences {
-		if o.UID == uid {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(order.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == uid })
 }

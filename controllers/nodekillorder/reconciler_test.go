@@ -131,19 +131,22 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 // Found returns the kills of the world.
 func (w *world) Found(string) ([]v1alpha1.Kill, []status.KillKey) { return w.kills, nil }
 
-// Published remembers the kills that the API server has.
-func (w *world) Published(_ string, s *v1alpha1.NodeKillOrderStatus, _ packed.Status) {
-	w.published = append(w.published, len(s.Kills))
+// SetPublished remembers the kills that the API server has.
+func (w *world) SetPublished(_ string, s *v1alpha1.NodeKillOrderStatus, _ packed.Status) {
+	if s != nil {
+		w.published = append(w.published, len(s.Kills))
+	}
 }
 
 // Forget counts the nodes that are gone.
 func (w *world) Forget(string) { w.forgotten++ }
 
-func (w *world) Settled(string) bool { return len(w.kills) == 0 }
+// AllPublished reports whether the world has no kills of its own.
+func (w *world) AllPublished(string) bool { return len(w.kills) == 0 }
 
-// After and Advised have nothing to add to the facts.
-func (w *world) After(*facts.Node)        {}
-func (w *world) Advised([]engine.Finding) {}
+// AddPastKills and RememberAdvice have nothing to add to the facts.
+func (w *world) AddPastKills(*facts.Node)        {}
+func (w *world) RememberAdvice([]engine.Finding) {}
 
 // readings of the world: fresh, unless it is silent.
 type readings struct{ *world }
@@ -330,7 +333,7 @@ func TestReconcileARecreatedNode(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Client.Update(t.Context(), node("n2")); err != nil {
+	if err := w.Writer.Client.Update(t.Context(), node("n2")); err != nil {
 		t.Fatal(err)
 	}
 	var calls []string

@@ -64,17 +64,16 @@ type state struct {
 
 // version is one version of the order on the API server.
 type version struct {
-	// status is nil where nothing was ever published, in a state, which keeps it packed, and before it is unpacked.
-	status          *v1alpha1.NodeKillOrderStatus
+	// packed is the version's status, the zero value where nothing was ever published.
 	packed          packed.Status
 	resourceVersion string
 	generation      int64
 	writtenAt       time.Time
 }
 
-// current returns the newest version of the order, packed: the one that this process wrote or read last, or, where the cache shows
-// a newer one, what the API server has. Another process wrote that: a leader before this one, or a person by hand. cached
-// is nil where the cache has no order.
+// current returns the newest version of the order: the one that this process wrote or read last. Where the cache shows a newer
+// version, another process wrote the order (a leader before this one, or a person by hand): the order is then read from the API
+// server. cached is nil where the cache has no order.
 func (r *Reconciler) current(ctx context.Context, s *state, cached *metav1.PartialObjectMetadata) (version, error) {
 	if s.deleted.Swap(false) {
 		s.known = version{}
@@ -86,7 +85,7 @@ func (r *Reconciler) current(ctx context.Context, s *state, cached *metav1.Parti
 			return version{}, err
 		}
 		if own := s.known.writtenAt; own.After(known.writtenAt) {
-			known.writtenAt = own // who changes an order by hand does not hasten the next write
+			known.writtenAt = own // a change of the order by hand does not hasten the next write
 		}
 		s.known = known
 		s.history.Moved()
@@ -99,12 +98,6 @@ func (r *Reconciler) current(ctx context.Context, s *state, cached *metav1.Parti
 		v.generation = 1
 	}
 	return v, nil
-}
-
-// unpack brings the version's status back.
-func (v *version) unpack() (err error) {
-	v.status, err = v.packed.Unpack()
-	return err
 }
 
 // read reads the order from the API server; the zero version if it is gone by now.
@@ -129,8 +122,6 @@ func (r *Reconciler) read(ctx context.Context, name string) (version, error) {
 func (s *state) knows(resourceVersion string) bool {
 	return s.known.resourceVersion == resourceVersion || newer(s.known.resourceVersion, resourceVersion)
 }
-
-func (s *state) wrote(v version) { s.known = v }
 
 // written reports whether the order exists although the cache may not show the order yet.
 func (s *state) written() bool { return s.known.resourceVersion != "" }

@@ -54,7 +54,7 @@ func TestCurrentVersion(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := &state{}
-		s.wrote(version{packed: kept, resourceVersion: "20", generation: 1, writtenAt: later})
+		s.known = version{packed: kept, resourceVersion: "20", generation: 1, writtenAt: later}
 		return s
 	}
 	deleted := func() *state {
@@ -98,12 +98,13 @@ func TestCurrentVersion(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := v.unpack(); err != nil {
+				published, err := v.packed.Unpack()
+				if err != nil {
 					t.Fatal(err)
 				}
 				got := want{generation: v.generation, writtenAt: v.writtenAt, reads: l.reads, orderExists: tc.state.written()}
-				if v.status != nil {
-					got.pods = v.status.Summary.Pods
+				if published != nil {
+					got.pods = published.Summary.Pods
 				}
 				if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(want{})); diff != "" {
 					t.Error(diff)
@@ -125,8 +126,9 @@ func TestReadAnOlderOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := v.unpack(); err != nil || len(v.status.Kills) != 1 || v.status.Kills[0].Confidence != v1alpha1.ConfidenceLow {
-		t.Errorf("status %+v, error %v", v.status, err)
+	s, err := v.packed.Unpack()
+	if err != nil || len(s.Kills) != 1 || s.Kills[0].Confidence != v1alpha1.ConfidenceLow {
+		t.Errorf("status %+v, error %v", s, err)
 	}
 }
 

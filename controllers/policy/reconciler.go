@@ -144,11 +144,11 @@ func (r *Reconciler) writeStatus(ctx context.Context, policy *v1alpha1.KillOrder
 	next := policy.Status
 	if !pass.IsZero() {
 		next = status.RollUp(r.Nodes(), r.Replicas)
-		next.LastPassAt = &metav1.Time{Time: pass.UTC().Truncate(time.Second)}
+		next.LastPassAt = new(status.Stamp(pass))
 	}
 	r.Kills.RollUp(&next)
 	next.Conditions = policy.Status.DeepCopy().Conditions
-	accepted.LastTransitionTime = metav1.NewTime(r.Clock.Now().UTC().Truncate(time.Second))
+	accepted.LastTransitionTime = status.Stamp(r.Clock.Now())
 	meta.SetStatusCondition(&next.Conditions, accepted)
 	return r.Writer.WritePolicy(ctx, &next)
 }

@@ -160,7 +160,7 @@ func (l *Ledger) See(s Sighting) []Change {
 	l.tick(s.Seen)
 	uid := cut(string(s.Pod.UID))
 	b := l.books[uid]
-	if b == nil && healthy(s.Pod, s.Gone) {
+	if b == nil && Healthy(s.Pod, s.Gone) {
 		return nil
 	}
 	if b == nil {
@@ -178,18 +178,14 @@ func (l *Ledger) See(s Sighting) []Change {
 	return l.judge(b, news)
 }
 
-// healthy reports whether a Pod has nothing to remember.
-func healthy(pod *corev1.Pod, gone bool) bool {
+// Healthy reports whether a Pod shows no death that a Ledger would remember, as most pods do. gone: the object is its last one.
+func Healthy(pod *corev1.Pod, gone bool) bool {
 	if pod.DeletionTimestamp != nil || gone || pod.Status.Reason != "" || disruption(pod) != nil {
 		return false
 	}
-	for _, list := range [][]corev1.ContainerStatus{
-		pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses, pod.Status.EphemeralContainerStatuses,
-	} {
-		for i := range list {
-			if s := &list[i]; s.RestartCount > 0 || s.LastTerminationState.Terminated != nil || bad(s.State.Terminated) {
-				return false
-			}
+	for s := range statuses(pod) {
+		if s.RestartCount > 0 || s.LastTerminationState.Terminated != nil || bad(s.State.Terminated) {
+			return false
 		}
 	}
 	return true

@@ -31,11 +31,9 @@ func (b *podBook) remember(pod *corev1.Pod) {
 	if g := pod.DeletionGracePeriodSeconds; g != nil && *g > 0 && b.grace == 0 {
 		b.grace, b.deletionAt = *g, pod.DeletionTimestamp.Time
 	}
-	for _, list := range [][]corev1.ContainerStatus{pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses} {
-		for i := range list {
-			if s := &list[i]; s.State.Running != nil && len(b.terminating) < maxTerminating {
-				set(&b.terminating, cut(s.ContainerID), true)
-			}
+	for s := range statuses(pod) {
+		if s.State.Running != nil && len(b.terminating) < maxTerminating {
+			set(&b.terminating, cut(s.ContainerID), true)
 		}
 	}
 }
@@ -104,11 +102,9 @@ func (b *podBook) missed(fresh []*entry) {
 }
 
 func (b *podBook) count(pod *corev1.Pod) {
-	for _, list := range [][]corev1.ContainerStatus{pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses} {
-		for i := range list {
-			if n := died(&list[i]); n > 0 && (b.died[list[i].Name] > 0 || len(b.died) < maxDeaths) {
-				set(&b.died, cut(list[i].Name), max(n, b.died[list[i].Name]))
-			}
+	for s := range statuses(pod) {
+		if n := died(s); n > 0 && (b.died[s.Name] > 0 || len(b.died) < maxDeaths) {
+			set(&b.died, cut(s.Name), max(n, b.died[s.Name]))
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package forensics
 
 import (
+	"iter"
+
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -53,12 +55,25 @@ func disruption(pod *corev1.Pod) *Disruption {
 	return nil
 }
 
-func anyStatus(pod *corev1.Pod, is func(*corev1.ContainerStatus) bool) bool {
-	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
-		for i := range list {
-			if is(&list[i]) {
-				return true
+// statuses gives the statuses of all containers: init containers and sidecars, containers, ephemeral containers.
+func statuses(pod *corev1.Pod) iter.Seq[*corev1.ContainerStatus] {
+	return func(yield func(*corev1.ContainerStatus) bool) {
+		for _, list := range [...][]corev1.ContainerStatus{
+			pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses, pod.Status.EphemeralContainerStatuses,
+		} {
+			for i := range list {
+				if !yield(&list[i]) {
+					return
+				}
 			}
+		}
+	}
+}
+
+func anyStatus(pod *corev1.Pod, is func(*corev1.ContainerStatus) bool) bool {
+	for s := range statuses(pod) {
+		if is(s) {
+			return true
 		}
 	}
 	return false
@@ -122,10 +137,8 @@ func sumOfLimits(pod *corev1.Pod) int64 {
 
 func statusesByName(pod *corev1.Pod) map[string]*corev1.ContainerStatus {
 	out := make(map[string]*corev1.ContainerStatus, len(pod.Status.ContainerStatuses))
-	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
-		for i := range list {
-			out[list[i].Name] = &list[i]
-		}
+	for s := range statuses(pod) {
+		out[s.Name] = s
 	}
 	return out
 }

@@ -6,6 +6,9 @@ import (
 	"context"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,7 +19,7 @@ import (
 // FieldManager owns every field that the operator writes.
 const FieldManager = "killorder"
 
-// Writer applies the operator's two kinds, server-side.
+// Writer makes all the operator's writes: it applies the two kinds, server-side, and creates Events.
 type Writer struct {
 	Client client.Client
 }
@@ -43,6 +46,30 @@ func (w *Writer) WriteOrder(ctx context.Context, node string, status *v1alpha1.N
 		return "", fmt.Errorf("write status of NodeKillOrder %s: the answer has no resourceVersion", node)
 	}
 	return order.Metadata.ResourceVersion, nil
+}
+
+// DeleteOrder removes a NodeKillOrder whose Node is gone, or was replaced by another Node of the same name. The garbage collector
+// does the same by the owner reference; clusters without a garbage collector need this call.
+func (w *Writer) DeleteOrder(ctx context.Context, node string, uid types.UID) error {
+	order := &v1alpha1.NodeKillOrder{ObjectMeta: metav1.ObjectMeta{Name: node}}
+	err := w.Client.Delete(ctx, order, client.Preconditions{UID: &uid})
+	if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
+		return fmt.Errorf("delete NodeKillOrder %s, whose Node is gone: %w", node, err)
+	}
+	return nil
+}
+
+// CreateEvent creates an Event and reports whether the Event is new. An Event of that name was created by this operator before,
+// and a namespace that is gone or goes takes no Event: both are no errors.
+func (w *Writer) CreateEvent(ctx context.Context, e *eventsv1.Event) (created bool, err error) {
+	err = w.Client.Create(ctx, e, client.FieldOwner(FieldManager))
+	switch {
+	case err == nil:
+		return true, nil
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), apierrors.IsNotFound(err), apierrors.IsAlreadyExists(err):
+		return false, nil
+	}
+	return false, fmt.Errorf("create Event %s/%s: %w", e.Namespace, e.Name, err)
 }
 
 // CreatePolicy makes the KillOrderPolicy with the schema's defaults. The request names no field of the spec, so the

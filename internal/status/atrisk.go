@@ -34,7 +34,7 @@ func atRisk(v *engine.Verdict, prev []v1alpha1.AtRiskPod, now time.Time) []v1alp
 	for _, r := range v.Outlook.Risks {
 		e := v1alpha1.AtRiskPod{
 			UID: types.UID(r.UID), Namespace: r.Namespace, Pod: r.Name, Killer: Killers[r.Killer], Rank: int32(r.Rank),
-			Since: stamp(now),
+			Since: Stamp(now),
 		}
 		if was, ok := before[key{e.UID, e.Killer}]; ok && was.Until == nil {
 			e.Since = was.Since
@@ -44,7 +44,7 @@ func atRisk(v *engine.Verdict, prev []v1alpha1.AtRiskPod, now time.Time) []v1alp
 	}
 	for _, e := range before {
 		if e.Until == nil && !(v.Freshness == engine.Unavailable && hasPod(v.Node, e.UID)) {
-			e.Until = new(stamp(now))
+			e.Until = new(Stamp(now))
 		}
 		if e.Until == nil || now.Sub(e.Until.Time) < keptAfter {
 			entries = append(entries, e)

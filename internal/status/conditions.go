@@ -18,7 +18,7 @@ import (
 func conditions(v *engine.Verdict, p *facts.Policy, prev []metav1.Condition, generation int64, now time.Time) []metav1.Condition {
 	cs := slices.Clone(prev)
 	for _, c := range []metav1.Condition{ready(v, p), criticalAtRisk(v, p), wrongVictim(v), memoryPressure(v.Node)} {
-		c.ObservedGeneration, c.LastTransitionTime = generation, stamp(now)
+		c.ObservedGeneration, c.LastTransitionTime = generation, Stamp(now)
 		meta.SetStatusCondition(&cs, c)
 	}
 	return cs

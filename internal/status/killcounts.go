@@ -71,7 +71,7 @@ func (c *KillCounts) Add(k *v1alpha1.Kill) {
 func (c *KillCounts) Publish(s *v1alpha1.KillOrderPolicyStatus, until, now time.Time) {
 	c.forget(now.UTC())
 	s.Kills, s.Predictions = nil, nil
-	s.KillHistory = &v1alpha1.KillHistory{Until: stamp(until)}
+	s.KillHistory = &v1alpha1.KillHistory{Until: Stamp(until)}
 	for _, hour := range sortedTimes(c.hours) {
 		if s.Kills == nil {
 			s.Kills = map[v1alpha1.KillCause]int32{}

@@ -15,7 +15,7 @@ import (
 )
 
 func at(minutes int) metav1.Time {
-	return stamp(factstest.Now.Add(time.Duration(minutes) * time.Minute))
+	return Stamp(factstest.Now.Add(time.Duration(minutes) * time.Minute))
 }
 
 // killAt is a kill of a pod's container at that minute, seen in the same second.
@@ -107,7 +107,7 @@ func TestPlanFollowsTheAgeOfTheLastKill(t *testing.T) {
 		kills := []v1alpha1.Kill{killAt(0, "a")}
 		now := factstest.Now.Add(time.Duration(minutes) * time.Minute)
 		return &v1alpha1.NodeKillOrderStatus{
-			LastChangedAt: new(stamp(now)), Kills: kills, Summary: &v1alpha1.SummaryStatus{LastKill: lastKill(kills, now)},
+			LastChangedAt: new(Stamp(now)), Kills: kills, Summary: &v1alpha1.SummaryStatus{LastKill: lastKill(kills, now)},
 		}
 	}
 	tests := map[string]struct {

@@ -104,7 +104,7 @@ func change(r *rand.Rand, n *noisyNode, kills *[]v1alpha1.Kill) {
 	case 3:
 		n.add(fmt.Sprint("new", r.IntN(1000)), 1, int32(r.IntN(2))*100_000, noisy("app", r.Int64N(512), 1024, r.Int64N(900), 0.05))
 	case 4:
-		now := stamp(n.now)
+		now := Stamp(n.now)
 		*kills = append(*kills, v1alpha1.Kill{
 			UID: "dead", Namespace: "shop", Pod: fmt.Sprint("dead", r.IntN(9)), Time: now, SeenAt: now, Message: "killed",
 			Cause: v1alpha1.CauseNodeOOM, Confidence: v1alpha1.ConfidenceHigh,

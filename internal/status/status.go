@@ -35,7 +35,7 @@ func compose(
 	v *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrderStatus, top int, generation int64, now time.Time,
 ) v1alpha1.NodeKillOrderStatus {
 	s := v1alpha1.NodeKillOrderStatus{
-		LastChangedAt: new(stamp(now)),
+		LastChangedAt: new(Stamp(now)),
 		Usage:         usageStatus(v),
 		Memory:        memoryStatus(v, prev.Memory),
 		Summary:       summary(v),
@@ -54,15 +54,15 @@ func compose(
 	return s
 }
 
-// stamp returns a time as the API stores it: in UTC, in whole seconds.
-func stamp(t time.Time) metav1.Time { return metav1.NewTime(t.UTC().Truncate(time.Second)) }
+// Stamp returns a time as the API stores it: in UTC, in whole seconds.
+func Stamp(t time.Time) metav1.Time { return metav1.NewTime(t.UTC().Truncate(time.Second)) }
 
 func usageStatus(v *engine.Verdict) *v1alpha1.UsageStatus {
 	u := &v1alpha1.UsageStatus{Source: v1alpha1.UsageSourceNone, Missing: int32(v.Missing)}
 	if v.Freshness == engine.Unavailable {
 		return u
 	}
-	u.ObservedAt = new(stamp(v.Node.Usage.ObservedAt))
+	u.ObservedAt = new(Stamp(v.Node.Usage.ObservedAt))
 	switch v.Node.Usage.Source {
 	case facts.SourceMetricsAPI:
 		u.Source = v1alpha1.UsageSourceMetricsAPI

@@ -75,11 +75,11 @@ func softCrossedAt(n *facts.Node, published *metav1.Time) metav1.Time {
 	case published != nil:
 		return *published
 	case n.MemoryPressure == facts.StateTrue && !n.PressureSince.IsZero():
-		return stamp(n.PressureSince)
+		return Stamp(n.PressureSince)
 	case !n.Usage.MeasuredAt.IsZero():
-		return stamp(n.Usage.MeasuredAt)
+		return Stamp(n.Usage.MeasuredAt)
 	}
-	return stamp(n.Usage.ObservedAt)
+	return Stamp(n.Usage.ObservedAt)
 }
 
 func oomStatus(s *v1alpha1.MemoryStatus, v *engine.Verdict) {

@@ -283,9 +283,9 @@ func TestConditionsKeepTheirTransitionTime(t *testing.T) {
 	v := engine.Evaluate(n, &testPolicy, later)
 	s := statusOf(&v, &testPolicy, first, 10, 2, later)
 	for kind, want := range map[string]metav1.Time{
-		v1alpha1.ConditionReady:          stamp(factstest.Now),
-		v1alpha1.ConditionCriticalAtRisk: stamp(later),
-		v1alpha1.ConditionWrongVictim:    stamp(later),
+		v1alpha1.ConditionReady:          Stamp(factstest.Now),
+		v1alpha1.ConditionCriticalAtRisk: Stamp(later),
+		v1alpha1.ConditionWrongVictim:    Stamp(later),
 	} {
 		c := meta.FindStatusCondition(s.Conditions, kind)
 		if !c.LastTransitionTime.Equal(&want) || c.ObservedGeneration != 2 {

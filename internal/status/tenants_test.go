@@ -20,16 +20,16 @@ func TestFlappingTenantKeepsTheOthersEntries(t *testing.T) {
 	now := factstest.Now
 	quiet := v1alpha1.AtRiskPod{
 		UID: "quiet", Namespace: "quiet", Pod: "ledger", Killer: v1alpha1.KillerEviction, Rank: 3,
-		Since: stamp(now.Add(-time.Hour)), Until: new(stamp(now.Add(-9 * time.Minute))),
+		Since: Stamp(now.Add(-time.Hour)), Until: new(Stamp(now.Add(-9 * time.Minute))),
 	}
 	entries := []v1alpha1.AtRiskPod{quiet}
 	for i := range 300 {
 		e := v1alpha1.AtRiskPod{
 			UID: types.UID(fmt.Sprintf("noisy-%d", i)), Namespace: "noisy", Killer: v1alpha1.KillerOOM, Rank: int32(1 + i%20),
-			Since: stamp(now.Add(-time.Minute)),
+			Since: Stamp(now.Add(-time.Minute)),
 		}
 		if i%2 == 0 {
-			e.Until = new(stamp(now))
+			e.Until = new(Stamp(now))
 		}
 		entries = append(entries, e)
 	}
