@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/sets"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -151,24 +152,17 @@ func afterPodsAndPolicy(pods synced, current *policy.Current) func(context.Conte
 func replicasIn(pods *podcache.Cache) func([]facts.WorkloadKey) map[facts.WorkloadKey]int32 {
 	return func(of []facts.WorkloadKey) map[facts.WorkloadKey]int32 {
 		counts := make(map[facts.WorkloadKey]int32, len(of))
-		for _, k := range of {
-			counts[k] = 0
-		}
 		if len(of) == 0 {
 			return counts
 		}
+		wanted := sets.New(of...)
 		for _, node := range pods.Nodes() {
 			for _, p := range pods.Node(node) {
-				if k := p.Key(); hasKey(counts, k) {
+				if k := p.Key(); wanted.Has(k) {
 					counts[k]++
 				}
 			}
 		}
 		return counts
 	}
-}
-
-func hasKey[K comparable, V any](m map[K]V, k K) bool {
-	_, ok := m[k]
-	return ok
 }

@@ -33,13 +33,11 @@ func culpritOf(v *Verdict) Culprit {
 
 // accused is the pod that somebody who has watched the node for longer accuses.
 func accused(n *facts.Node) Culprit {
-	a := n.Accused
-	for i := range n.Pods {
-		if p := &n.Pods[i]; p.UID == a.UID && p.WorkingSet != facts.Unknown {
-			return Culprit{PodState: p, Grew: a.Grew, Amount: a.Bytes}
-		}
+	p := n.PodOf(n.Accused.UID)
+	if p == nil || p.WorkingSet == facts.Unknown {
+		return Culprit{}
 	}
-	return Culprit{}
+	return Culprit{PodState: p, Grew: n.Accused.Grew, Amount: n.Accused.Bytes}
 }
 
 // CulpritAmong is the culprit if only the pods that count did.
@@ -69,11 +67,10 @@ func CulpritAmong(n *facts.Node, counts func(*facts.PodState) bool) Culprit {
 // same reason (growth, or else usage over its request); else the zero Culprit. The quarter keeps a pod that is near a
 // threshold from being accused and cleared in turns by the noise of readings.
 func StillCulprit(n *facts.Node, uid string, grew bool) Culprit {
-	i := slices.IndexFunc(n.Pods, func(p facts.PodState) bool { return p.UID == uid })
-	if i < 0 || n.Pods[i].WorkingSet == facts.Unknown {
+	p := n.PodOf(uid)
+	if p == nil || p.WorkingSet == facts.Unknown {
 		return Culprit{}
 	}
-	p := &n.Pods[i]
 	c := Culprit{PodState: p, Grew: grew, Amount: p.Growth}
 	if !grew {
 		c.Amount = p.WorkingSet - p.Request
@@ -108,10 +105,7 @@ func Largest(node *facts.Node, n int) []*facts.PodState {
 		}
 	}
 	slices.SortFunc(pods, func(a, b *facts.PodState) int {
-		if c := cmp.Compare(b.WorkingSet, a.WorkingSet); c != 0 {
-			return c
-		}
-		return facts.CompareNames(a.Pod, b.Pod)
+		return cmp.Or(cmp.Compare(b.WorkingSet, a.WorkingSet), facts.CompareNames(a.Pod, b.Pod))
 	})
 	return pods[:min(len(pods), n)]
 }

@@ -104,9 +104,9 @@ func (a *attachment) podReading(p *facts.PodState, r *facts.PodReading) {
 	if u.ObservedAt.IsZero() || r.ObservedAt.Before(u.ObservedAt) {
 		u.ObservedAt = r.ObservedAt
 	}
-	p.Growth, p.GrowthKnown = growth(r, started)
-	p.Peak = a.peak(r, p.WorkingSet, started)
 	p.History = since(r.History, started)
+	p.Growth, p.GrowthKnown = growth(r, p.History)
+	p.Peak = a.peak(p.WorkingSet, p.History)
 	p.Usage = make([]facts.ContainerUsage, len(p.Containers))
 	for i := range p.Containers {
 		p.Usage[i] = a.containerUsage(r, &p.Containers[i])
@@ -121,26 +121,22 @@ func (a *attachment) containerUsage(r *facts.PodReading, c *facts.Container) fac
 	return facts.ContainerUsage{WorkingSet: a.ram(u.WorkingSet), RSS: a.ram(u.RSS), Swap: a.swap(u.Swap)}
 }
 
-// growth is what the working set grew by since the first reading kept that is not older than the container. It is known
-// where that is an earlier reading than the last one.
-func growth(r *facts.PodReading, started time.Time) (bytes int64, known bool) {
-	for _, s := range r.History {
-		if s.At >= started.Unix() {
-			return r.WorkingSet - s.WorkingSet, s.At < r.ObservedAt.Unix()
-		}
+// growth is what the working set grew by since the first sample. It is known where that is an earlier reading than the last one.
+func growth(r *facts.PodReading, history []facts.Sample) (bytes int64, known bool) {
+	if len(history) == 0 {
+		return 0, false
 	}
-	return 0, false
+	return r.WorkingSet - history[0].WorkingSet, history[0].At < r.ObservedAt.Unix()
 }
 
-// peak is the largest working set of the readings kept that are not older than the container, in bytes.
-func (a *attachment) peak(r *facts.PodReading, now int64, started time.Time) int64 {
-	peak := now
-	for _, s := range r.History {
-		if s.At >= started.Unix() && (a.node.Capacity <= 0 || s.WorkingSet <= a.node.Capacity) {
-			peak = max(peak, s.WorkingSet)
+// peak is the largest of the present working set and the samples that can be true, in bytes.
+func (a *attachment) peak(now int64, history []facts.Sample) int64 {
+	for _, s := range history {
+		if a.node.Capacity <= 0 || s.WorkingSet <= a.node.Capacity {
+			now = max(now, s.WorkingSet)
 		}
 	}
-	return peak
+	return now
 }
 
 // since returns the samples that are not older than the pod's first container.

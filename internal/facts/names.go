@@ -13,6 +13,16 @@ func CompareNames(a, b *Pod) int {
 // SamePod reports whether two pods are the same one. A UID alone does not tell: pods of hand-written files may have none.
 func SamePod(a, b *Pod) bool { return a == b || CompareNames(a, b) == 0 }
 
+// PodOf returns the node's pod of that UID, nil if there is none.
+func (n *Node) PodOf(uid string) *PodState {
+	for i := range n.Pods {
+		if n.Pods[i].UID == uid {
+			return &n.Pods[i]
+		}
+	}
+	return nil
+}
+
 // PodKey names a pod among those that live at one moment.
 type PodKey struct{ Namespace, Name string }
 

@@ -51,20 +51,23 @@ func (c *inquest) byScope() bool {
 		return c.byKernel()
 	}
 	scopes := c.scopes()
-	best := &scopes[0]
-	c.evidence = append(c.evidence, best.evidence...)
+	if len(scopes) > 0 {
+		c.evidence = append(c.evidence, scopes[0].evidence...)
+	}
 	if e := c.oomEventOfContainer(); e != nil {
 		c.told(e)
 	}
-	if !best.possible || (best.weight <= 0 && !alone(scopes)) {
+	// An old reading far from the bound of the only possible scope speaks for fast growth, not against the scope.
+	if len(scopes) == 0 || (scopes[0].weight <= 0 && len(scopes) > 1) {
 		return c.kill(CauseUnknown, Low, "OOM-killed, but nothing tells whose memory ran out")
 	}
+	best, rivals := &scopes[0], scopes[1:]
 	c.reachedLimit(best.cause, best.limit)
-	c.rivals(best, scopes[1:])
+	c.weighRivals(best, rivals)
 	if !best.reached && c.s.Readings == nil {
 		c.speaksAgainst(SourceReadings, "there is no reading from before the death")
 	}
-	switch how := confidence(best, scopes[1:], known(c.s.EventsSince, c.d.Time)); how {
+	switch how := confidence(best, rivals, known(c.s.EventsSince, c.d.Time)); how {
 	case High:
 		return c.kill(best.cause, how, "%s", best.text)
 	case Medium:
@@ -74,55 +77,43 @@ func (c *inquest) byScope() bool {
 	}
 }
 
-// scopes weighs all four and returns them, the likeliest first; of equals the narrowest.
+// scopes weighs all four and returns the possible ones, the likeliest first; of equals the narrowest.
 func (c *inquest) scopes() []scope {
 	scopes := []scope{c.containerScope(), c.podScope(), c.nodeScope(), c.podsScope()}
-	slices.SortStableFunc(scopes, func(a, b scope) int {
-		return cmp.Or(facts.TrueFirst(a.possible, b.possible), cmp.Compare(b.weight, a.weight))
-	})
+	scopes = slices.DeleteFunc(scopes, func(s scope) bool { return !s.possible })
+	slices.SortStableFunc(scopes, func(a, b scope) int { return cmp.Compare(b.weight, a.weight) })
 	return scopes
 }
 
 // strongScope reports whether a scope has more than its mere existence for it.
 func (c *inquest) strongScope() bool {
-	best := c.scopes()[0]
-	return best.possible && best.weight >= systemOOM && (best.reached || best.cause == CauseNodeOOM || best.cause == CausePodsOOM)
-}
-
-// alone reports whether one scope is possible only: an old reading far from its bound then speaks for fast growth.
-func alone(scopes []scope) bool {
-	possible := 0
-	for i := range scopes {
-		if scopes[i].possible {
-			possible++
-		}
+	scopes := c.scopes()
+	if len(scopes) == 0 || scopes[0].weight < systemOOM {
+		return false
 	}
-	return possible == 1
+	return scopes[0].reached || scopes[0].cause == CauseNodeOOM || scopes[0].cause == CausePodsOOM
 }
 
 // confidence: High needs a reading at the bound and no rival. Medium needs a clear lead, or that nothing else is
 // possible and no Event that would make it so is missing.
-func confidence(best *scope, rest []scope, eventsKnown bool) Confidence {
-	rival, alone := 0, true
-	for i := range rest {
-		if rest[i].possible {
-			alone = false
-			rival = max(rival, rest[i].weight)
-		}
+func confidence(best *scope, rivals []scope, eventsKnown bool) Confidence {
+	lead := best.weight
+	if len(rivals) > 0 { // they are sorted
+		lead -= max(rivals[0].weight, 0)
 	}
-	switch lead := best.weight - rival; {
+	switch {
 	case best.reached && lead >= certainMargin:
 		return High
-	case lead >= clearMargin, alone && eventsKnown:
+	case lead >= clearMargin, len(rivals) == 0 && eventsKnown:
 		return Medium
 	}
 	return Low
 }
 
-// rivals adds what speaks for other scopes: it speaks against the one chosen.
-func (c *inquest) rivals(best *scope, rest []scope) {
-	for i := range rest {
-		if r := &rest[i]; r.possible && r.weight > 0 && r.weight >= best.weight-clearMargin {
+// weighRivals adds what speaks for other scopes: it speaks against the one chosen.
+func (c *inquest) weighRivals(best *scope, rivals []scope) {
+	for i := range rivals {
+		if r := &rivals[i]; r.weight > 0 && r.weight >= best.weight-clearMargin {
 			c.speaksAgainst(SourceSpec, "possible too: %s", r.text)
 		}
 	}

@@ -42,7 +42,7 @@ func (c *collector) path(path string, stdin io.Reader) error {
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, reason(err))
+		return fmt.Errorf("%s: %w", path, snapshot.Reason(err))
 	}
 	if !info.IsDir() {
 		return c.file(path)
@@ -52,7 +52,7 @@ func (c *collector) path(path string, stdin io.Reader) error {
 		case ended != nil:
 			return ended
 		case err != nil:
-			c.leftOut(fmt.Errorf("%s: %w", found, reason(err)))
+			c.leftOut(fmt.Errorf("%s: %w", found, snapshot.Reason(err)))
 			return nil
 		case d.IsDir() && strings.HasPrefix(d.Name(), ".") && found != path+string(filepath.Separator):
 			return fs.SkipDir
@@ -79,7 +79,7 @@ func isManifest(name string) bool {
 func (c *collector) file(path string) error {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, reason(err))
+		return fmt.Errorf("%s: %w", path, snapshot.Reason(err))
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
@@ -114,22 +114,9 @@ func (c *collector) documents(file string, r io.Reader) error {
 
 // notYAML says what is wrong with a file, and what to do if it is a template of a chart.
 func notYAML(err error) string {
-	text := strings.TrimPrefix(firstLine(err.Error()), "yaml: ")
+	text := strings.TrimPrefix(snapshot.FirstLine(err.Error()), "yaml: ")
 	if strings.Contains(text, "invalid map key") || strings.Contains(text, "did not find expected node content") {
 		return text + " (a chart's template? helm template renders it)"
 	}
 	return text
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
-}
-
-// reason is an error of the file system without the path, which is said already.
-func reason(err error) error {
-	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
-		return pathErr.Err
-	}
-	return err
 }

@@ -92,7 +92,7 @@ func (c *Cache) Node(name string) []*facts.Pod {
 func (c *Cache) Pod(namespace, name []byte) *facts.Pod {
 	c.store.mu.RLock()
 	defer c.store.mu.RUnlock()
-	return c.store.pods[key{string(namespace), string(name)}]
+	return c.store.pods[facts.PodKey{Namespace: string(namespace), Name: string(name)}]
 }
 
 // NodeOf returns the name of a pod's node, "" if there is no such pod.

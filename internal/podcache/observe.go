@@ -31,7 +31,7 @@ func (c *Cache) Observe(o Observer) { c.store.observer = o }
 
 // ended stands for a finished Pod in what a WatchList hands over: the Pod is not held, and is no tombstone either.
 type ended struct {
-	key
+	facts.PodKey
 	uid string
 }
 
@@ -40,7 +40,7 @@ func (s *store) see(p *corev1.Pod, deleted bool) {
 	if s.observer == nil {
 		return
 	}
-	before := s.pods[key{p.Namespace, p.Name}]
+	before := s.pods[facts.PodKey{Namespace: p.Namespace, Name: p.Name}]
 	if before != nil && before.UID != string(p.UID) {
 		before = nil
 	}
@@ -49,7 +49,7 @@ func (s *store) see(p *corev1.Pod, deleted bool) {
 
 // seeTombstones tells the observer of the pods held that a list no longer has. Each of the list's pods is the UID of a
 // name, whether the pod is finished or not.
-func (s *store) seeTombstones(listed map[key]string) {
+func (s *store) seeTombstones(listed map[facts.PodKey]string) {
 	if s.observer == nil {
 		return
 	}

@@ -16,7 +16,7 @@ const minPool = 1024
 func newPool() pool { return pool{strings: map[string]string{}, limit: minPool} }
 
 // poolOf returns a pool of nothing but these pods' strings. It only reads them: others may be reading too.
-func poolOf(pods map[key]*facts.Pod) pool {
+func poolOf(pods map[facts.PodKey]*facts.Pod) pool {
 	p := newPool()
 	for _, pod := range pods {
 		shareable(pod, func(s *string) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"sync"
 
@@ -18,12 +19,13 @@ import (
 // store is what the reflector fills. The reflector is its only writer; readers hold mu.
 type store struct {
 	mu    sync.RWMutex
-	pods  map[key]*facts.Pod
+	pods  map[facts.PodKey]*facts.Pod
 	nodes map[string][]*facts.Pod // each slice is replaced, never changed
 
 	pool     pool     // of the writer alone
 	observer Observer // may be nil
 	synced   chan struct{}
+	syncOnce sync.Once
 
 	listenersMu sync.Mutex
 	listeners   []func(node string)
@@ -33,13 +35,11 @@ type store struct {
 // through this store's transformer: there too they are held as facts.
 var _ cache.TransformingStore = (*store)(nil)
 
-type key struct{ namespace, name string }
-
-func keyOf(p *facts.Pod) key { return key{p.Namespace, p.Name} }
+func keyOf(p *facts.Pod) facts.PodKey { return facts.PodKey{Namespace: p.Namespace, Name: p.Name} }
 
 func newStore() *store {
 	return &store{
-		pods: map[key]*facts.Pod{}, nodes: map[string][]*facts.Pod{}, pool: newPool(), synced: make(chan struct{}),
+		pods: map[facts.PodKey]*facts.Pod{}, nodes: map[string][]*facts.Pod{}, pool: newPool(), synced: make(chan struct{}),
 	}
 }
 
@@ -55,7 +55,7 @@ func (s *store) compact(obj any) (any, error) {
 	case *corev1.Pod:
 		s.see(p, false)
 		if !extract.Candidate(p) {
-			return ended{key{p.Namespace, p.Name}, string(p.UID)}, nil
+			return ended{facts.PodKey{Namespace: p.Namespace, Name: p.Name}, string(p.UID)}, nil
 		}
 		return extract.Pod(p), nil
 	}
@@ -100,7 +100,7 @@ func (s *store) forget(obj any) error {
 	if err != nil {
 		return fmt.Errorf("deleting from the pod cache: %w", err)
 	}
-	if old := s.pods[key{m.GetNamespace(), m.GetName()}]; old != nil {
+	if old := s.pods[facts.PodKey{Namespace: m.GetNamespace(), Name: m.GetName()}]; old != nil {
 		s.replace(old, nil)
 	}
 	return nil
@@ -137,7 +137,7 @@ func (s *store) setNode(name string, pods []*facts.Pod) {
 // Replace takes all Pods anew, at the start and when the watch was interrupted for too long: Pods from a list, or
 // facts from a WatchList. What has not changed stays the same pointer.
 func (s *store) Replace(items []any, _ string) error {
-	pods, listed := make(map[key]*facts.Pod, len(items)), make(map[key]string, len(items))
+	pods, listed := make(map[facts.PodKey]*facts.Pod, len(items)), make(map[facts.PodKey]string, len(items))
 	for i, item := range items {
 		items[i] = nil // a list's Pods are large, and not needed any more
 		compacted, err := s.compact(item)
@@ -146,7 +146,7 @@ func (s *store) Replace(items []any, _ string) error {
 		}
 		switch p := compacted.(type) {
 		case ended:
-			listed[p.key] = p.uid
+			listed[p.PodKey] = p.uid
 		case *facts.Pod:
 			listed[keyOf(p)] = p.UID
 			pods[keyOf(p)] = s.kept(p)
@@ -165,7 +165,7 @@ func (s *store) Replace(items []any, _ string) error {
 func (s *store) kept(p *facts.Pod) *facts.Pod {
 	old := s.pods[keyOf(p)]
 	carryAtStart(old, p)
-	if old != nil && Equal(old, p) {
+	if reflect.DeepEqual(old, p) {
 		return old
 	}
 	s.pool.share(p)
@@ -173,7 +173,7 @@ func (s *store) kept(p *facts.Pod) *facts.Pod {
 }
 
 // changedBy returns the sorted names of the nodes that differ once these pods are the ones held.
-func (s *store) changedBy(pods map[key]*facts.Pod) []string {
+func (s *store) changedBy(pods map[facts.PodKey]*facts.Pod) []string {
 	changed := map[string]bool{}
 	for k, p := range pods {
 		if s.pods[k] != p {
@@ -188,7 +188,7 @@ func (s *store) changedBy(pods map[key]*facts.Pod) []string {
 	return sortedKeys(changed)
 }
 
-func byNode(pods map[key]*facts.Pod) map[string][]*facts.Pod {
+func byNode(pods map[facts.PodKey]*facts.Pod) map[string][]*facts.Pod {
 	nodes := map[string][]*facts.Pod{}
 	for _, p := range pods {
 		nodes[p.Node] = append(nodes[p.Node], p)
@@ -200,16 +200,12 @@ func byNode(pods map[key]*facts.Pod) map[string][]*facts.Pod {
 	return nodes
 }
 
-func (s *store) swap(pods map[key]*facts.Pod, nodes map[string][]*facts.Pod) {
+func (s *store) swap(pods map[facts.PodKey]*facts.Pod, nodes map[string][]*facts.Pod) {
 	s.mu.Lock()
 	s.pods, s.nodes = pods, nodes
 	s.mu.Unlock()
 	s.pool = poolOf(pods)
-	select {
-	case <-s.synced:
-	default:
-		close(s.synced)
-	}
+	s.syncOnce.Do(func() { close(s.synced) })
 }
 
 // Resync has nothing to do: facts do not age.
@@ -237,16 +233,11 @@ func compare(a, b *facts.Pod) int {
 // with returns a new list with the pod in its place.
 func with(list []*facts.Pod, p *facts.Pod) []*facts.Pod {
 	i, found := slices.BinarySearchFunc(list, p, compare)
+	rest := list[i:]
 	if found {
-		list = slices.Clone(list)
-		list[i] = p
-		return list
+		rest = rest[1:]
 	}
-	longer := make([]*facts.Pod, len(list)+1)
-	copy(longer, list[:i])
-	longer[i] = p
-	copy(longer[i+1:], list[i:])
-	return longer
+	return slices.Concat(list[:i], []*facts.Pod{p}, rest)
 }
 
 // without returns a new list without the pod.

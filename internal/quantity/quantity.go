@@ -1,5 +1,5 @@
-// Package quantity parses Kubernetes quantities that come from outside: from files, kubelets, metrics.k8s.io, policies.
-// It is the one place that decides which of them may be parsed at all.
+// Package quantity makes and parses Kubernetes quantities of memory. It is the one place that decides which quantities from outside
+// (from files, kubelets, metrics.k8s.io, policies) may be parsed at all, and how figures are rounded.
 package quantity
 
 import (
@@ -39,4 +39,17 @@ func Parse(text string) (resource.Quantity, error) {
 		return resource.Quantity{}, ErrOutOfBounds
 	}
 	return resource.ParseQuantity(text)
+}
+
+// Exact is an amount of bytes as somebody configured it.
+func Exact(bytes int64) resource.Quantity { return *resource.NewQuantity(bytes, resource.BinarySI) }
+
+// Figure is an amount of bytes that was read, or follows from readings: in whole Mi from 1Mi up, in whole Ki below. More digits
+// would be noise.
+func Figure(bytes int64) resource.Quantity {
+	step := int64(1) << 10
+	if bytes >= 1<<20 || bytes <= -1<<20 {
+		step = 1 << 20
+	}
+	return Exact(bytes / step * step)
 }

@@ -44,7 +44,7 @@ func decodeStrict(raw []byte, into any) error {
 		if wrong := firstWrong(reflect.TypeOf(into).Elem(), raw, "", checkFit); wrong != nil {
 			return wrong
 		}
-		return &fieldError{why: firstLine(err.Error())}
+		return &fieldError{why: FirstLine(err.Error())}
 	}
 	if len(repeated) == 0 {
 		return nil
@@ -52,7 +52,7 @@ func decodeStrict(raw []byte, into any) error {
 	if f := kjson.FieldError(nil); errors.As(repeated[0], &f) {
 		return &fieldError{f.FieldPath(), "appears twice"}
 	}
-	return &fieldError{why: firstLine(repeated[0].Error())}
+	return &fieldError{why: FirstLine(repeated[0].Error())}
 }
 
 // checkFit finds a value that does not fit its type. Decoders do not say which field it is when a type reads itself, as
@@ -186,7 +186,8 @@ func excerpt(raw []byte) string {
 	return string(s)
 }
 
-func firstLine(s string) string {
+// FirstLine of a text.
+func FirstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return line
 }

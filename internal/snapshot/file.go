@@ -97,8 +97,8 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// reason is an error of the file system without the path, which is said already, and of a context without its jargon.
-func reason(err error) error {
+// Reason is an error of the file system without the path, which is said already, and of a context without its jargon.
+func Reason(err error) error {
 	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
 		return pathErr.Err
 	}

@@ -15,12 +15,12 @@ func (c *collector) folder(root string) error {
 	root += string(filepath.Separator)
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if ended := c.ctx.Err(); ended != nil {
-			return (&file{name: named}).fault(omittedBroken, "%s", reason(ended))
+			return (&file{name: named}).fault(omittedBroken, "%s", Reason(ended))
 		}
 		f := &file{name: oneLine(path), path: absolute(path), found: path != root}
 		switch {
 		case err != nil:
-			return c.settle(f, f.fault(omittedBroken, "%s", reason(err)))
+			return c.settle(f, f.fault(omittedBroken, "%s", Reason(err)))
 		case f.found && hidden(d.Name()):
 			c.omitted.count(omittedHidden, path)
 			if d.IsDir() {
@@ -45,12 +45,12 @@ func (c *collector) folder(root string) error {
 func (c *collector) entry(f *file, path string) error {
 	r, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return f.fault(omittedBroken, "%s", reason(err))
+		return f.fault(omittedBroken, "%s", Reason(err))
 	}
 	defer func() { _ = r.Close() }() // it was only read
 	info, err := r.Stat()
 	if err != nil {
-		return f.fault(omittedBroken, "%s", reason(err))
+		return f.fault(omittedBroken, "%s", Reason(err))
 	}
 	if !info.Mode().IsRegular() {
 		return f.fault(omittedIrregular, "%s", irregular(info.Mode()))

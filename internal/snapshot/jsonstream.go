@@ -124,7 +124,7 @@ func (c *collector) between(at location, r *bufio.Reader, line int) (next int, e
 		case bytes.HasPrefix(head, []byte("---")) && !at.namedJSON():
 			return 0, c.yaml(at.file, r, at.document, line-1)
 		default:
-			return 0, at.fault(omittedBroken, "is not JSON: line %d: %q follows", line, excerpt([]byte(firstLine(string(head)))))
+			return 0, at.fault(omittedBroken, "is not JSON: line %d: %q follows", line, excerpt([]byte(FirstLine(string(head)))))
 		}
 	}
 }

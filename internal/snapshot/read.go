@@ -65,7 +65,7 @@ func (c *collector) path(path string, stdin io.Reader) error {
 	f := &file{name: path, path: absolute(path)}
 	info, err := os.Stat(path)
 	if err != nil {
-		return f.fault(omittedBroken, "%s", reason(err))
+		return f.fault(omittedBroken, "%s", Reason(err))
 	}
 	if info.IsDir() {
 		return c.folder(path)
@@ -73,7 +73,7 @@ func (c *collector) path(path string, stdin io.Reader) error {
 	f.modified = info.ModTime()
 	r, err := open(c.ctx, path, info.Mode())
 	if err != nil {
-		return f.fault(omittedBroken, "%s", reason(err))
+		return f.fault(omittedBroken, "%s", Reason(err))
 	}
 	defer func() { _ = r.Close() }() // it was only read
 	return c.file(f, r)

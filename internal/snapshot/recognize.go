@@ -88,7 +88,7 @@ func recognize(head []byte) *output {
 func (o *output) say(head []byte) string {
 	quote := ""
 	if o.quoted {
-		quote = fmt.Sprintf(" (%.*q)", mostExcerpt*4, firstLine(string(head)))
+		quote = fmt.Sprintf(" (%.*q)", mostExcerpt*4, FirstLine(string(head)))
 	}
 	return fmt.Sprintf("%s%s: what serves is %s", o.what, quote, o.instead)
 }
@@ -106,7 +106,7 @@ func (c *collector) afterMessages(f *file, r *bufio.Reader) error {
 		if what := recognize(rest); what == nil || !what.skipped {
 			return c.text(f, r, rest)
 		}
-		c.omitted.count(omittedMessages, f.name+": "+firstLine(string(rest)))
+		c.omitted.count(omittedMessages, f.name+": "+FirstLine(string(rest)))
 		if err := skipLine(r); err != nil && !errors.Is(err, io.EOF) {
 			return f.unreadable(err)
 		}

@@ -49,7 +49,7 @@ func (c *collector) otherText(f *file, r *bufio.Reader, head []byte) error {
 	case what != nil:
 		return f.fault(omittedForeign, "%s", what.say(head))
 	case f.namedJSON() && !beginsYAML.Match(head):
-		return f.fault(omittedForeign, "is not JSON: it begins with %q", firstLine(string(head[:min(len(head), mostExcerpt)])))
+		return f.fault(omittedForeign, "is not JSON: it begins with %q", FirstLine(string(head[:min(len(head), mostExcerpt)])))
 	}
 	return c.yaml(f, r, 0, 0)
 }

@@ -91,7 +91,7 @@ func (f *file) unreadable(err error) error {
 	case errors.Is(err, errLargeValue):
 		return f.fault(omittedForeign, "%s", errLargeValue)
 	}
-	return f.fault(omittedBroken, "%s", reason(err))
+	return f.fault(omittedBroken, "%s", Reason(err))
 }
 
 func unpackGzip(c *collector, f *file, r *bufio.Reader, _ io.Reader, layer int) error {

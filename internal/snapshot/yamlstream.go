@@ -202,7 +202,7 @@ var yamlLine = regexp.MustCompile(`line (\d+): ?`)
 func yamlError(err error, first int) string {
 	text := strings.TrimPrefix(err.Error(), "error converting YAML to JSON: ")
 	text = strings.TrimPrefix(strings.TrimPrefix(text, "yaml: "), "unmarshal errors:\n")
-	text = firstLine(strings.TrimSpace(text))
+	text = FirstLine(strings.TrimSpace(text))
 	return yamlLine.ReplaceAllStringFunc(text, func(s string) string {
 		n, _ := strconv.Atoi(yamlLine.FindStringSubmatch(s)[1])
 		return fmt.Sprintf("line %d: ", n+first-1)

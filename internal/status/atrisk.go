@@ -11,7 +11,6 @@ import (
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/engine/fair"
-	"github.com/killorder/killorder/internal/facts"
 )
 
 // keptAfter is how long an entry of status.atRisk stays after its pod left the front.
@@ -43,7 +42,7 @@ func atRisk(v *engine.Verdict, prev []v1alpha1.AtRiskPod, now time.Time) []v1alp
 		entries = append(entries, e)
 	}
 	for _, e := range before {
-		if e.Until == nil && !(v.Freshness == engine.Unavailable && hasPod(v.Node, e.UID)) {
+		if e.Until == nil && !(v.Freshness == engine.Unavailable && v.Node.PodOf(string(e.UID)) != nil) {
 			e.Until = new(Stamp(now))
 		}
 		if e.Until == nil || now.Sub(e.Until.Time) < keptAfter {
@@ -51,10 +50,6 @@ func atRisk(v *engine.Verdict, prev []v1alpha1.AtRiskPod, now time.Time) []v1alp
 		}
 	}
 	return bounded(entries)
-}
-
-func hasPod(n *facts.Node, uid types.UID) bool {
-	return slices.ContainsFunc(n.Pods, func(p facts.PodState) bool { return p.UID == string(uid) })
 }
 
 // bounded keeps at most MaxAtRisk entries, sorted: open ones before closed ones, then by rank, then the latest closed

@@ -66,10 +66,9 @@ func beats(now, incumbent engine.Culprit) bool {
 // stillOn returns the published culprit, if the pod is still on the node: after a restart of the operator a second reading
 // is needed before another pod can be accused.
 func stillOn(n *facts.Node, prev *v1alpha1.CulpritReference) engine.Culprit {
-	for i := range n.Pods {
-		if n.Pods[i].UID == string(prev.UID) {
-			return engine.Culprit{PodState: &n.Pods[i], Grew: prev.Reason == v1alpha1.CulpritGrowth, Amount: prev.Amount.Value()}
-		}
+	p := n.PodOf(string(prev.UID))
+	if p == nil {
+		return engine.Culprit{}
 	}
-	return engine.Culprit{}
+	return engine.Culprit{PodState: p, Grew: prev.Reason == v1alpha1.CulpritGrowth, Amount: prev.Amount.Value()}
 }

@@ -2,7 +2,6 @@ package status
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/engine"
@@ -44,7 +42,7 @@ func Events(order *v1alpha1.NodeKillOrder, v *engine.Verdict, instance string, n
 	if c := meta.FindStatusCondition(order.Status.Conditions, v1alpha1.ConditionWrongVictim); c != nil &&
 		c.Status == metav1.ConditionTrue && now.Sub(c.LastTransitionTime.Time) < keptAfter {
 		e := event(EventWrongVictimPredicted, string(order.UID), c.LastTransitionTime.Time)
-		e.Namespace, e.Type, e.Note = metav1.NamespaceDefault, corev1.EventTypeWarning, wrongVictimNote(v, c.Message)
+		e.Namespace, e.Type, e.Note = metav1.NamespaceDefault, corev1.EventTypeWarning, c.Message+" Headroom "+facts.Amount(v.Outlook.Nearer.Headroom)+"."
 		e.Regarding = referTo(order)
 		events = append(events, e)
 	}
@@ -91,10 +89,8 @@ func riskNote(order *v1alpha1.NodeKillOrder, v *engine.Verdict, r *v1alpha1.AtRi
 	}
 	note = fmt.Sprintf("%s on node %s: number %d of its order%s; headroom %s.",
 		verbs[r.Killer], v.Node.Name, r.Rank, why(v, r), headroomOf(v, r))
-	if i := slices.IndexFunc(v.Node.Pods, podWithUID(r.UID)); i >= 0 {
-		note += foretold(v, &v.Node.Pods[i])
-	}
-	return kind, note + fixFor(order, v, r.UID)
+	p := v.Node.PodOf(string(r.UID))
+	return kind, note + foretold(v, p) + fixFor(order, p)
 }
 
 var verbs = map[v1alpha1.Killer]string{
@@ -145,33 +141,23 @@ func headroomOf(v *engine.Verdict, r *v1alpha1.AtRiskPod) string {
 }
 
 func safeNote(v *engine.Verdict, r *v1alpha1.AtRiskPod) string {
-	if !slices.ContainsFunc(v.Node.Pods, podWithUID(r.UID)) {
+	if v.Node.PodOf(string(r.UID)) == nil {
 		return fmt.Sprintf("Gone from node %s, where it was among the first of the %s order.", v.Node.Name, r.Killer)
 	}
 	return fmt.Sprintf("No longer among the first of the %s order on node %s.", r.Killer, v.Node.Name)
 }
 
-func wrongVictimNote(v *engine.Verdict, message string) string {
-	t := v.Outlook.Nearer
-	return fmt.Sprintf("%s Headroom %s.", message, facts.Amount(t.Headroom))
-}
-
-// fixFor returns the fix of the worst finding about the pod's workload, "" if the order shows no such finding.
-func fixFor(order *v1alpha1.NodeKillOrder, v *engine.Verdict, uid types.UID) string {
-	i := slices.IndexFunc(v.Node.Pods, podWithUID(uid))
-	if i < 0 {
+// fixFor returns the fix of the worst finding about the pod's workload, "" if the order shows no such finding, or the pod is gone.
+func fixFor(order *v1alpha1.NodeKillOrder, p *facts.PodState) string {
+	if p == nil {
 		return ""
 	}
-	w := WorkloadRef(v.Node.Pods[i].Workload)
+	w := WorkloadRef(p.Workload)
 	for _, f := range order.Status.Findings {
-		same := f.Pod == v.Node.Pods[i].Name || (w != nil && f.Workload != nil && *f.Workload == *w)
-		if f.Namespace == v.Node.Pods[i].Namespace && same && f.Fix != "" {
+		same := f.Pod == p.Name || (w != nil && f.Workload != nil && *f.Workload == *w)
+		if f.Namespace == p.Namespace && same && f.Fix != "" {
 			return " Fix: " + f.Fix
 		}
 	}
 	return ""
-}
-
-func podWithUID(uid types.UID) func(facts.PodState) bool {
-	return func(p facts.PodState) bool { return p.UID == string(uid) }
 }

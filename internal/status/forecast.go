@@ -128,12 +128,11 @@ func publishedForecast(v *engine.Verdict, prev *v1alpha1.ForecastKill) engine.Fo
 	if next := v.Outlook.Next; next.Killer != engine.None && next.Victim.UID == string(prev.UID) {
 		return engine.Forecast{}
 	}
-	for i := range v.Node.Pods {
-		if p := &v.Node.Pods[i]; p.UID == string(prev.UID) {
-			return engine.Forecast{Threat: engine.Threat{Killer: killerNamed(prev.Killer), Victim: p}}
-		}
+	p := v.Node.PodOf(string(prev.UID))
+	if p == nil {
+		return engine.Forecast{}
 	}
-	return engine.Forecast{}
+	return engine.Forecast{Threat: engine.Threat{Killer: killerNamed(prev.Killer), Victim: p}}
 }
 
 func killerNamed(name v1alpha1.Killer) engine.Killer {

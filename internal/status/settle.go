@@ -5,11 +5,14 @@ import (
 	"math"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/resource"
+
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/engine/evict"
 	"github.com/killorder/killorder/internal/engine/oom"
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/quantity"
 )
 
 // settle returns the verdict with its orders as close to the published ones as the readings allow. Two pods trade
@@ -48,6 +51,15 @@ func keepWithin(band, before, exact int64) int64 {
 		return before
 	}
 	return exact
+}
+
+// sticky returns the figure that was published before if the exact amount is within that figure's band, else the exact
+// amount's figure.
+func sticky(band func(int64) int64, before *resource.Quantity, exact int64) resource.Quantity {
+	if before == nil {
+		return quantity.Figure(exact)
+	}
+	return quantity.Figure(keepWithin(band(before.Value()), before.Value(), exact))
 }
 
 func settleEviction(exact []evict.Victim, prev []v1alpha1.EvictionVictim, places int, calm engine.Calm) []evict.Victim {

@@ -12,6 +12,7 @@ import (
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/quantity"
 )
 
 // standing is a published status that the last judgement had nothing to add to: the part of the status that a judgement
@@ -133,7 +134,7 @@ func (st *standing) status() *v1alpha1.NodeKillOrderStatus {
 		e := &st.limits[i]
 		s.LimitOrder[i] = v1alpha1.LimitVictim{
 			Rank: int32(i + 1), Namespace: e.pod.Namespace, Pod: e.pod.Name, Container: e.containerName(),
-			Usage: quantity(e.usage), TimeToLimit: e.timeBound,
+			Usage: quantity.Exact(e.usage), TimeToLimit: e.timeBound,
 		}
 	}
 	return s
@@ -151,7 +152,7 @@ func (e *seat) figure() *resource.Quantity {
 	if e.usage == facts.Unknown {
 		return nil
 	}
-	return new(quantity(e.usage))
+	return new(quantity.Exact(e.usage))
 }
 
 func bytesOf(q *resource.Quantity) int64 {

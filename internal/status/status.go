@@ -12,6 +12,7 @@ import (
 	"github.com/killorder/killorder/internal/engine/evict"
 	"github.com/killorder/killorder/internal/engine/oom"
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/quantity"
 )
 
 // statusOf returns what a NodeKillOrder says of a verdict, its orders cut at top (0: all of them). prev is the previous
@@ -93,7 +94,7 @@ func summary(v *engine.Verdict) *v1alpha1.SummaryStatus {
 	if t := v.Outlook.Next; t.Killer != engine.None {
 		s.Next = &v1alpha1.NextKill{
 			Killer: Killers[t.Killer], Namespace: t.Victim.Namespace, Pod: t.Victim.Name,
-			UID: types.UID(t.Victim.UID), Headroom: figure(t.Headroom),
+			UID: types.UID(t.Victim.UID), Headroom: quantity.Figure(t.Headroom),
 		}
 	}
 	return s
@@ -142,7 +143,7 @@ func evictionOrder(v *engine.Verdict, prev []v1alpha1.EvictionVictim, top int) [
 		e := v1alpha1.EvictionVictim{
 			Rank: int32(i + 1), Namespace: k.Namespace, Pod: k.Name, UID: types.UID(k.UID),
 			Workload: WorkloadRef(k.Workload), Critical: k.Critical, QOSClass: k.QOS.String(), Priority: k.Priority,
-			Request: quantity(k.Request), Reason: EvictionReasons[k.Reason], Tied: k.Tied,
+			Request: quantity.Exact(k.Request), Reason: EvictionReasons[k.Reason], Tied: k.Tied,
 		}
 		if k.WorkingSet != facts.Unknown {
 			e.Usage = new(sticky(v.Calm.BandOf(k.PodState), before[e.UID], k.WorkingSet))
@@ -196,7 +197,7 @@ func oomOrder(v *engine.Verdict, prev []v1alpha1.OOMVictim, top int) []v1alpha1.
 			memory = keepWithin(band(e.Usage.Value()), e.Usage.Value(), k.Usage) + k.Swap
 		}
 		e.OOMScore = oom.Score(memory, k.Adj, v.Memory.Total)
-		e.Badness = figure(oom.Badness(memory, k.Adj, v.Memory.OOMLimit))
+		e.Badness = quantity.Figure(oom.Badness(memory, k.Adj, v.Memory.OOMLimit))
 		out = append(out, e)
 	}
 	return out
@@ -224,7 +225,7 @@ func limitOrder(v *engine.Verdict, p *facts.Policy, prev []v1alpha1.LimitVictim,
 	for i := range order[:cap(out)] {
 		l := order[i]
 		e := v1alpha1.LimitVictim{
-			Rank: int32(i + 1), Namespace: l.Namespace, Pod: l.Name, Container: l.ContainerName(), Limit: quantity(l.Limit),
+			Rank: int32(i + 1), Namespace: l.Namespace, Pod: l.Name, Container: l.ContainerName(), Limit: quantity.Exact(l.Limit),
 		}
 		band := func(published int64) int64 {
 			at := engine.AtLimit{PodState: l.PodState, Usage: max(published, l.Usage), Limit: l.Limit}
@@ -233,7 +234,7 @@ func limitOrder(v *engine.Verdict, p *facts.Policy, prev []v1alpha1.LimitVictim,
 		if was := before[limitKey(&e)]; was != nil {
 			e.Usage, e.TimeToLimit = sticky(band, &was.Usage, l.Usage), timeBound(was.TimeToLimit, l.TimeToLimit)
 		} else {
-			e.Usage, e.TimeToLimit = figure(l.Usage), timeBound("", l.TimeToLimit)
+			e.Usage, e.TimeToLimit = quantity.Figure(l.Usage), timeBound("", l.TimeToLimit)
 		}
 		l.Usage = keepWithin(band(e.Usage.Value()), e.Usage.Value(), l.Usage)
 		e.Percent = int32(l.Percent())
@@ -250,7 +251,7 @@ func agree(next *v1alpha1.NextKill, order []v1alpha1.LimitVictim) {
 	}
 	for i := range order {
 		if l := &order[i]; l.Namespace == next.Namespace && l.Pod == next.Pod {
-			next.Headroom = figure(max(l.Limit.Value()-l.Usage.Value(), 0))
+			next.Headroom = quantity.Figure(max(l.Limit.Value()-l.Usage.Value(), 0))
 			return
 		}
 	}

@@ -7,24 +7,25 @@ import (
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/quantity"
 )
 
 func memoryStatus(v *engine.Verdict, prev *v1alpha1.MemoryStatus) *v1alpha1.MemoryStatus {
 	m := &v.Memory
 	s := &v1alpha1.MemoryStatus{
-		Capacity:        quantity(v.Node.Capacity),
-		Requested:       new(quantity(m.Requested)),
+		Capacity:        quantity.Exact(v.Node.Capacity),
+		Requested:       new(quantity.Exact(m.Requested)),
 		ThresholdSource: thresholdSources[m.ThresholdSource],
 	}
 	if v.Node.Allocatable > 0 {
-		s.Allocatable = new(quantity(v.Node.Allocatable))
+		s.Allocatable = new(quantity.Exact(v.Node.Allocatable))
 	}
 	if m.Available != facts.Unknown {
-		s.Available = new(figure(m.Available))
+		s.Available = new(quantity.Figure(m.Available))
 	}
 	if m.ThresholdSource != engine.NoThreshold {
 		if m.Threshold > 0 {
-			s.EvictionThreshold = new(quantity(m.Threshold))
+			s.EvictionThreshold = new(quantity.Exact(m.Threshold))
 		}
 		s.EvictionSignal = v1alpha1.SignalMemoryAvailable
 		if m.EvictionOfPods {
@@ -32,20 +33,20 @@ func memoryStatus(v *engine.Verdict, prev *v1alpha1.MemoryStatus) *v1alpha1.Memo
 		}
 	}
 	if m.MinReclaim > 0 {
-		s.EvictionMinimumReclaim = new(quantity(m.MinReclaim))
+		s.EvictionMinimumReclaim = new(quantity.Exact(m.MinReclaim))
 	}
 	if m.SoftThreshold > 0 {
-		s.SoftEvictionThreshold = new(quantity(m.SoftThreshold))
+		s.SoftEvictionThreshold = new(quantity.Exact(m.SoftThreshold))
 		s.SoftEvictionGracePeriodSeconds = new(int64(v.Node.Config.SoftGrace.Seconds()))
 	}
 	if prev == nil {
 		prev = &v1alpha1.MemoryStatus{}
 	}
 	if m.HeadroomKnown {
-		s.Headroom = new(figure(m.Headroom))
+		s.Headroom = new(quantity.Figure(m.Headroom))
 	}
 	if m.EvictionSoft && m.HardHeadroomKnown {
-		s.HardHeadroom = new(figure(m.HardHeadroom))
+		s.HardHeadroom = new(quantity.Figure(m.HardHeadroom))
 	}
 	if m.SoftCrossed() {
 		s.SoftCrossedAt = new(softCrossedAt(v.Node, prev.SoftCrossedAt))
@@ -63,9 +64,9 @@ func memoryStatus(v *engine.Verdict, prev *v1alpha1.MemoryStatus) *v1alpha1.Memo
 func nonPod(published *resource.Quantity, m *engine.Memory) resource.Quantity {
 	band := m.Total / 20
 	if published != nil && m.NonPod-published.Value() <= band && published.Value()-m.NonPod <= band {
-		return figure(published.Value())
+		return quantity.Figure(published.Value())
 	}
-	return figure(m.NonPod)
+	return quantity.Figure(m.NonPod)
 }
 
 // softCrossedAt returns since when the soft threshold has been crossed, as far as that is known: as published; else since
@@ -94,7 +95,7 @@ func oomStatus(s *v1alpha1.MemoryStatus, v *engine.Verdict) {
 		s.OOMKills = oomUnits[c.OOMKills]
 	}
 	if v.Memory.OOMHeadroomKnown {
-		s.OOMHeadroom = new(figure(v.Memory.OOMHeadroom))
+		s.OOMHeadroom = new(quantity.Figure(v.Memory.OOMHeadroom))
 	}
 }
 

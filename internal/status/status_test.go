@@ -13,6 +13,7 @@ import (
 	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/facts/factstest"
+	"github.com/killorder/killorder/internal/quantity"
 )
 
 // story is the node of the problem in one story: the larger the culprit's request, the safer it is.
@@ -301,7 +302,7 @@ func TestFigures(t *testing.T) {
 	for bytes, want := range map[int64]string{
 		0: "0", 1023: "0", 4096: "4Ki", miB - 1: "1023Ki", 200*miB + 700*1024: "200Mi", 8 * giB: "8Gi", -3*miB - 5: "-3Mi",
 	} {
-		if q := figure(bytes); q.String() != want {
+		if q := quantity.Figure(bytes); q.String() != want {
 			t.Errorf("%d: %s, want %s", bytes, q.String(), want)
 		}
 	}

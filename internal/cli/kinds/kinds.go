@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/quantity"
 )
 
 // GroupVersion of all kinds here.
@@ -15,19 +16,11 @@ const GroupVersion = "cli.killorder.io/v1alpha1"
 // Type is the type of an object of a kind.
 func Type(kind string) metav1.TypeMeta { return metav1.TypeMeta{APIVersion: GroupVersion, Kind: kind} }
 
-// Amount is an amount of bytes that was read, or follows from readings: in whole Mi from 1Mi up, in whole Ki below. More
-// digits would be noise.
-func Amount(bytes int64) *resource.Quantity {
-	const ki, mi = 1 << 10, 1 << 20
-	step := int64(ki)
-	if bytes >= mi || bytes <= -mi {
-		step = mi
-	}
-	return resource.NewQuantity(bytes/step*step, resource.BinarySI)
-}
+// Amount is an amount of bytes that was read, or follows from readings.
+func Amount(bytes int64) *resource.Quantity { return new(quantity.Figure(bytes)) }
 
 // Exact is an amount of bytes as somebody configured it.
-func Exact(bytes int64) *resource.Quantity { return resource.NewQuantity(bytes, resource.BinarySI) }
+func Exact(bytes int64) *resource.Quantity { return new(quantity.Exact(bytes)) }
 
 // Evidence is one thing that a claim rests on.
 type Evidence struct {

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/killorder/killorder/internal/facts"
 )
@@ -34,14 +35,9 @@ func (c *audit) limitKills(p *facts.PodState, wanted func(*facts.LimitKills) boo
 	}
 }
 
-// containerNamed is a container's index, none for a name that the pod does not have.
+// containerNamed is a container's index, none (-1) for a name that the pod does not have.
 func containerNamed(p *facts.Pod, name string) int {
-	for i := range p.Containers {
-		if p.Containers[i].Name == name {
-			return i
-		}
-	}
-	return none
+	return slices.IndexFunc(p.Containers, func(c facts.Container) bool { return c.Name == name })
 }
 
 // killsOf are the kills that a hit is about.

@@ -38,12 +38,16 @@ func (c *audit) reservationMissing(one, other int64) bool {
 	return one == 0 && other < c.reservation()
 }
 
-// inferredReservation says where a reservation is not read, but inferred.
-func (c *audit) inferredReservation() string {
-	if c.v.Node.Config != nil {
-		return ""
+// reservationText says for whom nothing is reserved, and which field of the kubelet's configuration would change that.
+func (c *audit) reservationText(whom, field string) text {
+	inferred := ""
+	if c.v.Node.Config == nil {
+		inferred = " (inferred: allocatable leaves out the default threshold only)"
 	}
-	return " (inferred: allocatable leaves out the default threshold only)"
+	return text{
+		message: "No memory is reserved for " + whom + inferred + ".",
+		fix:     fmt.Sprintf("%s.memory %s in the kubelet's configuration.", field, facts.Amount(c.reservation())),
+	}
 }
 
 // noKubeReserved: nothing is kept for kubelet and runtime, so pods may be given memory that these need.
@@ -54,10 +58,7 @@ func noKubeReserved(c *audit) {
 }
 
 func noKubeReservedText(c *audit, _ *hit) text {
-	return text{
-		message: "No memory is reserved for kubelet and container runtime" + c.inferredReservation() + ".",
-		fix:     fmt.Sprintf("kubeReserved.memory %s in the kubelet's configuration.", facts.Amount(c.reservation())),
-	}
+	return c.reservationText("kubelet and container runtime", "kubeReserved")
 }
 
 // noSystemReserved: nothing is kept for the operating system.
@@ -68,10 +69,7 @@ func noSystemReserved(c *audit) {
 }
 
 func noSystemReservedText(c *audit, _ *hit) text {
-	return text{
-		message: "No memory is reserved for the operating system" + c.inferredReservation() + ".",
-		fix:     fmt.Sprintf("systemReserved.memory %s in the kubelet's configuration.", facts.Amount(c.reservation())),
-	}
+	return c.reservationText("the operating system", "systemReserved")
 }
 
 // reservation to suggest: 2% of the node, at least 256Mi, in round numbers.

@@ -10,18 +10,22 @@ import (
 
 // shieldedCulprit: the pod that grows requests so much that the kernel takes a smaller one in its place.
 func shieldedCulprit(c *audit, p *facts.PodState) {
-	if c.v.Culprit.PodState != p || !c.v.Culprit.Grew || len(c.v.OOM) == 0 {
+	if c.v.Culprit.PodState != p || !c.v.Culprit.Grew {
 		return
 	}
-	first, own := &c.v.OOM[0], c.firstOf(p)
-	if own == nil || first.PodState == p || own.Adj >= first.Adj || !c.over(p, none, own.Usage, first.Usage) {
+	rank := c.kernelRank(p)
+	if rank <= 1 {
+		return // none of its containers runs, or the kernel takes it first
+	}
+	first, own := &c.v.OOM[0], &c.v.OOM[rank-1]
+	if own.Adj >= first.Adj || !c.over(p, none, own.Usage, first.Usage) {
 		return
 	}
 	c.foundIn(p, own.Usage, first.Usage)
 }
 
 func shieldedCulpritText(c *audit, h *hit) text {
-	p, first, own := h.pod, &c.v.OOM[0], c.firstOf(h.pod)
+	p, first, own := h.pod, &c.v.OOM[0], &c.v.OOM[c.kernelRank(h.pod)-1]
 	message := fmt.Sprintf("It grows (%s), but its request of %s shields it (oom_score_adj %d): %s with %s dies first.",
 		facts.Amount(own.Usage), facts.Amount(p.Request), own.Adj, short(first.Name), facts.Amount(first.Usage))
 	request, ch := c.unshielded(p, own.Container)

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/killorder/killorder/internal/engine/oom"
 	"github.com/killorder/killorder/internal/engine/whatif"
@@ -26,7 +27,7 @@ func sidecarOutweighsMain(c *audit, p *facts.PodState) {
 
 // heaviest are the sidecar and the regular container that the kernel would take first, nil without a reading.
 func (c *audit) heaviest(p *facts.PodState) (sidecar, main *oom.Victim) {
-	if !anyOf(p.Pod, facts.Sidecar) {
+	if !slices.ContainsFunc(p.Containers, func(k facts.Container) bool { return k.Kind == facts.Sidecar }) {
 		return nil, nil
 	}
 	of := func(kind facts.ContainerKind) *oom.Victim {
@@ -37,15 +38,6 @@ func (c *audit) heaviest(p *facts.PodState) (sidecar, main *oom.Victim) {
 		return v
 	}
 	return of(facts.Sidecar), of(facts.Regular)
-}
-
-func anyOf(p *facts.Pod, kind facts.ContainerKind) bool {
-	for i := range p.Containers {
-		if p.Containers[i].Kind == kind {
-			return true
-		}
-	}
-	return false
 }
 
 func sidecarOutweighsMainText(c *audit, h *hit) text {

@@ -279,18 +279,9 @@ func (r *race) likeliest(limit int64) (pod, container int) {
 }
 
 // heaviest is the container of a pod that the kernel takes first, nil if there is none left.
-func (r *race) heaviest(i int, limit int64) (best *oom.Victim) {
+func (r *race) heaviest(i int, limit int64) *oom.Victim {
 	state := r.state(i)
-	for c := range state.Containers {
-		if !state.Containers[c].Running || r.pods[i].killed[c] {
-			continue
-		}
-		v, err := oom.Of(&state, c, r.v.Node, limit)
-		if err == nil && (best == nil || oom.Compare(&v, best) < 0) {
-			best = &v
-		}
-	}
-	return best
+	return likeliest(r.v.Node, limit, &state, func(container int) bool { return !r.pods[i].killed[container] })
 }
 
 // kubelet is the eviction manager in the race.

@@ -101,12 +101,17 @@ func (a *question) oomRank() (rank int, last bool) {
 }
 
 // Likeliest is the pod's running container that the kernel would take first of those that count, nil if there is none.
-func Likeliest(v *engine.Verdict, p *facts.PodState, counts func(*facts.Container) bool) (best *oom.Victim) {
+func Likeliest(v *engine.Verdict, p *facts.PodState, counts func(*facts.Container) bool) *oom.Victim {
+	return likeliest(v.Node, v.Memory.OOMLimit, p, func(i int) bool { return counts(&p.Containers[i]) })
+}
+
+// likeliest is Likeliest where memory of that many bytes runs out. The containers that count are told by their indexes.
+func likeliest(n *facts.Node, limit int64, p *facts.PodState, counts func(container int) bool) (best *oom.Victim) {
 	for i := range p.Containers {
-		if k := &p.Containers[i]; !k.Running || !counts(k) {
+		if !p.Containers[i].Running || !counts(i) {
 			continue
 		}
-		victim, err := oom.Of(p, i, v.Node, v.Memory.OOMLimit)
+		victim, err := oom.Of(p, i, n, limit)
 		if err == nil && (best == nil || oom.Compare(&victim, best) < 0) {
 			best = &victim
 		}
@@ -117,36 +122,13 @@ func Likeliest(v *engine.Verdict, p *facts.PodState, counts func(*facts.Containe
 // RanksIn are the pod's ranks as the orders of the verdict show them: Eviction and Limit count pods and containers, OOM
 // counts containers.
 func RanksIn(v *engine.Verdict, p *facts.Pod) Ranks {
-	r := Ranks{}
-	for i := range v.Eviction {
-		if facts.SamePod(v.Eviction[i].Pod, p) {
-			r.Eviction = i + 1
-			break
-		}
+	r := Ranks{
+		Eviction: 1 + slices.IndexFunc(v.Eviction, func(e evict.Victim) bool { return facts.SamePod(e.Pod, p) }),
+		OOM:      1 + slices.IndexFunc(v.OOM, func(k oom.Victim) bool { return facts.SamePod(k.Pod, p) }),
+		Limit:    1 + slices.IndexFunc(v.Limits, func(l engine.AtLimit) bool { return facts.SamePod(l.Pod, p) }),
 	}
-	for i := range v.OOM {
-		if facts.SamePod(v.OOM[i].Pod, p) {
-			r.OOM, r.OOMLast = i+1, othersAfter(v.OOM[i+1:], p) == 0
-			break
-		}
-	}
-	for i := range v.Limits {
-		if facts.SamePod(v.Limits[i].Pod, p) {
-			r.Limit = i + 1
-			break
-		}
-	}
+	r.OOMLast = r.OOM > 0 && !slices.ContainsFunc(v.OOM[r.OOM:], func(k oom.Victim) bool { return !facts.SamePod(k.Pod, p) })
 	return r
-}
-
-// othersAfter counts the containers of other pods.
-func othersAfter(order []oom.Victim, p *facts.Pod) (count int) {
-	for i := range order {
-		if !facts.SamePod(order[i].Pod, p) {
-			count++
-		}
-	}
-	return count
 }
 
 // Move is what a change does to one pod of a node.

@@ -2,6 +2,7 @@ package poll
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/killorder/killorder/internal/usage"
 )
@@ -57,12 +58,12 @@ func (m *Metrics) observe(s *Status) {
 	m.lastPass.Set(float64(s.At.UnixNano()) / 1e9)
 	m.readings.WithLabelValues("pods").Set(float64(s.Pods))
 	m.readings.WithLabelValues("nodes").Set(float64(s.Nodes))
-	counted := map[usage.FailureCause]bool{}
+	causes := sets.New[usage.FailureCause]() // where pods and nodes fail for the same cause, one pass failed
 	for _, f := range s.Failures {
-		if !counted[f.Cause] { // where pods and nodes fail for the same cause, one pass failed
-			counted[f.Cause] = true
-			m.failures.WithLabelValues(string(f.Cause)).Inc()
-		}
+		causes.Insert(f.Cause)
+	}
+	for cause := range causes {
+		m.failures.WithLabelValues(string(cause)).Inc()
 	}
 	for cause, count := range s.Dropped {
 		m.dropped.WithLabelValues(string(cause)).Add(float64(count))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/killorder/killorder/internal/usage"
 )
@@ -31,8 +32,8 @@ type Runner struct {
 
 	// failing and dropping are what the log has reported and what has not ended since. Only the passes, which follow one
 	// another, use them.
-	failing  map[failureKey]bool
-	dropping map[usage.DropCause]bool
+	failing  sets.Set[failureKey]
+	dropping sets.Set[usage.DropCause]
 }
 
 type failureKey struct {
@@ -104,37 +105,33 @@ func (r *Runner) pass(ctx context.Context) {
 }
 
 func (r *Runner) logFailures(failures []usage.Failure) {
-	failing := make(map[failureKey]bool, len(failures))
+	failing := sets.New[failureKey]()
 	for _, f := range failures {
 		key := failureKey{f.Cause, f.Of}
-		failing[key] = true
-		if !r.failing[key] {
+		failing.Insert(key)
+		if !r.failing.Has(key) {
 			r.Log.Error(f.Err, "usage cannot be read; not logged again until the source recovers", "of", f.Of, "cause", f.Cause)
 		}
 	}
-	for key := range r.failing {
-		if !failing[key] {
-			r.Log.Info("usage source recovered", "of", key.of, "cause", key.cause)
-		}
+	for key := range r.failing.Difference(failing) {
+		r.Log.Info("usage source recovered", "of", key.of, "cause", key.cause)
 	}
 	r.failing = failing
 }
 
 func (r *Runner) logDropped(dropped map[usage.DropCause]int) {
-	dropping := make(map[usage.DropCause]bool, len(dropped))
+	dropping := sets.New[usage.DropCause]()
 	for cause, count := range dropped {
 		if cause == usage.DropUnmatched {
 			continue // pods come and go; if there are many, a failure says so
 		}
-		dropping[cause] = true
-		if !r.dropping[cause] {
+		dropping.Insert(cause)
+		if !r.dropping.Has(cause) {
 			r.Log.Info("unusable readings are left out; not logged again until a pass has none", "cause", cause, "count", count)
 		}
 	}
-	for cause := range r.dropping {
-		if !dropping[cause] {
-			r.Log.Info("no unusable readings of this cause any more", "cause", cause)
-		}
+	for cause := range r.dropping.Difference(dropping) {
+		r.Log.Info("no unusable readings of this cause any more", "cause", cause)
 	}
 	r.dropping = dropping
 }
