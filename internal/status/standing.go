@@ -2,6 +2,7 @@ package status
 
 import (
 	"encoding/json"
+	"fmt"
 	"hash/fnv"
 	"time"
 
@@ -71,7 +72,7 @@ func (h *History) Stand(
 		})
 	}
 	again := h.compose(v, st, st.status(), now)
-	st.content = hashOf(&again)
+	st.content = hashOf(&again, len(st.limits))
 	h.standing = st
 }
 
@@ -94,7 +95,7 @@ func (h *History) Unmoved(
 	}
 	v = h.verdict(n, p, prev, now)
 	s = h.compose(&v, st, prev, now)
-	return v, s, hashOf(&s) == st.content
+	return v, s, hashOf(&s, len(st.limits)) == st.content
 }
 
 // compose is the status that follows from a verdict where another stands, of which prev is what a judgement compares with.
@@ -162,13 +163,21 @@ func bytesOf(q *resource.Quantity) int64 {
 	return q.Value()
 }
 
-// hashOf is a hash of what a status says, without its times.
-func hashOf(s *v1alpha1.NodeKillOrderStatus) uint64 {
-	text, err := json.Marshal(timeless(s))
+// hashOf is a hash of what a status says, without its times. The published limitOrder has so many rows. Further rows, for which the
+// status had no room, move with each reading: of these rows only the sizes count, which decide what there is room for.
+func hashOf(s *v1alpha1.NodeKillOrderStatus, published int) uint64 {
+	t := timeless(s)
+	published = min(published, len(t.LimitOrder))
+	beyond := t.LimitOrder[published:]
+	t.LimitOrder = t.LimitOrder[:published]
+	text, err := json.Marshal(t)
 	if err != nil {
 		return 0 // plain values of our own API: there is nothing in them that cannot be encoded
 	}
 	h := fnv.New64a()
 	h.Write(text)
+	for i := range beyond {
+		fmt.Fprintln(h, sizeOf(&beyond[i]))
+	}
 	return h.Sum64()
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/facts/factstest"
 	"github.com/killorder/killorder/internal/packed"
+	"github.com/killorder/killorder/internal/status/statustest"
 )
 
 // operator publishes one node's status, with or without judging to the end where the status stands.
@@ -88,6 +89,28 @@ func TestNoiseFarFromDangerIsNotJudgedToTheEnd(t *testing.T) {
 		o.visit(node.read(), policy, nil, node.now)
 	}
 	if stood := o.stood - before; stood < 56 { // after each write the first judgement is one to the end
+		t.Errorf("the status stood in %d of 60 passes", stood)
+	}
+}
+
+// Where a status has no room for all of limitOrder, the rows that are left out move with each reading: that is no news.
+func TestAnOrderWithoutRoomForItsLimitsStands(t *testing.T) {
+	node, policy, o := newNoisyNode(1, 1024), factstest.Policy(), &operator{skips: true}
+	node.capacity = 512 * giB
+	for i := range 28 {
+		node.add(fmt.Sprintf("recommendation-engine-of-a-long-name-%02d", i), 3, 100_000, noisy("application", 512, 1024, 700, 0.02))
+	}
+	for range 30 {
+		o.visit(node.read(), policy, []v1alpha1.Kill{statustest.Kill(0), statustest.Kill(1), statustest.Kill(2)}, node.now)
+	}
+	if rows := len(o.current.LimitOrder); rows == 0 || rows == v1alpha1.MaxLimitOrder || len(node.pods) < 110 {
+		t.Fatalf("limitOrder of %d pods has %d rows, want fewer than %d", len(node.pods), rows, v1alpha1.MaxLimitOrder)
+	}
+	before := o.stood
+	for range 60 {
+		o.visit(node.read(), policy, nil, node.now)
+	}
+	if stood := o.stood - before; stood < 50 {
 		t.Errorf("the status stood in %d of 60 passes", stood)
 	}
 }

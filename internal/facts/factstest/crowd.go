@@ -20,6 +20,17 @@ func Crowded(pods int) *facts.Node {
 	return n
 }
 
+// Generated is Crowded with names of 37 characters and UIDs of 36, as generated ones have, all in production.
+func Generated(pods int) *facts.Node {
+	n := Crowded(pods)
+	for i := range n.Pods {
+		p := n.Pods[i].Pod
+		p.Name, p.UID = fmt.Sprintf("%-.21s-%09d-x%04d", p.Name+"-services-a", i, i), fmt.Sprintf("6f0c2a4e-1b3d-4c5e-8f70-91a2b3c4d%03d", i)
+		n.Pods[i].Production = true
+	}
+	return n
+}
+
 func crowdPod(r *rand.Rand, i int) *PodBuilder {
 	b := Pod(fmt.Sprintf("workload-%02d-7d9c8b6f5-%05d", i/3, i)).Namespace(fmt.Sprintf("team-%d", i%7))
 	b.Priority([]int32{0, 0, 0, 1000, 100000}[r.IntN(5)]).Growth(r.Int64N(256 * MiB))

@@ -8,52 +8,22 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/killorder/killorder/api/v1alpha1"
-	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/facts/factstest"
 	"github.com/killorder/killorder/internal/publish"
 	"github.com/killorder/killorder/internal/status"
+	"github.com/killorder/killorder/internal/status/statustest"
 )
 
 // most is the bound of a stored NodeKillOrder, in bytes of JSON, managedFields included.
 const most = 10_000
-
-// crowded is a node of 110 pods with names of 37 characters and UIDs of 36, as generated ones have.
-func crowded() *facts.Node {
-	n := factstest.Crowded(110)
-	for i := range n.Pods {
-		p := n.Pods[i].Pod
-		p.Name, p.UID = fmt.Sprintf("%-.21s-%09d-x%04d", p.Name+"-services-a", i, i), fmt.Sprintf("6f0c2a4e-1b3d-4c5e-8f70-91a2b3c4d%03d", i)
-		n.Pods[i].Production = true
-	}
-	return n
-}
-
-// killed is the ith last kill of the node, with all that a kill may say.
-func killed(i int) v1alpha1.Kill {
-	at := metav1.NewTime(factstest.Now.Add(-time.Duration(i+1) * time.Minute))
-	return v1alpha1.Kill{
-		Time: at, SeenAt: at, Cause: v1alpha1.CauseContainerLimit, Confidence: v1alpha1.ConfidenceMedium,
-		Namespace: "team-checkout", Pod: fmt.Sprintf("recommendation-engine-7d9c5b6f8-x%04d", i),
-		UID: types.UID(fmt.Sprintf("6f0c2a4e-1b3d-4c5e-8f70-91a2b3c4e%03d", i)), Container: "application", ContainerID: "0123456789ab",
-		ExitCode: new(int32(137)), Workload: &v1alpha1.WorkloadReference{Kind: "Deployment", Name: "recommendation-engine"}, Critical: true,
-		Predicted: &v1alpha1.KillPrediction{
-			Killer: v1alpha1.KillerLimit, Rank: 1, Headroom: new(resource.MustParse("1234Mi")), ObservedAt: &at,
-		},
-		Culprit: "team-data/data-pipeline-aggregator", WrongVictim: true,
-		Message: "OOM-killed, most likely because the container reached its own memory limit of 1024Mi",
-	}
-}
 
 // kubectlGet returns what `kubectl get nko NAME` prints, by the columns' heads.
 func kubectlGet(ctx SpecContext, name string, flags ...string) map[string]string {
@@ -92,11 +62,11 @@ var _ = Describe("A NodeKillOrder of 110 pods and three kills", Ordered, func() 
 	BeforeAll(func(ctx SpecContext) {
 		owner := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
 		Expect(k8s.Create(ctx, owner)).To(Succeed())
-		n, history := crowded(), &status.History{}
+		n, history := factstest.Generated(110), &status.History{}
 		n.Name = name
 		var found []v1alpha1.Kill
 		for i := range v1alpha1.MaxKills {
-			found = append(found, killed(i))
+			found = append(found, statustest.Kill(i))
 		}
 		history.SetKills(found, nil)
 		writer := &publish.Writer{Client: k8s}
@@ -134,7 +104,7 @@ var _ = Describe("A NodeKillOrder of 110 pods and three kills", Ordered, func() 
 
 	It("shows its last kill in a column of its own", func(ctx SpecContext) {
 		cells := kubectlGet(ctx, name, "-o", "wide")
-		Expect(cells).To(HaveKeyWithValue("LAST-KILL", "60s ContainerLimit team-checkout/recommendation-engine"))
+		Expect(cells).To(HaveKeyWithValue("LAST-KILL", "60s PodsOOM team-checkout/recommendation-engine"))
 		Expect(cells).To(HaveKeyWithValue("SOURCE", "MetricsAPI"))
 		for _, column := range []string{
 			"HEADROOM", "FIRST-EVICTED", "FIRST-OOM", "AT-RISK", "FINDINGS", "READY", "AGE", "AVAILABLE", "CAPACITY", "REQUESTED",
