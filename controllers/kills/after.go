@@ -19,21 +19,21 @@ const (
 	maxPast      = 32
 	maxAdvised   = 16384
 	maxAdvice    = 8
-	// adviceFor is how long an advice is remembered that no finding repeats: the fix was followed, or is not needed.
+	// adviceFor is how long an advice is remembered after the last finding that gave it: the fix was followed, or is not needed.
 	adviceFor = 30 * 24 * time.Hour
 	// pastFor is how long a kill counts for what kills say together.
 	pastFor = 24 * time.Hour
 )
 
-// past is what is remembered of the kills of all workloads, beyond the kills that are still to be told: what several kills
-// say together. A process begins with the kills that the pods and the orders still show.
+// past is the kills of each workload within the last day, and the limits that fixes advised: several kills together say more than
+// each one alone. A new process begins with the kills that the pods and the orders still show.
 type past struct {
 	kills  map[facts.WorkloadKey]map[status.KillKey]forensics.Record
 	advice map[facts.WorkloadKey][]advice
 	swept  time.Time // when old advice was last forgotten
 }
 
-// advice is a limit that a finding's fix advised, as people copy it: in the amount that the fix prints.
+// advice is a limit that a finding's fix advised, in the amount that the fix prints, since people copy that amount.
 type advice struct {
 	forensics.AdvisedLimit
 	rule string
@@ -128,7 +128,7 @@ func (h *past) hasRoom(now time.Time) bool {
 	return len(h.advice) < maxAdvised
 }
 
-// makeRoom for the kills of more workloads: where there are many, the quarter that is at peace for longest goes.
+// makeRoom forgets kills where there are those of too many workloads: of the quarter whose last kill is the longest ago.
 func (h *past) makeRoom() {
 	if len(h.kills) < maxWorkloads {
 		return

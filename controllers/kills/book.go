@@ -1,10 +1,3 @@
-// Package kills finds out which pods were killed for memory, and by which killer: it follows the ends of pods and the
-// Events about them, judges them with package forensics, and keeps per node what the NodeKillOrder is to say of them.
-//
-// Three parts, each with one job. Tracker hears of deaths, on every replica, so that a new leader knows what happened
-// before. Book remembers the kills of each node: those to be published, those published, counted and told. Teller, on
-// the leader, counts kills once they are published and creates Events about them. The one writer of a NodeKillOrder is
-// package nodekillorder, which asks Book.Found what to publish and tells the book by Book.SetPublished what was published.
 package kills
 
 import (
@@ -36,8 +29,8 @@ const (
 	oldNews = 24 * time.Hour
 )
 
-// Book is what is known of the kills on each node. It can be lost: the NodeKillOrders and the KillOrderPolicy have what a
-// new process needs to count and tell no kill twice, and pods and Events have what happened in between.
+// Book is what is known of the kills on each node. The Book may be lost: the NodeKillOrders and the KillOrderPolicy hold what a new
+// process needs so that it counts and tells no kill twice, and pods and Events show what happened in between.
 type Book struct {
 	// Changed is called with a node's name when there is something new to publish.
 	Changed func(node string)
@@ -54,7 +47,7 @@ type Book struct {
 	until  time.Time          // kills seen up to then were counted by an earlier process
 }
 
-// page is one node.
+// page is the kills of one node.
 type page struct {
 	node        string
 	left        time.Time            // when the node was found to be gone; zero while the node is there
@@ -70,9 +63,10 @@ type entry struct {
 	kill v1alpha1.Kill
 	qos  string
 	seen time.Time
-	// known is what was published when this process saw the kill: the last of it before the kill is what was predicted.
+	// known are the predictions that were published when this process saw the kill. The kill is compared with the newest of them
+	// that is older than the kill.
 	known []*status.Prediction
-	// restored: the kill is from a status that this process found, so its comparison with predictions is too.
+	// restored: an earlier process published the kill, and compared the kill with its predictions.
 	restored bool
 	// withdrawn: the death turned out to be no kill.
 	withdrawn                bool
@@ -171,8 +165,8 @@ func describe(k *v1alpha1.Kill, r *forensics.Record, now time.Time) {
 	}
 }
 
-// compare notes what was predicted of the victim. What was published before this process saw the kill is settled once:
-// later the page no longer has all of that. Which part counts depends on the cause, which may become better known.
+// compare notes what was predicted of the victim. The first call keeps the predictions, because the page drops old ones. A later
+// call compares again, because the cause, which says which order counts, may be better known by then.
 func (e *entry) compare(predictions []*status.Prediction) {
 	if e.known == nil {
 		e.known = slices.Clone(predictions)
@@ -265,7 +259,7 @@ func (p *page) predict(s *v1alpha1.NodeKillOrderStatus, kept packed.Status) {
 	if s.LastChangedAt == nil {
 		return
 	}
-	// What was published later than the newest status was so by a clock that has been put back since.
+	// A prediction that seems later than the newest status was published before a clock was put back.
 	p.predictions = slices.DeleteFunc(p.predictions, func(q *status.Prediction) bool { return q.PublishedAt.After(s.LastChangedAt.Time) })
 	n := len(p.predictions)
 	latest := status.PredictionOf(s, kept)
@@ -305,10 +299,10 @@ func (b *Book) seed(p *page, kills []v1alpha1.Kill) {
 	}
 }
 
-// makeRoom drops the entries that are done for longest while there are too many, and then the oldest: those are counted
-// all the same, and are not told.
+// makeRoom drops entries while there are too many: first those that are counted and told, then the others, each time the oldest. An
+// entry that is dropped is counted, but no Event tells of it.
 //
-// A process that does not count yet (it stands by, or has just begun) holds more, since it may have to count them.
+// A process that does not count yet (because it stands by, or has just begun to lead) holds more entries: it may have to count them.
 func (b *Book) makeRoom(p *page) {
 	most := maxEntries
 	if b.counts == nil {

@@ -11,11 +11,11 @@ const (
 	// awayFor is how long the page of a node that is gone is kept at most, whatever of the page is still to be done.
 	awayFor = time.Hour
 	// standbyFor is how long a process that stands by holds a kill. The leader publishes and counts a kill within seconds,
-	// and a new leader follows an old one within seconds: what is older was counted.
+	// and a new leader follows an old one within seconds, so the leader has counted any older kill.
 	standbyFor = time.Hour
 )
 
-// Forget puts away the page of a node that is gone. The kills found there are still counted and told; no order shows them.
+// Forget puts away the page of a node that is gone. The node's kills are still counted and told, though no order shows them.
 func (b *Book) Forget(node string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -78,7 +78,7 @@ func (p *page) done() bool {
 	return true
 }
 
-// tidy forgets, in a process that stands by, what is too old to be counted by this process. Nobody tells such a process
+// tidy forgets old kills in a process that stands by: the leader has counted these kills, and nobody tells a process that stands by
 // which nodes are gone.
 func (b *Book) tidy() {
 	now := b.Clock.Now()

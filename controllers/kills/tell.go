@@ -70,7 +70,7 @@ func (b *Book) count(p *page, e *entry) {
 	b.Metrics.killed(&e.kill, e.qos)
 }
 
-// stale: the kill was found so late that the kill is history, and no news.
+// stale reports whether the kill was found so late that nobody needs to hear of it.
 func (e *entry) stale() bool { return e.seen.Sub(e.kill.Time.Time) > oldNews }
 
 // countedBefore reports whether an earlier process has counted the kill in the policy's status. b.until is the time up to
@@ -119,8 +119,8 @@ func (b *Book) RollUp(s *v1alpha1.KillOrderPolicyStatus) {
 	b.counts.Publish(s, b.countedUntil(now), now)
 }
 
-// countedUntil is the time up to which all kills that were seen are counted. It never moves back behind what an earlier
-// process has written: a kill seen before that, but not counted, is told apart by the status that shows it.
+// countedUntil is the time up to which all kills that were seen are counted. The time never moves back behind the one that an
+// earlier process has written.
 func (b *Book) countedUntil(now time.Time) time.Time {
 	until := now
 	for _, p := range b.allPages() {
@@ -212,7 +212,7 @@ func (b *Book) tellable(p *page, e *entry, now time.Time) bool {
 	return true
 }
 
-// ripe: the newest of the incident's kills allows no other reading, or no more traces are to come.
+// ripe reports whether the incident can be told: each of its kills is certain, or is old enough that no more traces will come.
 func (p *page) ripe(in *Incident, now time.Time) bool {
 	for i := range in.Kills {
 		k := &in.Kills[i]

@@ -37,8 +37,8 @@ type Tracker struct {
 	looked  time.Time // when Nodes were last read again
 }
 
-// See takes a state of a pod from the watch. A pod that is gone without a trace (a tombstone) tells nothing of its end;
-// an Event may.
+// See takes a state of a pod from the watch. A tombstone (the pod is gone, and nobody saw its last state) tells nothing of the pod's
+// end; an Event may tell.
 func (t *Tracker) See(s podcache.Sighting) {
 	if s.Pod == nil || forensics.Healthy(s.Pod, s.Deleted) {
 		return
@@ -102,8 +102,8 @@ func (t *Tracker) Step() {
 	}
 }
 
-// open returns the ledger, which begins with the Tracker: Events of the hour before come with the first list, but none
-// older than that, so a missing Event says something only of what happens from now on.
+// open returns the ledger. It begins now: the first list brings the Events of the last hour and no older ones, so a missing Event
+// proves something only about what happens from now on.
 func (t *Tracker) open() *forensics.Ledger {
 	if t.ledger == nil {
 		t.ledger = forensics.NewLedger(t.Clock.Now())

@@ -1,5 +1,3 @@
-// Package nodekillorder keeps one NodeKillOrder per Node. A reconcile gathers what is known of the node, decides what
-// the order should say and whether saying so is worth a write, writes, and creates Events.
 package nodekillorder
 
 import (

@@ -1,5 +1,6 @@
 // Package policy keeps the one KillOrderPolicy. The controller puts the policy's spec in force, creates a policy that is
-// missing, and writes the cluster's roll-up into the policy's status. The controller never changes a spec.
+// missing, and has publish.Writer write the cluster's roll-up, which package status makes, into the policy's status. The controller
+// never changes a spec. Current remembers the policy in force.
 package policy
 
 import (

@@ -6,9 +6,8 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// Calm is how far a node is from its nearest killer, as what that distance does to the Band of its pods' readings: near the
-// killer readings are followed closely, far from the killer a reading that drifts says nothing that anybody has to act on.
-// The zero value is no calm.
+// Calm says how much the Band of readings is widened on a node that is far from its nearest killer. Near the killer, readings are
+// followed closely. Far from the killer, nobody has to act on a reading that drifts. The zero value widens nothing.
 type Calm struct {
 	// Widened is by how much the Band is widened, in hundredths: 0 up to widest.
 	Widened int64

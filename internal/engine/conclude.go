@@ -40,13 +40,13 @@ func nearer(v *Verdict) Threat {
 	return t
 }
 
-// next is the killer with the least headroom of all; a limit counts once it is near, since a small container
-// is always closer to its limit, in bytes, than a node is.
+// next is the killer with the least headroom of all. A limit counts only when it is near: in bytes, a small container is always
+// closer to its limit than a node is to its threshold.
 func next(v *Verdict, t Threat, nearPercent int) Threat {
 	for i := range v.Limits {
 		l := &v.Limits[i]
 		if l.Percent() < nearPercent {
-			continue // the order is settled: within noise, one that is nearer may stand behind
+			continue // the order is settled: a container that is nearer, by no more than noise, may stand behind this one
 		}
 		if !l.Near(nearPercent) {
 			continue

@@ -31,7 +31,7 @@ func culpritOf(v *Verdict) Culprit {
 	return CulpritAmong(v.Node, func(*facts.PodState) bool { return true })
 }
 
-// accused is the pod that somebody who has watched the node for longer accuses.
+// accused is the culprit by the order of the operator, which has watched the node for longer.
 func accused(n *facts.Node) Culprit {
 	p := n.PodOf(n.Accused.UID)
 	if p == nil || p.WorkingSet == facts.Unknown {
@@ -40,7 +40,7 @@ func accused(n *facts.Node) Culprit {
 	return Culprit{PodState: p, Grew: n.Accused.Grew, Amount: n.Accused.Bytes}
 }
 
-// CulpritAmong is the culprit if only the pods that count did.
+// CulpritAmong is the culprit among the pods for which counts is true.
 func CulpritAmong(n *facts.Node, counts func(*facts.PodState) bool) Culprit {
 	grew, over := Culprit{Grew: true}, Culprit{}
 	used, _ := sumOfPods(n)

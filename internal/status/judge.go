@@ -1,6 +1,3 @@
-// Package status says what a NodeKillOrder should say, and whether saying so is worth a write. It is pure: a verdict
-// and what was published before go in; a status, a plan and Events come out. Readings are noisy and writes are dear,
-// so a published figure or place changes only when the change is more than noise.
 package status
 
 import (
@@ -13,11 +10,9 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// History is what a judgement of a node remembers for the next judgement of the same node: everything but one
-// thing: package podcache remembers the requests with which a container started, because only the watch sees each change
-// of a pod. What was written stands in nodekillorder.state, kills in kills.Book, a kubelet's health in kubelet.Source. A node
-// without a History (a restart, a new leader) is judged from its readings alone; what is lost is calm, not
-// correctness: figures may move by noise once, a new culprit needs two passes over the readings again, and forecasts begin anew.
+// History is what a judgement of a node remembers for the next judgement of the same node. A node without a History (after a
+// restart, or under a new leader) is judged from its readings alone. The judgement is right all the same, but less calm: figures may
+// move by noise once, a new culprit needs two passes over the readings again, and forecasts begin anew.
 type History struct {
 	// published is the status as the API server has it; nil before the first.
 	published *v1alpha1.NodeKillOrderStatus
@@ -29,13 +24,13 @@ type History struct {
 	forecast newForecast
 	// findings has the texts of the last audit, so that a text changes only with what the text is about.
 	findings audit.History
-	// told is what published statuses said that Events tell of, for the case that somebody takes it out of the status: told
-	// again as news, it would be a second Event.
+	// told is the part of published statuses that Events were created for. If somebody deletes that part from the status, told
+	// brings it back: as news it would cause a second Event.
 	told told
 	// kills that were found on the node and are to be published, and keys of published ones that turned out to be none.
 	kills     []v1alpha1.Kill
 	withdrawn []KillKey
-	// standing is the published status in little, as long as the readings say the same; nil where they say something else.
+	// standing is an extract of the published status, as long as the readings say the same; nil where they say something else.
 	standing *standing
 }
 
@@ -49,8 +44,8 @@ func (h *History) SetKills(kills []v1alpha1.Kill, withdrawn []KillKey) {
 	h.kills, h.withdrawn = kills, withdrawn
 }
 
-// Renew forgets everything but what Events have told of the node's pods: the Node was replaced by another of its name, and
-// the pods may still be there.
+// Renew forgets everything but what Events have told of the node's pods. The Node was replaced by another Node of the same name,
+// and its pods may still be there.
 func (h *History) Renew() { *h = History{told: told{atRisk: h.told.atRisk}} }
 
 // Judge is the one road from a node's facts to what is said of the node, for the operator and the plugin alike. The

@@ -22,9 +22,9 @@ func KeyOfKill(k *v1alpha1.Kill) KillKey {
 	return KillKey{string(k.UID), k.Container, k.ContainerID}
 }
 
-// Kills are the newest MaxKills of published and found kills, newest first, without those that turned out to be none. A
-// kill that both have is told as found, since the cause may be better known by now, but keeps when the kill was first
-// seen, and what was predicted before.
+// Kills are the newest MaxKills of published and found kills, newest first, without those that turned out to be none. A kill that is
+// in both lists is shown as found, because the cause may be better known by now; it keeps the time at which it was first seen, and
+// what was predicted.
 func Kills(published, found []v1alpha1.Kill, withdrawn []KillKey) []v1alpha1.Kill {
 	all := make([]v1alpha1.Kill, 0, len(published)+len(found))
 	at := make(map[KillKey]int, len(published)+len(found))
@@ -67,10 +67,10 @@ func improved(was, is *v1alpha1.Kill) v1alpha1.Kill {
 	k := *is
 	k.SeenAt = was.SeenAt
 	if was.Message == "" && k.Cause == was.Cause && k.Confidence == was.Confidence {
-		k.Message = "" // there was no room for the message: the message does not come and go with a byte
+		k.Message = "" // the status had no room for the message, which should not come and go with a byte
 	}
 	if k.Predicted == nil && was.Predicted != nil {
-		// Only who saw the order before the kill can tell: the operator that found the kill first.
+		// Only the operator that found the kill first has seen the order from before the kill.
 		k.Predicted, k.Culprit, k.WrongVictim = was.Predicted, was.Culprit, was.WrongVictim
 	}
 	return k

@@ -138,10 +138,10 @@ func conditionState(s *v1alpha1.NodeKillOrderStatus, kind string) string {
 	return string(c.Status)
 }
 
-// Awaits returns how long an order that was published from fresh readings is left as it is by a process that has no readings of
-// the node yet, and has known the node since then: a new leader whose first passes fail knows less than the order says. After
-// the policy's maxAge, fresh, nobody's readings are fresh any more. 0 means not to wait. What was killed and MemoryPressure, which
-// need no readings, are published at once, and an order that a running operator would have written again is not spared.
+// Awaits returns how long a new leader leaves an order alone that was published from fresh readings, while the leader has no
+// readings of the node: it knows less than the order says. since is when this process judged the node first, and fresh the policy's
+// maxAge, after which no reading of an earlier leader is fresh any more. 0 means not to wait. Kills and MemoryPressure need no
+// readings: a change of them is published at once. So is an order that a running operator would have written again by now.
 func Awaits(current, next *v1alpha1.NodeKillOrderStatus, fresh time.Duration, since, now time.Time) time.Duration {
 	if current == nil || readyReason(current) != v1alpha1.ReasonUsageFresh || readyReason(next) != v1alpha1.ReasonUsageUnavailable ||
 		!equality.Semantic.DeepEqual(current.Kills, next.Kills) || now.Before(since) {

@@ -15,10 +15,9 @@ import (
 	"github.com/killorder/killorder/internal/quantity"
 )
 
-// settle returns the verdict with its orders as close to the published ones as the readings allow. Two pods trade
-// places, cross the cut at topN, or change between exceeding their request and not, only when their keys differ by more
-// than the Band. The culprit changes only when another pod beats the culprit by a quarter in two passes. Without a
-// previous status everything stays exact.
+// settle returns the verdict with its orders as close to the published ones as the readings allow. Two pods trade places, cross the
+// cut at topN, or change between exceeding their request and not, only when their keys differ by more than the Band. The culprit
+// changes only when another pod beats the culprit by a quarter in two passes. Without a previous status everything stays exact.
 func settle(exact *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrderStatus, c Challenger) (engine.Verdict, Challenger) {
 	v := *exact
 	if prev == nil || prev.Summary == nil {

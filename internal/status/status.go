@@ -243,8 +243,8 @@ func limitOrder(v *engine.Verdict, p *facts.Policy, prev []v1alpha1.LimitVictim,
 	return out
 }
 
-// agree gives the next kill, where it is one at a limit, the headroom that the order of limits shows: that one does not move
-// with each reading.
+// agree gives a next kill at a limit the headroom that limitOrder shows, because the figures of limitOrder do not move with each
+// reading.
 func agree(next *v1alpha1.NextKill, order []v1alpha1.LimitVictim) {
 	if next == nil || next.Killer != v1alpha1.KillerLimit {
 		return

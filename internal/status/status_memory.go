@@ -59,8 +59,8 @@ func memoryStatus(v *engine.Verdict, prev *v1alpha1.MemoryStatus) *v1alpha1.Memo
 	return s
 }
 
-// nonPod returns what no pod uses, as published while the exact amount is within a twentieth of the node's memory of
-// that: the amount is the difference of two readings, and varies with both.
+// nonPod returns what no pod uses. The published amount stays while the exact amount differs from it by no more than a twentieth of
+// the node's memory: the exact amount is the difference of two readings, and varies with both.
 func nonPod(published *resource.Quantity, m *engine.Memory) resource.Quantity {
 	band := m.Total / 20
 	if published != nil && m.NonPod-published.Value() <= band && published.Value()-m.NonPod <= band {
@@ -69,8 +69,8 @@ func nonPod(published *resource.Quantity, m *engine.Memory) resource.Quantity {
 	return quantity.Figure(m.NonPod)
 }
 
-// softCrossedAt returns since when the soft threshold has been crossed, as far as that is known: as published; else since
-// the kubelet has reported MemoryPressure, which it does at once; else since the reading that shows it.
+// softCrossedAt returns since when the soft threshold has been crossed, as far as that is known: the published time; else the time
+// at which the kubelet reported MemoryPressure, which it does at once; else the time of the reading.
 func softCrossedAt(n *facts.Node, published *metav1.Time) metav1.Time {
 	switch {
 	case published != nil:

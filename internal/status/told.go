@@ -19,8 +19,8 @@ type told struct {
 	wrongVictim metav1.Condition
 }
 
-// toldIn returns what a published status says and the next one still says: an entry that was closed since is not needed,
-// and one that was opened since is not published yet.
+// toldIn returns what the published status says and the next one still says. An entry that was closed since is not needed any more,
+// and an entry that was opened since is not published yet.
 func toldIn(published, next *v1alpha1.NodeKillOrderStatus, was *told) told {
 	t := told{conditions: published.Conditions, wrongVictim: was.wrongVictim}
 	for _, e := range published.AtRisk {
@@ -31,8 +31,8 @@ func toldIn(published, next *v1alpha1.NodeKillOrderStatus, was *told) told {
 	return t
 }
 
-// restore adds to a status what it lacks. The operator itself takes no open entry and no condition out of a status, but
-// whoever may write NodeKillOrders can, and a node that was deleted and created again has a new one.
+// restore adds to a status the entries and conditions that it lacks. The operator itself takes no open entry and no condition out of
+// a status. Others who may write NodeKillOrders can, and a node that was deleted and created again has a new, empty status.
 func (t *told) restore(s *v1alpha1.NodeKillOrderStatus) {
 	s.AtRisk, s.Conditions = slices.Clip(s.AtRisk), slices.Clip(s.Conditions) // they are the cache's
 	for i := range t.atRisk {
@@ -52,8 +52,8 @@ func entryOf(entries []v1alpha1.AtRiskPod, e *v1alpha1.AtRiskPod) int {
 	return slices.IndexFunc(entries, func(other v1alpha1.AtRiskPod) bool { return other.UID == e.UID && other.Killer == e.Killer })
 }
 
-// resume gives a WrongVictim that is True again the time of the one before, if nothing but the loss of readings lies between
-// the two and both say the same: the Event, which is named by that time, was created then.
+// resume gives a WrongVictim that is True again the time at which it was True before, if both say the same and only the loss of
+// readings lies between them. The Event is named by that time, and was created then.
 func (t *told) resume(v *engine.Verdict, published, next *v1alpha1.NodeKillOrderStatus) {
 	if before := meta.FindStatusCondition(published.Conditions, v1alpha1.ConditionWrongVictim); before != nil &&
 		before.Status == metav1.ConditionTrue {
@@ -65,7 +65,7 @@ func (t *told) resume(v *engine.Verdict, published, next *v1alpha1.NodeKillOrder
 	case c.Status == metav1.ConditionTrue && c.Message == t.wrongVictim.Message:
 		c.LastTransitionTime = t.wrongVictim.LastTransitionTime
 	case c.Status == metav1.ConditionUnknown && (v.Freshness == engine.Unavailable || !v.GrowthKnown):
-		// nobody can tell without readings whether the victim is the wrong one still
+		// without readings nobody can tell whether the victim is still the wrong one
 	default:
 		t.wrongVictim = metav1.Condition{}
 	}

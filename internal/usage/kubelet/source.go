@@ -1,4 +1,3 @@
-// Package kubelet reads usage and configuration from each node's own kubelet, and keeps what is known of every one.
 package kubelet
 
 import (
