@@ -44,22 +44,29 @@ func (f *file) answer() metav1.TypeMeta {
 	return metav1.TypeMeta{}
 }
 
-func readSummary(c *collector, at location, _ string, raw []byte) error {
+// answer returns the reader of one of a kubelet's answers, which have no names.
+func answer(take func(*collector, location, []byte) error) reader {
+	return func(c *collector, at location, _ string, raw []byte) error {
+		if err := take(c, at, raw); err != nil {
+			return at.fault(omittedAnswers, "%s", err)
+		}
+		return nil
+	}
+}
+
+func (c *collector) summary(at location, raw []byte) error {
 	node := at.kubeletNode()
 	if node == "" {
 		node = nodeIn(raw)
 	}
 	r, timeless, err := summary(node, raw)
 	if err != nil {
-		return at.fault(omittedAnswers, "%s", err)
+		return err
 	}
 	for _, pod := range timeless {
 		c.omitted.count(omittedReadings, at.name+": "+pod+": memory.time: missing")
 	}
-	if err := keep(c, c.kubelets, "Summary of node", node, kept[*Readings]{moment{at: r.newest(), from: at.file}, r}); err != nil {
-		return at.fault(omittedAnswers, "%s", err)
-	}
-	return nil
+	return keep(c, c.kubelets, "Summary of node", node, kept[*Readings]{moment{at: r.newest(), from: at.file}, r})
 }
 
 // nodeIn returns the node that a Summary says it is of.
@@ -132,22 +139,22 @@ func (r *Readings) newest() (newest time.Time) {
 	return newest
 }
 
-func readConfigz(c *collector, at location, _ string, raw []byte) error {
+func (c *collector) configz(at location, raw []byte) error {
 	var z extract.Configz
 	if err := Decode(raw, &z); err != nil {
-		return at.fault(omittedAnswers, "%s", err)
+		return err
 	}
 	if z.Kubelet == nil {
-		return at.fault(omittedAnswers, "%s", &fieldError{"kubeletconfig", "missing"})
+		return &fieldError{"kubeletconfig", "missing"}
 	}
 	return c.config(at, z.Kubelet, "kubeletconfig.")
 }
 
-// readKubeletConfig reads a bare KubeletConfiguration: the file that a kubelet was started with.
-func readKubeletConfig(c *collector, at location, _ string, raw []byte) error {
+// bareConfig reads a bare KubeletConfiguration: the file that a kubelet was started with.
+func (c *collector) bareConfig(at location, raw []byte) error {
 	var k extract.KubeletConfiguration
 	if err := Decode(raw, &k); err != nil {
-		return at.fault(omittedAnswers, "%s", err)
+		return err
 	}
 	return c.config(at, &k, "")
 }
@@ -155,7 +162,7 @@ func readKubeletConfig(c *collector, at location, _ string, raw []byte) error {
 func (c *collector) config(at location, k *extract.KubeletConfiguration, prefix string) error {
 	config, err := extract.KubeletConfig(k)
 	if err != nil {
-		return at.fault(omittedAnswers, "%s%s", prefix, err)
+		return fmt.Errorf("%s%w", prefix, err)
 	}
 	now := kept[*facts.KubeletConfig]{moment{from: at.file}, config}
 	node := at.kubeletNode()
@@ -163,8 +170,5 @@ func (c *collector) config(at location, k *extract.KubeletConfiguration, prefix 
 		c.loose = append(c.loose, looseConfig{at, now})
 		return nil
 	}
-	if err := keep(c, c.configs, "configuration of the kubelet of", node, now); err != nil {
-		return at.fault(omittedAnswers, "%s", err)
-	}
-	return nil
+	return keep(c, c.configs, "configuration of the kubelet of", node, now)
 }

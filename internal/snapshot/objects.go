@@ -43,9 +43,9 @@ var readers = map[metav1.TypeMeta]reader{
 	kindNodeMetrics:   read(checkNodeMetrics, (*collector).nodeMetrics),
 	kindPolicy:        read(checkPolicy, (*collector).policy),
 	kindKillOrder:     read(checkClusterName, (*collector).killOrder),
-	kindKubeletConfig: readKubeletConfig,
-	kindSummary:       readSummary,
-	kindConfigz:       readConfigz,
+	kindKubeletConfig: answer((*collector).bareConfig),
+	kindSummary:       answer((*collector).summary),
+	kindConfigz:       answer((*collector).configz),
 }
 
 // take takes an object that has been read. Items may leave out their kind where their list says it, listed; own is what

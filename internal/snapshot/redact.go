@@ -10,6 +10,7 @@ import (
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/extract"
@@ -50,7 +51,7 @@ type redaction struct {
 	uids     map[types.UID]types.UID
 	sameName map[string]int
 	// labels are the keys that the policy's selectors ask for; they stay, with their values.
-	labels map[string]bool
+	labels sets.Set[string]
 }
 
 // keptNamespace is a namespace that a rule names: production is all but kube-system, unless the policy says otherwise.
@@ -61,7 +62,7 @@ func newRedaction(c *Content) *redaction {
 		nodes: newNames("node"), namespaces: newNames("namespace"), pods: newNames("pod"),
 		containers: newNames("container"), workloads: newNames("workload"), classes: newNames("class"),
 		ids: newNames("0"), uids: map[types.UID]types.UID{}, sameName: map[string]int{},
-		labels: map[string]bool{},
+		labels: sets.New(v1alpha1.LabelCritical),
 	}
 	for i := range c.Nodes {
 		r.nodes.learn(c.Nodes[i].Name)
@@ -117,7 +118,6 @@ func (r *redaction) learnMetrics(c *Content) {
 }
 
 func (r *redaction) learnLabels(p *v1alpha1.KillOrderPolicy) {
-	r.labels[v1alpha1.LabelCritical] = true
 	if p == nil {
 		return
 	}
@@ -128,10 +128,10 @@ func (r *redaction) learnLabels(p *v1alpha1.KillOrderPolicy) {
 			continue
 		}
 		for key := range s.MatchLabels {
-			r.labels[key] = true
+			r.labels.Insert(key)
 		}
 		for i := range s.MatchExpressions {
-			r.labels[s.MatchExpressions[i].Key] = true
+			r.labels.Insert(s.MatchExpressions[i].Key)
 		}
 	}
 }
@@ -155,35 +155,25 @@ func (r *redaction) node(n *corev1.Node) corev1.Node {
 			},
 		},
 	}
-	for _, key := range nodeLabels {
-		if value, ok := n.Labels[key]; ok {
-			metav1.SetMetaDataLabel(&out.ObjectMeta, key, value)
-		}
-	}
+	out.Labels = only(n.Labels, func(key string) bool { return slices.Contains(nodeLabels, key) })
 	if _, ok := n.Annotations[extract.AnnotationKWOK]; ok {
 		metav1.SetMetaDataAnnotation(&out.ObjectMeta, extract.AnnotationKWOK, "fake")
 	}
 	for _, c := range n.Status.Conditions {
 		switch c.Type {
 		case corev1.NodeReady, corev1.NodeMemoryPressure, corev1.NodeDiskPressure, corev1.NodePIDPressure:
-		default:
-			continue
+			c.Message = ""
+			out.Status.Conditions = append(out.Status.Conditions, c)
 		}
-		c.Message = ""
-		out.Status.Conditions = append(out.Status.Conditions, c)
 	}
 	return out
 }
 
 // keep returns the labels that the policy asks for.
-func (r *redaction) keep(all map[string]string) (kept map[string]string) {
-	for key, value := range all {
-		if r.labels[key] {
-			if kept == nil {
-				kept = map[string]string{}
-			}
-			kept[key] = r.value(key, value)
-		}
+func (r *redaction) keep(all map[string]string) map[string]string {
+	kept := only(all, r.labels.Has)
+	for key, value := range kept {
+		kept[key] = r.value(key, value)
 	}
 	return kept
 }

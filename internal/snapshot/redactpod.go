@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -46,9 +47,8 @@ func (r *redaction) pod(p *corev1.Pod) corev1.Pod {
 		Labels: r.keep(p.Labels), Annotations: redactAnnotations(out.Annotations),
 	}
 	if workload.Name != "" {
-		yes := true
 		out.OwnerReferences = []metav1.OwnerReference{{
-			APIVersion: "v1", Kind: commonKind(workload.Kind), Name: r.workloads.of(workload.Name), Controller: &yes,
+			APIVersion: "v1", Kind: commonKind(workload.Kind), Name: r.workloads.of(workload.Name), Controller: new(true),
 		}}
 	}
 	out.Spec.NodeName = r.nodes.of(p.Spec.NodeName)
@@ -72,12 +72,10 @@ func (r *redaction) pod(p *corev1.Pod) corev1.Pod {
 }
 
 // redactAnnotations leaves what a rule reads, and of a reason for ignoring a finding that there is one.
-func redactAnnotations(all map[string]string) (kept map[string]string) {
+func redactAnnotations(all map[string]string) map[string]string {
 	const until = "until 2027-01-31: "
-	for key, value := range all {
-		if kept == nil {
-			kept = map[string]string{}
-		}
+	kept := maps.Clone(all)
+	for key, value := range kept {
 		kept[key] = "redacted"
 		if strings.HasPrefix(value, "until ") && len(value) >= len(until) {
 			kept[key] = value[:len(until)] + "redacted"
@@ -96,18 +94,14 @@ func commonKind(kind string) string {
 }
 
 // commonResources leaves out extended resources, whose names are their vendors'.
-func commonResources(all corev1.ResourceList) (kept corev1.ResourceList) {
-	for name, q := range all {
-		switch {
-		case name == corev1.ResourceCPU, name == corev1.ResourceMemory, name == corev1.ResourceEphemeralStorage,
-			name == corev1.ResourcePods, strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix):
-			if kept == nil {
-				kept = corev1.ResourceList{}
-			}
-			kept[name] = q
+func commonResources(all corev1.ResourceList) corev1.ResourceList {
+	return only(all, func(name corev1.ResourceName) bool {
+		switch name {
+		case corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage, corev1.ResourcePods:
+			return true
 		}
-	}
-	return kept
+		return strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix)
+	})
 }
 
 func redactResources(r *corev1.ResourceRequirements) {

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"maps"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -58,16 +59,18 @@ func memoryVolumes(all []corev1.Volume) (memory []corev1.Volume) {
 // slimMeta leaves out managedFields, and the annotations that nothing here reads.
 func slimMeta(m *metav1.ObjectMeta) metav1.ObjectMeta {
 	slim := *m
-	slim.ManagedFields, slim.Annotations = nil, nil
-	for name, value := range m.Annotations {
-		if keptAnnotation(name) {
-			if slim.Annotations == nil {
-				slim.Annotations = map[string]string{}
-			}
-			slim.Annotations[name] = value
-		}
-	}
+	slim.ManagedFields, slim.Annotations = nil, only(m.Annotations, keptAnnotation)
 	return slim
+}
+
+// only returns the entries of a map whose keys are wanted, nil if there are none.
+func only[M ~map[K]V, K comparable, V any](all M, wanted func(K) bool) M {
+	kept := maps.Clone(all)
+	maps.DeleteFunc(kept, func(key K, _ V) bool { return !wanted(key) })
+	if len(kept) == 0 {
+		return nil
+	}
+	return kept
 }
 
 // keptAnnotation reports whether the rules read the annotation: mirror pods, nodes of KWOK, ignored findings.

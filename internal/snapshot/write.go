@@ -80,20 +80,20 @@ func Redact(c *Content) (*Content, error) {
 }
 
 func (r *redaction) metrics(c, out *Content) {
-	for i := range c.PodMetrics {
-		m := c.PodMetrics[i]
-		m.ObjectMeta = metav1.ObjectMeta{Name: r.pods.of(m.Name), Namespace: r.namespaces.of(m.Namespace)}
-		m.Containers = slices.Clone(m.Containers)
-		for j := range m.Containers {
-			m.Containers[j].Name = r.containers.of(m.Containers[j].Name)
+	out.PodMetrics = each(c.PodMetrics, func(m *metrics.PodMetrics) metrics.PodMetrics {
+		pod := *m
+		pod.ObjectMeta = metav1.ObjectMeta{Name: r.pods.of(m.Name), Namespace: r.namespaces.of(m.Namespace)}
+		pod.Containers = slices.Clone(m.Containers)
+		for i := range pod.Containers {
+			pod.Containers[i].Name = r.containers.of(pod.Containers[i].Name)
 		}
-		out.PodMetrics = append(out.PodMetrics, m)
-	}
-	for i := range c.NodeMetrics {
-		m := c.NodeMetrics[i]
-		m.ObjectMeta = metav1.ObjectMeta{Name: r.nodes.of(m.Name)}
-		out.NodeMetrics = append(out.NodeMetrics, m)
-	}
+		return pod
+	})
+	out.NodeMetrics = each(c.NodeMetrics, func(m *metrics.NodeMetrics) metrics.NodeMetrics {
+		node := *m
+		node.ObjectMeta = metav1.ObjectMeta{Name: r.nodes.of(m.Name)}
+		return node
+	})
 }
 
 func (r *redaction) answers(c, out *Content) error {
@@ -147,6 +147,14 @@ func (r *redaction) summary(node string, s *stats.Summary) *stats.Summary {
 	return out
 }
 
+func putJSON(put func(string, []byte) error, path string, object any) error {
+	raw, err := json.Marshal(object)
+	if err != nil {
+		return err
+	}
+	return put(path, raw)
+}
+
 // put hands over the files of the content.
 func (c *Content) put(put func(string, []byte) error) error {
 	for _, l := range []struct {
@@ -167,22 +175,15 @@ func (c *Content) put(put func(string, []byte) error) error {
 		if l.n == 0 {
 			continue
 		}
-		raw, err := json.Marshal(map[string]any{"apiVersion": l.kind.APIVersion, "kind": l.kind.Kind + kindList, "items": l.list})
-		if err != nil {
-			return err
-		}
-		if err := put(l.path, raw); err != nil {
+		list := map[string]any{"apiVersion": l.kind.APIVersion, "kind": l.kind.Kind + kindList, "items": l.list}
+		if err := putJSON(put, l.path, list); err != nil {
 			return err
 		}
 	}
 	if c.Policy != nil {
 		policy := *c.Policy
 		policy.TypeMeta, policy.ManagedFields = kindPolicy, nil
-		raw, err := json.Marshal(&policy)
-		if err != nil {
-			return err
-		}
-		if err := put("policy.json", raw); err != nil {
+		if err := putJSON(put, "policy.json", &policy); err != nil {
 			return err
 		}
 	}
