@@ -1,11 +1,14 @@
 package extract
 
 import (
+	"fmt"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	resourcehelper "k8s.io/component-helpers/resource"
 
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/quantity"
 )
 
 // memory of a resource list in bytes, 0..facts.MaxBytes.
@@ -26,6 +29,16 @@ func Bytes(q resource.Quantity) int64 {
 		return facts.MaxBytes // sums of quantities may not fit an int64, where Value wraps around
 	}
 	return q.Value()
+}
+
+// parseQuantity parses a quantity of 0 or more that comes from outside: from a policy, or from a kubelet.
+func parseQuantity(text string) (q resource.Quantity, ok bool) {
+	q, err := quantity.Parse(text)
+	return q, err == nil && q.Sign() >= 0
+}
+
+func notMemory(text string) error {
+	return fmt.Errorf("%.*q is not an amount of memory of 0 or more", quantity.MaxLength, text)
 }
 
 // effectiveRequest mirrors GetResourceRequestQuantity for memory (kubernetes/pkg/api/v1/resource/helpers.go,

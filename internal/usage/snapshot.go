@@ -90,27 +90,24 @@ func newSnapshot(seed maphash.Seed, last *snapshot) *snapshot {
 // room for a few more than there were.
 func room(n int) int { return n + n/32 }
 
-func (s *snapshot) podName(i int) []byte {
+// end returns a row that begins where row i ends in the arrays.
+func (s *snapshot) end(i int) row {
 	if i+1 < len(s.rows) {
-		return s.podNames[s.rows[i].name:s.rows[i+1].name]
+		return s.rows[i+1]
 	}
-	return s.podNames[s.rows[i].name:]
+	return row{name: uint32(len(s.podNames)), container: uint32(len(s.containerNames)), history: uint32(len(s.sampleAges))}
 }
+
+func (s *snapshot) podName(i int) []byte { return s.podNames[s.rows[i].name:s.end(i).name] }
 
 // containers returns where the row's containers begin and end.
 func (s *snapshot) containers(i int) (from, to int) {
-	if i+1 < len(s.rows) {
-		return int(s.rows[i].container), int(s.rows[i+1].container)
-	}
-	return int(s.rows[i].container), len(s.containerNames)
+	return int(s.rows[i].container), int(s.end(i).container)
 }
 
 // history returns where the row's samples begin and end.
 func (s *snapshot) history(i int) (from, to int) {
-	if i+1 < len(s.rows) {
-		return int(s.rows[i].history), int(s.rows[i+1].history)
-	}
-	return int(s.rows[i].history), len(s.sampleAges)
+	return int(s.rows[i].history), int(s.end(i).history)
 }
 
 func (s *snapshot) reading(i int) facts.PodReading {

@@ -107,7 +107,7 @@ type ladder func(percent int64) (candidate, bool)
 // ladders are the kinds of changes to try: more for the pod as a whole where it has resources of its own; else for the
 // container that lacks most, then for all containers.
 func ladders(p *facts.PodState) []ladder {
-	i := neediest(p)
+	i := whatif.Neediest(p)
 	switch {
 	case p.PodLevel():
 		return []ladder{func(percent int64) (candidate, bool) {
@@ -152,24 +152,6 @@ func raised(limit, request int64) int64 {
 		return request
 	}
 	return 0
-}
-
-// neediest is the index of the container that is furthest over its request, -1 if the pod has none that lasts.
-func neediest(p *facts.PodState) int {
-	best, over := -1, int64(0)
-	for i := range p.Containers {
-		if !p.Containers[i].Lasting() {
-			continue
-		}
-		used := int64(0)
-		if p.Usage != nil {
-			used = max(p.Usage[i].WorkingSet, 0)
-		}
-		if o := used - p.Containers[i].Request; best < 0 || o > over {
-			best, over = i, o
-		}
-	}
-	return best
 }
 
 // pick returns the least candidate that makes all replicas safe, else the one that moves the pod furthest back; nil, and

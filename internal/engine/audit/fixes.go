@@ -112,7 +112,7 @@ func (c *audit) resizing(p *facts.PodState, to string) string {
 // requestFor says how the pod comes to request that much in all, and the change that does it: in the container that
 // lacks most, or in the pod's own resources where it has some.
 func requestFor(p *facts.PodState, total int64) (fix string, ch whatif.Change) {
-	i := neediest(p)
+	i := whatif.Neediest(p)
 	if p.PodLevel() || i == none {
 		return "requests.memory " + facts.Amount(total) + " for the pod", whatif.RequestInAll(total)
 	}
@@ -131,26 +131,6 @@ func containerFix(p *facts.Pod, i int, request int64) string {
 		return short(k.Name) + ": " + fix
 	}
 	return fix
-}
-
-// neediest is the container that is furthest over its request, the first regular one where nothing is known; none if
-// there is none.
-func neediest(p *facts.PodState) int {
-	best, over := none, int64(0)
-	for i := range p.Containers {
-		k := &p.Containers[i]
-		if !k.Lasting() {
-			continue
-		}
-		used := containerUsage(p, i)
-		switch {
-		case used != facts.Unknown && (best == none || used-k.Request > over):
-			best, over = i, used-k.Request
-		case best == none && k.Kind == facts.Regular:
-			best, over = i, 0
-		}
-	}
-	return best
 }
 
 // guaranteedWith is the text of a pod that should be Guaranteed. Its limit is then its request, so both need a margin

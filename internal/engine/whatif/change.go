@@ -243,6 +243,26 @@ func grower(p *facts.PodState, container string) int {
 	return best
 }
 
+// Neediest is the index of the container that is furthest over its request, of the first regular container where no usage is known;
+// -1 if the pod has no container that lasts.
+func Neediest(p *facts.PodState) int {
+	best, over := -1, int64(0)
+	for i := range p.Containers {
+		k, used := &p.Containers[i], facts.Unknown
+		if p.Usage != nil {
+			used = p.Usage[i].WorkingSet
+		}
+		switch {
+		case !k.Lasting():
+		case used != facts.Unknown && (best < 0 || used-k.Request > over):
+			best, over = i, used-k.Request
+		case best < 0 && k.Kind == facts.Regular:
+			best, over = i, 0
+		}
+	}
+	return best
+}
+
 // classOf is the QoS class that follows from the containers' resources (ComputePodQOS in
 // pkg/apis/core/v1/helper/qos/qos.go of Kubernetes v1.37.2).
 func classOf(p *facts.Pod) facts.QOS {
