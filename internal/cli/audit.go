@@ -150,7 +150,7 @@ func (a *auditing) find(ctx context.Context) (found []kinds.AuditFinding, notes 
 			return inManifests(m, facts.Minor(a.version), time.Now()), m.Notes, nil
 		}
 	}
-	c, err := a.read(ctx, clusterread.Want{})
+	c, err := a.read(ctx, clusterread.Want{EveryKubelet: true})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -24,7 +24,9 @@ the change that makes the pod safe with the least added request. The engine has 
 every node that has replicas, and it fits beside what others request there.
 
 A workload (deployment/NAME) is explained by its worst replica. NAME alone is a pod, else a workload.
-NAMESPACE/NAME, as tables print it, is understood too. Live, only the nodes of these pods are read.`
+NAMESPACE/NAME, as tables print it, is understood too. Live, only the nodes of these pods are read; of
+more than 100 nodes, only the kubelets of those are asked that have less than a quarter of their memory
+left by metrics.k8s.io.`
 
 const explainExample = `  # Why is this pod so near to its end?
   kubectl killorder explain pod/payments-api-5d8f7c9b64-x2k72 -n shop
@@ -55,6 +57,8 @@ func newExplain(e *env) *cobra.Command {
 		},
 	}
 	x.setUp(cmd, &x.output, 1)
+	addKubelets(cmd.Flags(), &x.kubelets)
+	cmd.Flags().IntVar(&x.top, "top", defaultTop, "How many replicas tables show; 0 is all")
 	return cmd
 }
 
@@ -73,18 +77,18 @@ func (x *explain) run(ctx context.Context, arg string) error {
 		return fmt.Errorf("%s is on no node that could be read", refs[0])
 	}
 	if refs[0].IsWorkload(f.pods[0]) {
-		return x.print(l, func(p *table.Printer) { printExplanation(p, &l.Items[0], &l) })
+		return x.print(l, func(p *table.Printer) { printExplanation(p, &l.Items[0], &l, x.top) })
 	}
 	e := &l.Items[0]
 	if e.Workload != nil && e.Change != nil {
 		e.Why += fmt.Sprintf("; ranked on this node only: explain %s/%s ranks all replicas",
 			strings.ToLower(e.Workload.Kind), e.Workload.Name)
 	}
-	return x.print(e, func(p *table.Printer) { printExplanation(p, e, nil) })
+	return x.print(e, func(p *table.Printer) { printExplanation(p, e, nil, 0) })
 }
 
-// printExplanation prints a pod's, or that of a workload's worst replica.
-func printExplanation(p *table.Printer, e *kinds.Explanation, workload *kinds.ExplanationList) {
+// printExplanation prints a pod's, or that of a workload's worst replica, with the first replicas up to top; 0 is all.
+func printExplanation(p *table.Printer, e *kinds.Explanation, workload *kinds.ExplanationList, top int) {
 	first, look := e.Answer, table.Title
 	if workload != nil {
 		first = workload.Answer
@@ -116,7 +120,8 @@ func printExplanation(p *table.Printer, e *kinds.Explanation, workload *kinds.Ex
 	}
 	if workload != nil {
 		p.Blank()
-		replicas(workload).Write(p)
+		replicas(workload, top).Write(p)
+		printMore(p, len(workload.Items), top, "replicas")
 	}
 	p.Blank()
 	printChange(p, e.Change, e.Why)
@@ -179,12 +184,12 @@ func once(headroom *resource.Quantity) string {
 	return "once " + text.Human(headroom.Value()) + " more are used"
 }
 
-// replicas has a line for each replica, the worst first.
-func replicas(l *kinds.ExplanationList) *table.Grid {
+// replicas has a line for each replica up to top, the worst first.
+func replicas(l *kinds.ExplanationList, top int) *table.Grid {
 	g := &table.Grid{Columns: []table.Column{
 		{Title: "REPLICA", Least: 20}, {Title: "NODE", Least: 12}, table.Figure("EVICTED"), table.Figure("OOM-KILLED"),
 	}}
-	for i := range l.Items {
+	for i := range l.Items[:shown(len(l.Items), top)] {
 		e := &l.Items[i]
 		killed := "-"
 		if e.OOM != nil {
@@ -193,6 +198,21 @@ func replicas(l *kinds.ExplanationList) *table.Grid {
 		g.Rows = append(g.Rows, table.Cells(e.Pod, e.Node, rankOf(e.Eviction.Rank, e.Eviction.Of), killed))
 	}
 	return g
+}
+
+// shown is how many of n lines are shown if top are wanted; 0 is all.
+func shown(n, top int) int {
+	if top == 0 {
+		return n
+	}
+	return min(n, top)
+}
+
+// printMore says how many lines are not shown.
+func printMore(p *table.Printer, n, top int, what string) {
+	if more := n - shown(n, top); more > 0 {
+		p.Text(2, 2, fmt.Sprintf("and %d more %s (--top 0 shows all)", more, what), table.Faint)
+	}
 }
 
 func rankOf(rank, of int) string {

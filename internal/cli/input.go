@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -59,4 +60,20 @@ func (in *input) read(ctx context.Context, want clusterread.Want) (*clusterread.
 		return nil, err
 	}
 	return clusterread.Read(ctx, config, want, p.say)
+}
+
+// Which kubelets are asked.
+const (
+	kubeletsAuto = "auto"
+	kubeletsAll  = "all"
+)
+
+func addKubelets(flags *pflag.FlagSet, to *string) {
+	flags.StringVar(to, "kubelets", kubeletsAuto,
+		"Which kubelets to ask: auto (of more than 100 nodes, those with less than a quarter of their memory left)|all")
+}
+
+// kubeletsWanted returns an error of wrong usage, unless the value is one that the flag may have, or there is no flag.
+func kubeletsWanted(value string) error {
+	return oneOf("kubelets", cmp.Or(value, kubeletsAuto), []string{kubeletsAuto, kubeletsAll})
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -89,9 +88,13 @@ func judgeNode(n *facts.Node, s *snapshot.Snapshot, top int) judged {
 func selected(s *snapshot.Snapshot, names []string) ([]*facts.Node, error) {
 	var nodes []*facts.Node
 	found := map[string]bool{}
+	wanted := map[string]bool{}
+	for _, name := range names {
+		wanted[name] = true
+	}
 	for i := range s.Nodes {
 		n := &s.Nodes[i]
-		if len(names) == 0 || slices.Contains(names, n.Name) {
+		if len(names) == 0 || wanted[n.Name] {
 			nodes = append(nodes, n)
 			found[n.Name] = true
 		}

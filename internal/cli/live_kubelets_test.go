@@ -3,10 +3,12 @@ package cli
 import (
 	"fmt"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/killorder/killorder/internal/clusterread/clustertest"
 )
@@ -74,6 +76,84 @@ func TestLiveKubelets(t *testing.T) {
 				t.Errorf("source, threshold, its source, first usage in the OOM order (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// fleet is a cluster of so many nodes with a pod each, of one Deployment. All but the first node have ample memory, and all
+// kubelets answer.
+func fleet(nodes int) *clustertest.Server {
+	s := &clustertest.Server{Metrics: true, Protobuf: true, Version: "v1.37.2", Kubelets: map[string]clustertest.Kubelet{}, Used: map[string]string{}}
+	for i := range nodes {
+		node, pod := fmt.Sprintf("worker-%03d", i), fmt.Sprintf("web-5d8f9c7b6d-%05d", i)
+		s.Nodes = append(s.Nodes, node)
+		p := clustertest.PodOn(node, pod, "1Gi")
+		p.OwnerReferences, p.UID = clustertest.OwnedBy("ReplicaSet", "web-5d8f9c7b6d"), types.UID(pod)
+		p.Labels = map[string]string{"pod-template-hash": "5d8f9c7b6d"}
+		s.Pods = append(s.Pods, p)
+		s.Kubelets[node] = clustertest.Kubelet{Summary: clustertest.SummaryOf(node, pod), Configz: clustertest.Configz}
+		if i > 0 {
+			s.Used[node] = "8Gi"
+		}
+	}
+	return s
+}
+
+// TestLiveKubeletsOfManyNodes: of many nodes, the kubelets of those in danger are asked, unless all are wanted; no node is read
+// by itself.
+func TestLiveKubeletsOfManyNodes(t *testing.T) {
+	const calm = "note: 100 of 101 kubelets were not asked: their nodes have more than a quarter of their memory left, by metrics.k8s.io. " +
+		"There, thresholds are inferred and the kernel's order is estimated (--kubelets all asks all)\n"
+	for name, tc := range map[string]struct {
+		nodes    int
+		args     []string
+		noUsage  bool
+		want     int
+		wantNote string
+	}{
+		"as many as are asked in any case":       {nodes: 100, args: []string{"rank"}, want: 100},
+		"more: the node in danger":               {nodes: 101, args: []string{"rank"}, want: 1, wantNote: calm},
+		"more, and all are wanted":               {nodes: 101, args: []string{"rank", "--kubelets", "all"}, want: 101},
+		"more, and metrics.k8s.io tells of none": {nodes: 101, args: []string{"rank"}, noUsage: true, want: 101},
+		"a workload on all of them":              {nodes: 101, args: []string{"explain", "deployment/web", "-n", "shop"}, want: 1, wantNote: calm},
+		"a change of a workload on all of them": {
+			nodes: 101, args: []string{"whatif", "deployment/web", "-n", "shop", "--requests", "memory=2Gi"}, want: 1, wantNote: calm,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("KUBECONFIG", t.TempDir()+"/none")
+			api := fleet(tc.nodes)
+			api.Metrics = !tc.noUsage
+			server := httptest.NewServer(api)
+			defer server.Close()
+			got := run(t, "", append(tc.args, "--server", server.URL)...)
+			if got.status != exitFine || got.err != tc.wantNote {
+				t.Errorf("exit status %d, notes %q, want %q", got.status, got.err, tc.wantNote)
+			}
+			kubelets, single := 0, 0
+			for _, ask := range api.Asks() {
+				if strings.HasSuffix(ask, "/proxy/configz") {
+					kubelets++
+				} else if strings.Contains(ask, "nodeName") || strings.HasPrefix(ask, "/api/v1/nodes/") && !strings.Contains(ask, "/proxy/") {
+					single++
+				}
+			}
+			if kubelets != tc.want || single != 0 {
+				t.Errorf("%d kubelets asked, want %d; %d requests for single nodes, want none", kubelets, tc.want, single)
+			}
+		})
+	}
+}
+
+// TestWorkloadOnManyNodes: the worst replica comes first, and tables are cut.
+func TestWorkloadOnManyNodes(t *testing.T) {
+	t.Setenv("KUBECONFIG", t.TempDir()+"/none")
+	server := httptest.NewServer(fleet(101))
+	defer server.Close()
+	got := run(t, "", "explain", "deployment/web", "-n", "shop", "--server", server.URL)
+	for _, want := range []string{"web-5d8f9c7b6d-00000 is ", "of 101 replicas are at risk", "and 91 more replicas (--top 0 shows all)"} {
+		if !strings.Contains(strings.Join(strings.Fields(got.out), " "), want) {
+			t.Errorf("no %q in:\n%s%s", want, got.out, got.err)
+		}
 	}
 }
 

@@ -21,9 +21,10 @@ const rankLong = `Rank who dies first on all nodes, or on the named ones, if mem
 
 By default this reads Nodes, Pods and usage from the cluster of your kubeconfig: of the kubelets, through
 the API server, if you may get nodes/proxy, else of metrics.k8s.io. Only kubelets know exact thresholds
-and resident memory; where a KillOrderPolicy says MetricsAPI, they are left alone. It needs neither the
-killorder operator nor its custom resources. Without usage, it ranks by what requests and priorities
-alone decide, and says so.
+and resident memory; where a KillOrderPolicy says MetricsAPI, they are left alone. Of more than 100
+nodes, only the kubelets of those are asked that have less than a quarter of their memory left by
+metrics.k8s.io; --kubelets all asks all. It needs neither the killorder operator nor its custom
+resources. Without usage, it ranks by what requests and priorities alone decide, and says so.
 
 With -f it reads a snapshot instead and touches no cluster: any Kubernetes objects or Lists as kubectl
 prints them (Node, Pod, and if there are any Namespace, PriorityClass, PodMetrics, NodeMetrics and
@@ -76,6 +77,7 @@ type rank struct {
 	nodes    []string
 	watch    bool
 	interval time.Duration
+	kubelets string
 }
 
 func newRank(e *env) *cobra.Command {
@@ -102,6 +104,7 @@ func newRank(e *env) *cobra.Command {
 	r.selection.addFlags(cmd.Flags())
 	cmd.Flags().BoolVarP(&r.watch, "watch", "w", false, "Show the orders again at each interval, and who grows, until interrupted")
 	cmd.Flags().DurationVar(&r.interval, "interval", defaultInterval, "How often --watch reads the cluster")
+	addKubelets(cmd.Flags(), &r.kubelets)
 	return cmd
 }
 
@@ -115,7 +118,7 @@ func (r *rank) validate() error {
 	case r.interval < time.Second:
 		return wrongUsage("invalid value %s for --interval, must be 1s or more", r.interval)
 	}
-	return nil
+	return kubeletsWanted(r.kubelets)
 }
 
 func (r *rank) run(ctx context.Context) error {
@@ -169,7 +172,7 @@ const (
 )
 
 func (r *rank) once(ctx context.Context, seen history) error {
-	c, err := r.read(ctx, clusterread.Want{Nodes: r.nodes})
+	c, err := r.read(ctx, clusterread.Want{Nodes: r.nodes, EveryKubelet: r.kubelets == kubeletsAll})
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func (r *reporting) gather(ctx context.Context, t *answer.Trail, in *report.Inpu
 	}
 	in.Source = config.Host
 	traces := tracesInto(t)
-	c, err := r.read(ctx, clusterread.Want{Traces: &traces})
+	c, err := r.read(ctx, clusterread.Want{Traces: &traces, EveryKubelet: true})
 	if err != nil {
 		return nil, err
 	}

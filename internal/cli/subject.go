@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,8 @@ import (
 type subjects struct {
 	input
 	namespace string
+	// kubelets says which are asked; "" where the command leaves no choice.
+	kubelets string
 }
 
 func (s *subjects) addFlags(flags *pflag.FlagSet) {
@@ -33,7 +36,9 @@ func (s *subjects) setUp(cmd *cobra.Command, o *output, most int) {
 	s.addFlags(cmd.Flags())
 	o.addFlags(cmd.Flags())
 	cmd.ValidArgsFunction = s.completeSubjects(most)
-	cmd.PreRunE = func(*cobra.Command, []string) error { return cmp.Or(s.input.validate(), o.validate()) }
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		return cmp.Or(s.input.validate(), o.validate(), kubeletsWanted(s.kubelets))
+	}
 }
 
 // refs reads names from the command line. Live, a name without a namespace is of the kubeconfig's.
@@ -77,13 +82,13 @@ type found struct {
 
 // find reads the nodes of the subjects, and judges them. The notes are printed by the caller.
 func (s *subjects) find(ctx context.Context, refs []target.Ref) (*found, error) {
-	c, err := s.read(ctx, clusterread.Want{Targets: refs})
+	c, err := s.read(ctx, clusterread.Want{Targets: refs, EveryKubelet: s.kubelets == kubeletsAll})
 	if err != nil {
 		return nil, err
 	}
 	f := &found{Cluster: c}
 	all := allPods(c.Snapshot)
-	var names []string
+	onNodes := map[string]bool{}
 	for _, ref := range refs {
 		pods, err := target.Find(all, ref)
 		if ref.Missing(err) {
@@ -93,11 +98,10 @@ func (s *subjects) find(ctx context.Context, refs []target.Ref) (*found, error) 
 		}
 		f.pods = append(f.pods, pods)
 		for _, p := range pods {
-			if !slices.Contains(names, p.Node) {
-				names = append(names, p.Node)
-			}
+			onNodes[p.Node] = true
 		}
 	}
+	names := slices.Sorted(maps.Keys(onNodes))
 	if len(f.missing) > 0 && len(names) == 0 {
 		return nil, f.missing[0]
 	}

@@ -81,6 +81,8 @@ func newWhatIf(e *env) *cobra.Command {
 	}
 	w.setUp(cmd, &w.output, 0)
 	w.settings.addFlags(cmd.Flags())
+	addKubelets(cmd.Flags(), &w.kubelets)
+	cmd.Flags().IntVar(&w.top, "top", defaultTop, "How many pods, nodes and findings tables show; 0 is all")
 	cmd.Flags().StringArrayVar(&w.usage, "usage", nil,
 		"NAME=QUANTITY: as if that pod, or each pod of that workload, used so much; may be repeated")
 	cmd.Flags().StringVar(&w.pressure, "pressure", "", "As if processes outside of pods used so much more on each node")
@@ -143,7 +145,7 @@ func (w *whatIf) run(ctx context.Context, args []string) error {
 		return err
 	}
 	w.finish(result, manifests, of)
-	return w.print(result, func(p *table.Printer) { printWhatIf(p, result) })
+	return w.print(result, func(p *table.Printer) { printWhatIf(p, result, w.top) })
 }
 
 // found pods, by what they were found for.
@@ -286,28 +288,29 @@ func (w *whatIf) classValue(ctx context.Context) (int32, error) {
 		w.class, near(w.class, w.classes))
 }
 
-// printWhatIf prints the answer first, and the command last.
-func printWhatIf(p *table.Printer, w *kinds.WhatIf) {
+// printWhatIf prints the answer first, and the command last. Of each table it shows the first lines up to top; 0 is all.
+func printWhatIf(p *table.Printer, w *kinds.WhatIf, top int) {
 	p.Text(0, 0, w.Answer, table.Title)
 	p.Text(0, 2, "Not known: "+strings.Join(w.NotKnown, "; "), table.Faint)
 	p.Blank()
 	for _, c := range w.Changes {
 		p.Text(0, 2, "CHANGE  "+c, table.Plain)
 	}
-	printMoves(p, "PODS CHANGED", w.Pods)
-	printMoves(p, "NEARER TO THEIR END, and among the first", w.Worse)
+	printMoves(p, "PODS CHANGED", w.Pods, top)
+	printMoves(p, "NEARER TO THEIR END, and among the first", w.Worse, top)
 	p.Blank()
 	firsts := &table.Grid{Columns: []table.Column{
 		{Title: "NODE", Least: 12}, {Title: "KILLER"}, {Title: "FIRST BEFORE", Least: 20}, {Title: "FIRST AFTER", Least: 20},
 	}}
-	for i := range w.FirstEvicted {
+	for i := range w.FirstEvicted[:shown(len(w.FirstEvicted), top)] {
 		addFirst(firsts, "eviction", w.FirstEvicted[i])
 		addFirst(firsts, "kernel", w.FirstOOMKilled[i])
 		addFirst(firsts, "limit", w.FirstAtLimit[i])
 	}
 	firsts.Write(p)
-	printFindings(p, "FINDINGS GONE", w.Findings.Gone)
-	printFindings(p, "FINDINGS NEW", w.Findings.New)
+	printMore(p, len(w.FirstEvicted), top, "nodes")
+	printFindings(p, "FINDINGS GONE", w.Findings.Gone, top)
+	printFindings(p, "FINDINGS NEW", w.Findings.New, top)
 	if w.Command != "" {
 		p.Blank()
 		p.Whole(2, w.Command, table.Plain)
@@ -322,7 +325,7 @@ func addFirst(g *table.Grid, killer string, m kinds.FirstMove) {
 	g.Rows = append(g.Rows, []table.Cell{{Text: m.Node, Look: table.NodeName}, {Text: killer}, {Text: cmp.Or(m.Before, "-")}, after})
 }
 
-func printMoves(p *table.Printer, title string, moves []kinds.PodMove) {
+func printMoves(p *table.Printer, title string, moves []kinds.PodMove, top int) {
 	if len(moves) == 0 {
 		return
 	}
@@ -336,7 +339,7 @@ func printMoves(p *table.Printer, title string, moves []kinds.PodMove) {
 		table.Figure("EVICTED"), table.Figure("OOM-KILLED"),
 		{Title: "FITS"},
 	}}
-	for _, m := range moves {
+	for _, m := range moves[:shown(len(moves), top)] {
 		mark := ""
 		if m.Critical {
 			mark = table.MarkCritical
@@ -350,6 +353,7 @@ func printMoves(p *table.Printer, title string, moves []kinds.PodMove) {
 			movedText(rankText(m.OOMRank.Before), rankText(m.OOMRank.After)), fits))
 	}
 	g.Write(p)
+	printMore(p, len(moves), top, "pods")
 }
 
 func movedText(before, after string) string {
@@ -366,13 +370,13 @@ func rankText(rank int) string {
 	return strconv.Itoa(rank)
 }
 
-func printFindings(p *table.Printer, title string, findings []kinds.Finding) {
+func printFindings(p *table.Printer, title string, findings []kinds.Finding, top int) {
 	if len(findings) == 0 {
 		return
 	}
 	p.Blank()
 	p.Text(0, 0, title, table.Title)
-	for i := range findings {
+	for i := range findings[:shown(len(findings), top)] {
 		f := &findings[i]
 		of := "node " + f.Node
 		if f.Pod != "" {
@@ -383,4 +387,5 @@ func printFindings(p *table.Printer, title string, findings []kinds.Finding) {
 		}
 		p.Text(2, 2, f.Severity+"  "+f.Rule+"  "+of, table.Plain)
 	}
+	printMore(p, len(findings), top, "findings")
 }

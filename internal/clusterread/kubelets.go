@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -14,6 +15,7 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/snapshot"
 	"github.com/killorder/killorder/internal/usage"
+	"github.com/killorder/killorder/internal/usage/kubelet/summary"
 )
 
 const (
@@ -27,39 +29,34 @@ const (
 
 // fromKubelet is what was read of one node's kubelet.
 type fromKubelet struct {
+	// node is its index.
+	node     int
 	readings *snapshot.Readings
 	config   *facts.KubeletConfig
 	// noReadings and noConfig say why there are none.
 	noReadings, noConfig error
 }
 
-// readKubelets asks the kubelets of all nodes, as the operator does, for what only they know: thresholds, RSS, what
+// readKubelets asks the kubelets of the nodes of those indexes, as the operator does, for what only they know: thresholds, RSS, what
 // kubepods uses. It asks through the API server, with the user's own rights. Without them, or where the policy
 // forbids it, it returns nothing.
-func (c *cluster) readKubelets(ctx context.Context) (read []fromKubelet, notes []string) {
-	if c.snapshot.Policy.Source == facts.SourceMetricsAPI {
+func (c *cluster) readKubelets(ctx context.Context, nodes []int) (read []fromKubelet, notes []string) {
+	if len(nodes) == 0 || c.snapshot.Policy.Source == facts.SourceMetricsAPI {
 		return nil, nil
 	}
 	if why := c.mayNotReadKubelets(ctx); why != "" {
 		return nil, []string{"kubelets are " + why + ": ranking by metrics.k8s.io, thresholds are inferred"}
 	}
-	read = make([]fromKubelet, len(c.snapshot.Nodes))
-	next := make(chan int)
-	var wg sync.WaitGroup
-	for range min(kubeletsAtOnce, len(read)) {
-		wg.Go(func() {
-			var answer bytes.Buffer
-			for i := range next {
-				read[i] = c.readKubelet(ctx, c.snapshot.Nodes[i].Name, &answer)
-			}
-		})
-	}
-	for i := range read {
-		next <- i
-		c.progress.count("kubelets asked", i+1)
-	}
-	close(next)
-	wg.Wait()
+	read = make([]fromKubelet, len(nodes))
+	var asked atomic.Int64
+	into := sync.Pool{New: func() any { return new(answers) }}
+	atOnce(len(read), kubeletsAtOnce, func(i int) {
+		a, _ := into.Get().(*answers)
+		read[i] = c.readKubelet(ctx, c.snapshot.Nodes[nodes[i]].Name, a)
+		read[i].node = nodes[i]
+		into.Put(a)
+		c.progress.count("kubelets asked", int(asked.Add(1)))
+	})
 	return read, nil
 }
 
@@ -83,21 +80,32 @@ func (c *cluster) mayNotReadKubelets(ctx context.Context) string {
 	return ""
 }
 
-// readKubelet asks one kubelet. Each answer is read into the same buffer.
-func (c *cluster) readKubelet(ctx context.Context, node string, answer *bytes.Buffer) (k fromKubelet) {
-	err := c.kubeletAnswer(ctx, answer, node, pathSummary)
-	if err == nil {
-		k.readings, err = snapshot.Summary(node, answer.Bytes())
-	}
-	if k.noReadings = err; err != nil {
+// answers are what the answers of kubelets are read into, one after the other.
+type answers struct {
+	summary summary.Decoder
+	config  bytes.Buffer
+}
+
+// readKubelet asks one kubelet.
+func (c *cluster) readKubelet(ctx context.Context, node string, into *answers) (k fromKubelet) {
+	k.noReadings = c.askKubelet(ctx, node, pathSummary, func(body io.Reader) error {
+		answer, err := into.summary.Read(body, all)
+		if err == nil {
+			k.readings, err = snapshot.OfKubelet(node, answer)
+		}
+		return err
+	})
+	if k.noReadings != nil {
 		return k // it is not asked twice what it did not answer once
 	}
-	if err = c.kubeletAnswer(ctx, answer, node, pathConfigz); err == nil {
-		k.config, err = extract.ParseConfigz(answer.Bytes())
+	if k.noConfig = c.kubeletAnswer(ctx, &into.config, node, pathConfigz); k.noConfig == nil {
+		k.config, k.noConfig = extract.ParseConfigz(into.config.Bytes())
 	}
-	k.noConfig = err
 	return k
 }
+
+// all pods of a Summary are kept.
+func all(*usage.Pod) bool { return true }
 
 // What kubelets are asked for.
 const (
@@ -107,6 +115,18 @@ const (
 
 // kubeletAnswer reads a kubelet's answer into a buffer, whose content until then is dropped.
 func (c *cluster) kubeletAnswer(ctx context.Context, into *bytes.Buffer, node, path string) error {
+	return c.askKubelet(ctx, node, path, func(body io.Reader) error {
+		into.Reset()
+		_, err := into.ReadFrom(io.LimitReader(body, maxAnswer+1))
+		if err == nil && into.Len() > maxAnswer {
+			err = fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20)
+		}
+		return err
+	})
+}
+
+// askKubelet has a kubelet's answer read.
+func (c *cluster) askKubelet(ctx context.Context, node, path string, read func(io.Reader) error) error {
 	ctx, cancel := usage.Within(ctx, kubeletTimeout)
 	defer cancel()
 	request := c.proxy.Get().Resource("nodes").Name(node).SubResource("proxy").Suffix(path)
@@ -118,12 +138,7 @@ func (c *cluster) kubeletAnswer(ctx context.Context, into *bytes.Buffer, node, p
 		return usage.CauseOf(ctx, err)
 	}
 	defer func() { _ = body.Close() }() // it has been read, or given up
-	into.Reset()
-	_, err = into.ReadFrom(io.LimitReader(body, maxAnswer+1))
-	if err == nil && into.Len() > maxAnswer {
-		err = fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20)
-	}
-	return usage.CauseOf(ctx, err)
+	return usage.CauseOf(ctx, read(body))
 }
 
 // takeKubelets joins what was read of kubelets to the nodes, and reports whether every node has readings of its own
@@ -132,7 +147,8 @@ func (c *cluster) takeKubelets(read []fromKubelet) (all bool) {
 	c.snapshot.Kubelets = make(map[string]*snapshot.Readings, len(read))
 	var noReadings, noConfig failures
 	for i := range read {
-		k, n := &read[i], &c.snapshot.Nodes[i]
+		k := &read[i]
+		n := &c.snapshot.Nodes[k.node]
 		n.Config = k.config
 		if k.readings != nil {
 			c.snapshot.Kubelets[n.Name] = k.readings

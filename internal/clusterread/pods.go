@@ -60,21 +60,18 @@ func podsError(err error) error {
 
 // podsPage reads one page of pods, or the whole list where opts has no limit. Each pod becomes facts before the next is read.
 func (c *cluster) podsPage(ctx context.Context, namespace string, opts metav1.ListOptions) (*metav1.ListMeta, error) {
-	body, err := c.kube.core.Get().NamespaceIfScoped(namespace, namespace != "").Resource("pods").
-		VersionedParams(&opts, parameters).Stream(ctx)
+	body, err := c.listPods(ctx, namespace, opts)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = body.Close() }() // it has been read, or given up
-	read := 0
-	meta, err := decodePods(body, opts.Limit > 0, wantedOf(c.seen), func(p *corev1.Pod) {
-		c.addPod(p)
-		if read++; read%pageSize == 0 {
-			c.sayPods()
-		}
-	})
-	c.sayPods()
-	return meta, err
+	return decodePods(body, opts.Limit > 0, wantedOf(c.seen), c.addPod)
+}
+
+// listPods asks for the pods of a namespace, or of all where it is "".
+func (c *cluster) listPods(ctx context.Context, namespace string, opts metav1.ListOptions) (io.ReadCloser, error) {
+	return c.kube.core.Get().NamespaceIfScoped(namespace, namespace != "").Resource("pods").
+		VersionedParams(&opts, parameters).Stream(ctx)
 }
 
 // wantedOf is what is wanted of pods: all of it where traces are wanted.
@@ -134,13 +131,22 @@ func decodeJSON(in io.Reader, take func(*corev1.Pod)) (*metav1.ListMeta, error) 
 	return &page.ListMeta, nil
 }
 
+// addPod keeps the facts of a pod. It is called from several goroutines where nodes are read each by itself.
 func (c *cluster) addPod(p *corev1.Pod) {
 	if c.seen != nil {
 		c.seen.Pod(p)
 	}
-	c.podsRead++
-	if extract.Candidate(p) {
-		c.snapshot.Pods[p.Spec.NodeName] = append(c.snapshot.Pods[p.Spec.NodeName], extract.Pod(p))
+	var f *facts.Pod
+	if node := p.Spec.NodeName; extract.Candidate(p) && (c.of == nil || c.of[node]) {
+		f = extract.Pod(p)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f != nil {
+		c.snapshot.Pods[f.Node] = append(c.snapshot.Pods[f.Node], f)
+	}
+	if c.podsRead++; c.podsRead%pageSize == 0 {
+		c.progress.count("pods read", c.podsRead)
 	}
 }
 

@@ -36,6 +36,8 @@ const (
 type Want struct {
 	Nodes   []string
 	Targets []target.Ref
+	// EveryKubelet: the kubelets of all nodes are asked, however many and however calm they are.
+	EveryKubelet bool
 	// Traces, if they are wanted, take what is read of all nodes, and Events: nothing is read twice.
 	Traces *Traces
 }
@@ -66,6 +68,10 @@ type cluster struct {
 	readings *usage.Store
 
 	snapshot snapshot.Snapshot
+	// of are the nodes whose pods are kept; all if nil.
+	of map[string]bool
+	// mu guards the pods, and how many were read, while they are read.
+	mu       sync.Mutex
 	podsRead int
 	only     []string
 	// operator: it has made a pass, the last at lastPass.
@@ -149,55 +155,39 @@ func (c *cluster) read(ctx context.Context, w Want) error {
 	if len(w.Nodes) > 0 || len(w.Targets) > 0 {
 		return c.readSome(ctx, w)
 	}
-	return c.readAll(ctx)
+	return c.readAll(ctx, w)
 }
 
 // readAll reads objects and usage side by side, so that they are of one moment.
-func (c *cluster) readAll(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var (
-		wg                       sync.WaitGroup
-		usageNotes, kubeletNotes []string
-		ofKubelets               []fromKubelet
-	)
-	wg.Go(func() { usageNotes = c.readUsage(ctx) })
-	wg.Go(func() { ofKubelets, kubeletNotes = c.readKubelets(ctx) })
-	err := c.readAllPods(ctx)
-	if err != nil {
-		cancel()
-	} else {
+func (c *cluster) readAll(ctx context.Context, w Want) error {
+	return c.readUsageAndKubelets(ctx, w.EveryKubelet, func() error {
+		if err := c.readAllPods(ctx); err != nil {
+			return err
+		}
 		c.readNamespaces(ctx)
 		c.readOrders(ctx)
 		c.readTraces(ctx)
-	}
-	wg.Wait()
-	if err != nil {
-		return err
-	}
-	c.snapshot.Now = time.Now()
-	c.notes(kubeletNotes)
-	if !c.takeKubelets(ofKubelets) {
-		c.notes(usageNotes)
-		if len(usageNotes) > 0 {
-			return nil // why there are no readings has been said
-		}
-	}
-	pods, nodes := c.readings.Len()
-	c.notes(c.snapshot.Unmatched(pods, nodes, c.snapshot.Now.Add(-youngest)))
-	return nil
+		return nil
+	})
 }
 
-// readSome reads the pods of some nodes, and the usage of no other pods.
+// readSome reads the pods of some nodes, and the usage of no other pods unless the nodes are many.
 func (c *cluster) readSome(ctx context.Context, w Want) error {
-	for i := range c.snapshot.Nodes {
-		if err := c.readPodsOf(ctx, c.snapshot.Nodes[i].Name, w.Targets); err != nil {
+	objects := func() error {
+		if err := c.readPodsOfNodes(ctx, w.Targets); err != nil {
 			return err
 		}
+		c.readNamespaces(ctx)
+		c.readOrders(ctx)
+		return nil
 	}
-	c.readNamespaces(ctx)
-	c.readOrders(ctx)
-	ofKubelets, kubeletNotes := c.readKubelets(ctx)
+	if len(c.snapshot.Nodes) > oneByOne {
+		return c.readUsageAndKubelets(ctx, w.EveryKubelet, objects)
+	}
+	if err := objects(); err != nil {
+		return err
+	}
+	ofKubelets, kubeletNotes := c.readKubelets(ctx, c.everyNode())
 	c.notes(kubeletNotes)
 	if !c.takeKubelets(ofKubelets) {
 		c.notes(c.readSingleUsage(ctx))

@@ -51,16 +51,16 @@ func (c *cluster) podsOf(ctx context.Context, t target.Ref) ([]*facts.Pod, error
 	}
 	var pods []*facts.Pod
 	err := eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) {
-		page, err := list[corev1.PodList](ctx, c.kube.core, t.Namespace, "pods", opts)
+		body, err := c.listPods(ctx, t.Namespace, opts)
 		if err != nil {
 			return nil, err
 		}
-		for i := range page.Items {
-			if extract.Candidate(&page.Items[i]) {
-				pods = append(pods, extract.Pod(&page.Items[i]))
+		defer func() { _ = body.Close() }() // it has been read, or given up
+		return decodePods(body, true, wantedPod, func(p *corev1.Pod) {
+			if extract.Candidate(p) {
+				pods = append(pods, extract.Pod(p))
 			}
-		}
-		return page, nil
+		})
 	}, metav1.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("pods of namespace %q: %w", t.Namespace, err)

@@ -6,12 +6,14 @@ import (
 	"path"
 	"strings"
 	"time"
+	"unique"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	stats "k8s.io/kubelet/pkg/apis/stats/v1alpha1"
 
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
+	wire "github.com/killorder/killorder/internal/usage/kubelet/summary"
 )
 
 // Names in a snapshot folder: kubelet/NODE/stats-summary.json and kubelet/NODE/configz.json.
@@ -80,14 +82,29 @@ func nodeIn(raw []byte) string {
 	return s.Node.NodeName
 }
 
-// Summary returns the readings in a kubelet's answer to /stats/summary. The error names the field that keeps it from
-// being that node's.
-func Summary(node string, answer []byte) (*Readings, error) {
-	r, _, err := summary(node, answer)
-	if err == nil {
-		r.pack()
+// OfKubelet returns the readings in a kubelet's answer to /stats/summary, as it was decoded from the wire. The error names the
+// field that keeps the answer from being that node's.
+func OfKubelet(node string, a *wire.Answer) (*Readings, error) {
+	if len(a.NodeName) > 0 && string(a.NodeName) != node {
+		return nil, &fieldError{"node.nodeName", "is " + string(a.NodeName) + ", not " + node}
 	}
-	return r, err
+	r := &Readings{Nodes: map[string]facts.NodeReading{}, packed: make([]packedReading, 0, len(a.Pods))}
+	if !a.Node.ObservedAt.IsZero() {
+		r.Nodes[node] = a.Node
+	} else if len(a.Pods) == 0 {
+		return nil, &fieldError{"node.memory", "missing"}
+	}
+	for i := range a.Pods {
+		p := &a.Pods[i]
+		if len(p.Name) == 0 || len(p.Namespace) == 0 {
+			return nil, &fieldError{fmt.Sprintf("pods[%d].podRef", i), "has no name or no namespace"}
+		}
+		if !p.ObservedAt.IsZero() {
+			key := facts.PodKey{Namespace: unique.Make(string(p.Namespace)).Value(), Name: string(p.Name)}
+			r.packed = append(r.packed, packedReading{key, p.Reading()})
+		}
+	}
+	return r, nil
 }
 
 func summary(node string, answer []byte) (r *Readings, timeless []string, err error) {

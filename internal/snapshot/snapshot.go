@@ -51,15 +51,6 @@ type packedReading struct {
 	facts.PodReading
 }
 
-// pack takes the readings of pods out of their map.
-func (r *Readings) pack() {
-	r.packed = make([]packedReading, 0, len(r.Pods))
-	for key, p := range r.Pods {
-		r.packed = append(r.packed, packedReading{key, p})
-	}
-	r.Pods = nil
-}
-
 // pods lists the pods that have a reading, in no order.
 func (r *Readings) pods() []facts.PodKey {
 	keys := slices.AppendSeq(make([]facts.PodKey, 0, len(r.Pods)+len(r.packed)), maps.Keys(r.Pods))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"time"
+	"unique"
 
 	"github.com/killorder/killorder/internal/facts"
 )
@@ -39,6 +40,26 @@ type Pod struct {
 type Container struct {
 	Name []byte
 	facts.ContainerUsage
+}
+
+// Reading is a copy of the pod's reading, without history. Where the working set is Unknown, the sum of those containers'
+// stands in whose working set is known.
+func (p *Pod) Reading() facts.PodReading {
+	r := facts.PodReading{
+		Source: p.Source, ObservedAt: p.ObservedAt, WorkingSet: p.WorkingSet, Containers: make([]facts.ContainerReading, len(p.Containers)),
+	}
+	sum := int64(facts.Unknown)
+	for i := range p.Containers {
+		c := &p.Containers[i]
+		r.Containers[i] = facts.ContainerReading{Name: unique.Make(string(c.Name)).Value(), ContainerUsage: c.ContainerUsage}
+		if c.WorkingSet != facts.Unknown {
+			sum = min(max(sum, 0)+c.WorkingSet, facts.MaxBytes)
+		}
+	}
+	if r.WorkingSet == facts.Unknown {
+		r.WorkingSet = sum
+	}
+	return r
 }
 
 // MaxContainers is how many containers of one pod a source may read: more than any pod that does useful work has, and few

@@ -19,6 +19,15 @@ const neighbours = 3
 // Explain says where a pod of the node stands, and why. nodes are all judged nodes: those with replicas of the pod's
 // workload decide about the change that would make it safe.
 func Explain(n *Node, p *facts.PodState, nodes []*Node) kinds.Explanation {
+	e := n.explain(p)
+	if !n.Partial {
+		e.Change, e.Why = cheapest(n, p, nodes)
+	}
+	return e
+}
+
+// explain is Explain without the change.
+func (n *Node) explain(p *facts.PodState) kinds.Explanation {
 	r := n.ranks(p.Pod)
 	e := kinds.Explanation{
 		TypeMeta: kinds.Type("Explanation"),
@@ -33,9 +42,12 @@ func Explain(n *Node, p *facts.PodState, nodes []*Node) kinds.Explanation {
 	}
 	e.Before, e.After = n.around(p, e.Order)
 	e.Forecast = n.Forecast
-	e.Change, e.Why = cheapest(n, p, nodes)
 	return e
 }
+
+// mostChanges is of how many replicas each has the change worked out that would make all of them safe. Where there are more, the
+// first one has it, and the others say so: the change is the same workload's, and takes a look at all nodes.
+const mostChanges = 20
 
 // ExplainAll explains all replicas of a workload, the one nearest to its death first.
 func ExplainAll(nodes []*Node, pods []*facts.Pod) kinds.ExplanationList {
@@ -44,9 +56,13 @@ func ExplainAll(nodes []*Node, pods []*facts.Pod) kinds.ExplanationList {
 		p *facts.PodState
 		r whatif.Ranks
 	}
+	byNode := map[string][]*facts.Pod{}
+	for _, p := range pods {
+		byNode[p.Node] = append(byNode[p.Node], p)
+	}
 	var replicas []replica
 	for _, n := range nodes {
-		for _, p := range pods {
+		for _, p := range byNode[n.Verdict.Node.Name] {
 			if s := n.PodOf(p); s != nil {
 				replicas = append(replicas, replica{n, s, n.ranks(p)})
 			}
@@ -56,11 +72,17 @@ func ExplainAll(nodes []*Node, pods []*facts.Pod) kinds.ExplanationList {
 		return cmp.Or(cmp.Compare(worst(a.r), worst(b.r)), cmp.Compare(a.n.left(), b.n.left()), facts.CompareNames(a.p.Pod, b.p.Pod))
 	})
 	l := kinds.ExplanationList{TypeMeta: kinds.Type("ExplanationList"), Replicas: len(replicas)}
-	for _, rep := range replicas {
+	for i, rep := range replicas {
 		if rep.n.AtRisk(rep.r) {
 			l.AtRisk++
 		}
-		l.Items = append(l.Items, Explain(rep.n, rep.p, nodes))
+		if i == 0 || len(replicas) <= mostChanges {
+			l.Items = append(l.Items, Explain(rep.n, rep.p, nodes))
+			continue
+		}
+		e := rep.n.explain(rep.p)
+		e.Why = cmp.Or(e.Why, "the change of the first replica is the whole workload's")
+		l.Items = append(l.Items, e)
 	}
 	if len(l.Items) > 0 {
 		l.Answer = fmt.Sprintf("%s (%d of %d replicas are at risk)", l.Items[0].Answer, l.AtRisk, l.Replicas)

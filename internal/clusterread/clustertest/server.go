@@ -2,6 +2,7 @@
 package clustertest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -46,6 +47,8 @@ type Server struct {
 	// Unread is the name of a pod that metrics.k8s.io has no reading of. Renamed: its readings are of other pods and nodes.
 	Unread  string
 	Renamed bool
+	// Used is what nodes use of their 16Gi by metrics.k8s.io, where that is not 15Gi.
+	Used map[string]string
 	// Events of all namespaces; asking for them is refused if there are none.
 	Events []corev1.Event
 	// Expire the first list's continuation once.
@@ -317,7 +320,7 @@ func (s *Server) nodeMetrics() *metrics.NodeMetricsList {
 	list := &metrics.NodeMetricsList{}
 	for _, name := range s.Nodes {
 		list.Items = append(list.Items, metrics.NodeMetrics{
-			ObjectMeta: metav1.ObjectMeta{Name: s.measured(name)}, Timestamp: metav1.Now(), Usage: Memory("15Gi"),
+			ObjectMeta: metav1.ObjectMeta{Name: s.measured(name)}, Timestamp: metav1.Now(), Usage: Memory(cmp.Or(s.Used[name], "15Gi")),
 		})
 	}
 	return list

@@ -67,6 +67,9 @@ func run(ctx context.Context) error {
 	if len(os.Args) > 1 && os.Args[1] == "growth" {
 		return growth(os.Args[2:])
 	}
+	if len(os.Args) > 1 && os.Args[1] == "live" {
+		return live(ctx, os.Args[2:])
+	}
 	f, err := parse()
 	if err != nil {
 		return err
@@ -96,6 +99,26 @@ func (f *flags) judge(measured *figures.Figures) error {
 	}
 	lines, err := measured.Guard().Check(stored)
 	fmt.Println(lines)
+	return err
+}
+
+// live measures rank and explain beside kubectl, and prints the table.
+func live(ctx context.Context, args []string) (err error) {
+	o := compare.LiveOptions{Progress: os.Stderr}
+	flags := flag.NewFlagSet("live", flag.ContinueOnError)
+	flags.IntVar(&o.Nodes, "nodes", 200, "how many nodes are simulated, with 30 pods each")
+	flags.IntVar(&o.Rounds, "rounds", 3, "how often each command is measured, in turn with the others")
+	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "measure on the cluster of this `file`, in place of starting one")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if o.Root, err = binaries.Root("."); err != nil {
+		return err
+	}
+	measured, err := compare.Live(ctx, o)
+	if err == nil {
+		fmt.Print(measured.Table())
+	}
 	return err
 }
 
