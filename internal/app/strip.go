@@ -7,6 +7,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/killorder/killorder/internal/extract"
 )
 
 // Bounds of what the cache keeps of one Node. A kubelet writes most of its Node itself, so a compromised one may write
@@ -22,9 +24,6 @@ const (
 	maxNodeText = 256
 )
 
-// annotationsKept are the prefixes of the annotations that say what a node is, or which findings to ignore.
-var annotationsKept = []string{"ignore.killorder.io/", "kwok.x-k8s.io/"}
-
 // stripNode keeps of a Node what extract and forensics read, in about a kilobyte: images and annotations are most of a
 // Node.
 func stripNode(object any) (any, error) {
@@ -37,7 +36,7 @@ func stripNode(object any) (any, error) {
 			Name: node.Name, UID: node.UID, ResourceVersion: node.ResourceVersion,
 			CreationTimestamp: node.CreationTimestamp, DeletionTimestamp: node.DeletionTimestamp,
 			Labels:      bounded(node.Labels, maxNodeLabels, func(string) bool { return true }),
-			Annotations: bounded(node.Annotations, maxNodeAnnotations, annotationKept),
+			Annotations: bounded(node.Annotations, maxNodeAnnotations, extract.ReadsAnnotation),
 		},
 		Spec: corev1.NodeSpec{Taints: taints(node.Spec.Taints), Unschedulable: node.Spec.Unschedulable},
 		Status: corev1.NodeStatus{
@@ -106,10 +105,6 @@ func bounded(all map[string]string, n int, wanted func(key string) bool) map[str
 		kept[shared(key)] = shared(all[key])
 	}
 	return kept
-}
-
-func annotationKept(key string) bool {
-	return slices.ContainsFunc(annotationsKept, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
 }
 
 func addresses(all []corev1.NodeAddress) []corev1.NodeAddress {

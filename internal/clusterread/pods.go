@@ -2,7 +2,6 @@ package clusterread
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -155,8 +154,11 @@ type wantedFields = map[wire.Number]*wire.Wanted
 // What the facts of a pod are made of, by the numbers of k8s.io/api/core/v1/generated.proto.
 // TestWantedIsEnough holds it against package extract.
 var (
-	wantedAnnotation = &wire.Wanted{Keep: decides, Fields: wantedFields{1: nil, 2: nil}}
-	wantedOwner      = &wire.Wanted{Fields: wantedFields{1: nil, 3: nil, 6: nil}} // kind, name, controller
+	wantedAnnotation = &wire.Wanted{
+		Keep:   func(key []byte) bool { return extract.ReadsAnnotation(string(key)) },
+		Fields: wantedFields{1: nil, 2: nil},
+	}
+	wantedOwner = &wire.Wanted{Fields: wantedFields{1: nil, 3: nil, 6: nil}} // kind, name, controller
 
 	wantedMetadata = &wire.Wanted{Fields: wantedFields{
 		1: nil, 3: nil, 5: nil, 9: nil, // name, namespace, uid, deletionTimestamp
@@ -196,9 +198,4 @@ func tells(condition []byte) bool {
 		return true
 	}
 	return false
-}
-
-// decides reports whether facts are made of an annotation.
-func decides(key []byte) bool {
-	return bytes.Equal(key, []byte(corev1.MirrorPodAnnotationKey)) || bytes.HasPrefix(key, []byte(extract.AnnotationIgnore))
 }

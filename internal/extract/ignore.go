@@ -17,6 +17,11 @@ const (
 	maxIgnores, maxRule, maxReason = 32, 63, 120
 )
 
+// ReadsAnnotation reports whether facts are made of the annotation: of mirror pods, nodes of KWOK, ignored findings.
+func ReadsAnnotation(key string) bool {
+	return key == AnnotationMirror || key == AnnotationKWOK || strings.HasPrefix(key, AnnotationIgnore)
+}
+
 // ignores are the wishes among an object's annotations.
 func ignores(annotations map[string]string) []facts.Ignore {
 	var found []facts.Ignore

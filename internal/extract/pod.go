@@ -65,7 +65,7 @@ func containers(p, alloc *corev1.Pod) []facts.Container {
 	for i := range alloc.Spec.InitContainers {
 		c := &alloc.Spec.InitContainers[i]
 		kind := facts.Init
-		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+		if IsSidecar(c) {
 			kind = facts.Sidecar
 		}
 		cs = append(cs, container(c.Name, kind, c.Resources, statuses.of(c.Name)))
@@ -83,6 +83,11 @@ func containers(p, alloc *corev1.Pod) []facts.Container {
 		cs = append(cs, container(c.Name, facts.Ephemeral, c.Resources, statuses.of(c.Name)))
 	}
 	return cs
+}
+
+// IsSidecar reports whether an init container keeps running beside the regular ones.
+func IsSidecar(init *corev1.Container) bool {
+	return init.RestartPolicy != nil && *init.RestartPolicy == corev1.ContainerRestartPolicyAlways
 }
 
 // container has the Pod's own name: bounded replaces the names that are kept.

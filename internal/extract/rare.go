@@ -138,7 +138,7 @@ func limitAskedFor(p *corev1.Pod) (sum int64) {
 		add(&p.Spec.Containers[i].Resources)
 	}
 	for i := range p.Spec.InitContainers {
-		if c := &p.Spec.InitContainers[i]; c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+		if c := &p.Spec.InitContainers[i]; IsSidecar(c) {
 			add(&c.Resources)
 		}
 	}

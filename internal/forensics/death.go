@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
 )
 
@@ -222,7 +223,7 @@ func invented(t *corev1.ContainerStateTerminated) bool {
 }
 
 func (d *Death) fromSpec(c *corev1.Container, s *corev1.ContainerStatus) {
-	if d.Kind == facts.Init && c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+	if d.Kind == facts.Init && extract.IsSidecar(c) {
 		d.Kind = facts.Sidecar
 	}
 	if d.Kind != facts.Ephemeral {

@@ -4,6 +4,8 @@ import (
 	"iter"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/killorder/killorder/internal/extract"
 )
 
 // defaultGrace in seconds applies where terminationGracePeriodSeconds is not set.
@@ -117,7 +119,7 @@ func sumOfLimits(pod *corev1.Pod) int64 {
 			return 0
 		}
 		start = max(start, bounded(sidecars+limit))
-		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+		if extract.IsSidecar(c) {
 			sidecars = bounded(sidecars + limit)
 		}
 	}

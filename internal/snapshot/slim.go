@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"maps"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -59,7 +58,7 @@ func memoryVolumes(all []corev1.Volume) (memory []corev1.Volume) {
 // slimMeta leaves out managedFields, and the annotations that nothing here reads.
 func slimMeta(m *metav1.ObjectMeta) metav1.ObjectMeta {
 	slim := *m
-	slim.ManagedFields, slim.Annotations = nil, only(m.Annotations, keptAnnotation)
+	slim.ManagedFields, slim.Annotations = nil, only(m.Annotations, extract.ReadsAnnotation)
 	return slim
 }
 
@@ -71,9 +70,4 @@ func only[M ~map[K]V, K comparable, V any](all M, wanted func(K) bool) M {
 		return nil
 	}
 	return kept
-}
-
-// keptAnnotation reports whether the rules read the annotation: mirror pods, nodes of KWOK, ignored findings.
-func keptAnnotation(name string) bool {
-	return name == extract.AnnotationMirror || name == extract.AnnotationKWOK || strings.HasPrefix(name, extract.AnnotationIgnore)
 }
