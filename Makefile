@@ -20,7 +20,7 @@ LDFLAGS = -s -w -X main.version=$(VERSION) -X github.com/killorder/killorder/int
 # Everything under test/ is run by targets of its own: those tests need a cluster, root, or half an hour.
 UNIT_PACKAGES = $$(go list ./... | grep -v /killorder/test/)
 CLUSTER := go run -C test/cluster ./cmd/cluster
-# Those that only packaging needs have a module of their own: their dependencies would raise those of the tools above.
+# The tools of packaging. tools/ship has its own go.mod: what these tools require would raise what the other tools get.
 SHIP_TOOL_cyclonedx-gomod := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 SHIP_TOOL_helm := helm.sh/helm/v4/cmd/helm
 SHIP_TOOL_helm-docs := github.com/norwoodj/helm-docs/cmd/helm-docs

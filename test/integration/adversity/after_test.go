@@ -164,7 +164,7 @@ func unchanged(ctx context.Context, nodes ...string) {
 	was, since := map[string]*v1alpha1.NodeKillOrder{}, time.Now()
 	Eventually(func(g Gomega) {
 		for _, node := range nodes {
-			before, now := was[node], order(ctx, node)()
+			before, now := was[node], k8s.Order(ctx, node)()
 			if was[node] = now; before == nil || before.ResourceVersion == now.ResourceVersion {
 				continue
 			}

@@ -11,11 +11,11 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gexec"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/test/integration/harness"
 )
 
 // aPass is how long a scene lasts so that the operator makes a pass over the readings in its midst.
@@ -39,13 +39,13 @@ var _ = Describe("The operator", Ordered, ContinueOnFailure, func() {
 	AfterEach(func(ctx SpecContext) { was.asBefore(ctx, o) })
 
 	It("restores an order that somebody empties, whole or in part", func(ctx SpecContext) {
-		whole, part := order(ctx, "steady-1")(), order(ctx, "steady-2")()
+		whole, part := k8s.Order(ctx, "steady-1")(), k8s.Order(ctx, "steady-2")()
 		whole.Status = v1alpha1.NodeKillOrderStatus{}
 		part.Status.EvictionOrder, part.Status.Conditions = nil, nil
 		Expect(k8s.Status().Update(ctx, whole)).To(Succeed())
 		Expect(k8s.Status().Update(ctx, part)).To(Succeed())
 		for _, node := range []string{"steady-1", "steady-2"} {
-			Eventually(order(ctx, node)).Should(And(
+			Eventually(k8s.Order(ctx, node)).Should(And(
 				HaveField("Status.EvictionOrder", Not(BeEmpty())), HaveField("Status.Conditions", Not(BeEmpty())),
 				HaveField("ManagedFields", HaveEach(HaveField("Manager", "killorder")))))
 		}
@@ -54,13 +54,13 @@ var _ = Describe("The operator", Ordered, ContinueOnFailure, func() {
 	It("makes a new order for a node that is deleted and created anew at once", func(ctx SpecContext) {
 		node := &corev1.Node{}
 		Expect(k8s.Get(ctx, client.ObjectKey{Name: "steady-2"}, node)).To(Succeed())
-		old, again := order(ctx, "steady-2")(), node.DeepCopy()
+		old, again := k8s.Order(ctx, "steady-2")(), node.DeepCopy()
 		again.UID, again.ResourceVersion, again.CreationTimestamp = "", "", metav1.Time{}
 		began := time.Now()
 		Expect(k8s.Delete(ctx, node)).To(Succeed())
 		Expect(k8s.Create(ctx, again)).To(Succeed())
 		GinkgoWriter.Printf("the node was away for at most %s\n", time.Since(began))
-		Eventually(order(ctx, "steady-2")).Should(And(
+		Eventually(k8s.Order(ctx, "steady-2")).Should(And(
 			HaveField("UID", Not(Equal(old.UID))), HaveField("OwnerReferences", ConsistOf(HaveField("UID", again.UID)))))
 	}, SpecTimeout(6*time.Minute))
 
@@ -91,7 +91,7 @@ var _ = Describe("The operator", Ordered, ContinueOnFailure, func() {
 		fields := managedFields(ctx)
 		second := start(manager, "--leader-elect=false")
 		Eventually(func() float64 { return second.sample(ctx, "killorder_usage_passes_total") }).Should(BeNumerically(">=", 2))
-		emptied := order(ctx, "steady-1")()
+		emptied := k8s.Order(ctx, "steady-1")()
 		emptied.Status = v1alpha1.NodeKillOrderStatus{} // both see that
 		Expect(k8s.Status().Update(ctx, emptied)).To(Succeed())
 		settled(ctx)
@@ -106,7 +106,7 @@ var _ = Describe("The operator", Ordered, ContinueOnFailure, func() {
 		o = start(manager, "--leader-elect=false")
 		Eventually(func() float64 { return o.sample(ctx, "killorder_usage_passes_total") }).Should(BeNumerically(">=", 2))
 		for _, node := range nodes { // what the one before read is not too old yet
-			Expect(order(ctx, node)()).To(WithTransform(ready, Equal(v1alpha1.ReasonUsageFresh)), node)
+			Expect(k8s.Order(ctx, node)()).To(WithTransform(harness.Ready, Equal(v1alpha1.ReasonUsageFresh)), node)
 		}
 		cluster.MetricsServer(ctx, "start")
 	}, SpecTimeout(6*time.Minute))
@@ -154,35 +154,18 @@ var _ = Describe("The operator", Ordered, ContinueOnFailure, func() {
 			o.Signal(jump.away)
 			for _, node := range nodes {
 				// An operator that has judged no reading of a node yet leaves a fresh order alone for maxAgeSeconds, which is 180.
-				Eventually(order(ctx, node)).WithTimeout(5*time.Minute).
-					Should(WithTransform(ready, Not(Equal(v1alpha1.ReasonUsageFresh))), node)
+				Eventually(k8s.Order(ctx, node)).WithTimeout(5*time.Minute).
+					Should(WithTransform(harness.Ready, Not(Equal(v1alpha1.ReasonUsageFresh))), node)
 			}
 			o.Signal(jump.back)
 		}
 	}, SpecTimeout(20*time.Minute))
 })
 
-func order(ctx context.Context, node string) func() *v1alpha1.NodeKillOrder {
-	return func() *v1alpha1.NodeKillOrder {
-		o := &v1alpha1.NodeKillOrder{}
-		if err := k8s.Get(ctx, client.ObjectKey{Name: node}, o); err != nil {
-			return &v1alpha1.NodeKillOrder{}
-		}
-		return o
-	}
-}
-
-func ready(o *v1alpha1.NodeKillOrder) string {
-	if c := meta.FindStatusCondition(o.Status.Conditions, v1alpha1.ConditionReady); c != nil {
-		return c.Reason
-	}
-	return ""
-}
-
 // managedFields of the orders: who owns what.
 func managedFields(ctx context.Context) (fields []string) {
 	for _, node := range nodes {
-		for _, f := range order(ctx, node)().ManagedFields {
+		for _, f := range k8s.Order(ctx, node)().ManagedFields {
 			fields = append(fields, fmt.Sprint(node, " ", f.Manager, " ", f.Operation, " ", f.Subresource))
 		}
 	}

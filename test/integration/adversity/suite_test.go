@@ -22,7 +22,7 @@ import (
 
 var (
 	cluster                  *harness.Cluster
-	k8s                      client.Client
+	k8s                      harness.API
 	scraper                  *harness.Scraper
 	manager, jumping, plugin string
 	// account is the kubeconfig of the account that config/default gives the operator.
@@ -41,7 +41,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	jumping = harness.BuildRace("jumping", "./test/integration/adversity/jumping")
 	cluster = harness.StartCluster(filepath.Join(harness.Root(), "test", "integration", "adversity", "testdata", "scenario.yaml"))
 	cluster.Config.QPS = -1 // scenes are as fast as the API server
-	k8s = harness.Client(cluster.Config)
+	k8s = harness.API{Client: harness.Client(cluster.Config)}
 	policy := &v1alpha1.KillOrderPolicy{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.PolicyName}}
 	policy.Spec.TopN, policy.Spec.Usage.Source = v1alpha1.MaxTopN, v1alpha1.PreferMetricsAPI
 	Expect(k8s.Create(ctx, policy)).To(Succeed())

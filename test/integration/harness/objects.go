@@ -127,3 +127,11 @@ func Reason(kind string) func(*v1alpha1.NodeKillOrder) string {
 		return ""
 	}
 }
+
+// Ready is the reason of an order's Ready condition, "" while there is none.
+func Ready(o *v1alpha1.NodeKillOrder) string {
+	if c := meta.FindStatusCondition(o.Status.Conditions, v1alpha1.ConditionReady); c != nil {
+		return c.Reason
+	}
+	return ""
+}

@@ -12,7 +12,6 @@ import (
 	gomegatypes "github.com/onsi/gomega/types"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -24,7 +23,7 @@ import (
 
 var (
 	cluster *harness.Cluster
-	k8s     client.Client
+	k8s     harness.API
 )
 
 func TestUsage(t *testing.T) {
@@ -37,7 +36,7 @@ func TestUsage(t *testing.T) {
 var _ = BeforeSuite(func(ctx SpecContext) {
 	manager := harness.BuildOperator()
 	cluster = harness.StartCluster(filepath.Join(harness.Root(), "test", "integration", "usage", "testdata", "scenario.yaml"))
-	k8s = harness.Client(cluster.Config)
+	k8s = harness.API{Client: harness.Client(cluster.Config)}
 	policy := &v1alpha1.KillOrderPolicy{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.PolicyName}}
 	policy.Spec.Usage.MaxAgeSeconds, policy.Spec.Usage.Source = 30, v1alpha1.PreferMetricsAPI
 	Expect(k8s.Create(ctx, policy)).To(Succeed())
@@ -48,26 +47,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		"--leader-elect=false", "--usage-interval=5s", "--kubelet-service-account=killorder-system/killorder-kubelet-reader")
 }, NodeTimeout(20*time.Minute))
 
-func order(ctx context.Context, node string) func() *v1alpha1.NodeKillOrder {
-	return func() *v1alpha1.NodeKillOrder {
-		o := &v1alpha1.NodeKillOrder{}
-		if err := k8s.Get(ctx, client.ObjectKey{Name: node}, o); err != nil {
-			return &v1alpha1.NodeKillOrder{}
-		}
-		return o
-	}
-}
-
 // amount is a quantity of that many bytes.
 func amount(of string) gomegatypes.GomegaMatcher {
 	return HaveValue(WithTransform(func(q resource.Quantity) int64 { return q.Value() }, Equal(new(resource.MustParse(of)).Value())))
-}
-
-func ready(o *v1alpha1.NodeKillOrder) string {
-	if c := meta.FindStatusCondition(o.Status.Conditions, v1alpha1.ConditionReady); c != nil {
-		return c.Reason
-	}
-	return ""
 }
 
 func expectSmall(o *v1alpha1.NodeKillOrder) {
@@ -111,8 +93,8 @@ func eventsAbout(ctx context.Context, uid types.UID) func() map[string]int {
 
 var _ = Describe("Usage from metrics-server", Ordered, func() {
 	It("ranks by real readings", func(ctx SpecContext) {
-		Eventually(order(ctx, "full")).Should(WithTransform(ready, Equal(v1alpha1.ReasonUsageFresh)))
-		o := order(ctx, "full")()
+		Eventually(k8s.Order(ctx, "full")).Should(WithTransform(harness.Ready, Equal(v1alpha1.ReasonUsageFresh)))
+		o := k8s.Order(ctx, "full")()
 		Expect(o.Status.Summary.Pods).To(BeEquivalentTo(110))
 		Expect(o.Status.EvictionOrder).To(HaveLen(10))
 		Expect(o.Status.EvictionOrder).To(HaveEach(And(
@@ -121,18 +103,18 @@ var _ = Describe("Usage from metrics-server", Ordered, func() {
 		Expect(o.Status.Memory.Headroom.Value()).To(BeNumerically(">", 0))
 	})
 
-	It("keeps an object under 10 kB with 110 pods on the node", func(ctx SpecContext) { expectSmall(order(ctx, "full")()) })
+	It("keeps an object under 10 kB with 110 pods on the node", func(ctx SpecContext) { expectSmall(k8s.Order(ctx, "full")()) })
 
 	// First of those that take time: the pod grows for two minutes.
 	It("names the pod that grows", func(ctx SpecContext) {
-		Eventually(order(ctx, "small"), 3*time.Minute).Should(HaveField("Status.CulpritRef", And(
+		Eventually(k8s.Order(ctx, "small"), 3*time.Minute).Should(HaveField("Status.CulpritRef", And(
 			HaveField("Reason", v1alpha1.CulpritGrowth), HaveField("Workload.Name", "grower"))))
 	}, SpecTimeout(5*time.Minute))
 
 	It("writes nothing for noise", func(ctx SpecContext) {
 		// Readings come every 5 s, and what noise would change is written 30 s after the last write at the latest.
 		unchanged := func() time.Duration {
-			if at := order(ctx, "full")().Status.LastChangedAt; at != nil {
+			if at := k8s.Order(ctx, "full")().Status.LastChangedAt; at != nil {
 				return time.Since(at.Time)
 			}
 			return 0
@@ -153,8 +135,8 @@ var _ = Describe("Usage from metrics-server", Ordered, func() {
 			}
 			return ""
 		}
-		Eventually(order(ctx, "small")).Should(WithTransform(fix, HavePrefix("requests.memory 512Mi, limits equal, cpu too (Guaranteed): eviction rank ")))
-		GinkgoWriter.Println(fix(order(ctx, "small")()))
+		Eventually(k8s.Order(ctx, "small")).Should(WithTransform(fix, HavePrefix("requests.memory 512Mi, limits equal, cpu too (Guaranteed): eviction rank ")))
+		GinkgoWriter.Println(fix(k8s.Order(ctx, "small")()))
 		Eventually(eventsAbout(ctx, pod.UID)).Should(HaveKeyWithValue("CriticalPodAtRisk", BeNumerically(">=", 1)))
 		before := eventsAbout(ctx, pod.UID)()
 
@@ -170,7 +152,7 @@ var _ = Describe("Usage from metrics-server", Ordered, func() {
 		fixed.Status = *status
 		Expect(k8s.Status().Update(ctx, fixed)).To(Succeed())
 
-		Eventually(order(ctx, "small")).Should(And(
+		Eventually(k8s.Order(ctx, "small")).Should(And(
 			HaveField("Status.Findings", Not(ContainElement(HaveField("Rule", BeElementOf("CriticalNotGuaranteed", "BestEffortPod"))))),
 			HaveField("Status.OOMOrder", ContainElement(And(HaveField("Pod", pod.Name), HaveField("OOMScoreAdj", BeEquivalentTo(-997))))),
 		))
@@ -180,14 +162,14 @@ var _ = Describe("Usage from metrics-server", Ordered, func() {
 
 	It("says when readings are stale, and when they are fresh again", func(ctx SpecContext) {
 		cluster.MetricsServer(ctx, "stop")
-		Eventually(order(ctx, "full")).Should(WithTransform(ready, Equal(v1alpha1.ReasonUsageStale)))
-		Expect(order(ctx, "full")().Status.EvictionOrder).To(HaveEach(HaveField("Usage", Not(BeNil()))), "still ranked")
+		Eventually(k8s.Order(ctx, "full")).Should(WithTransform(harness.Ready, Equal(v1alpha1.ReasonUsageStale)))
+		Expect(k8s.Order(ctx, "full")().Status.EvictionOrder).To(HaveEach(HaveField("Usage", Not(BeNil()))), "still ranked")
 		cluster.MetricsServer(ctx, "start")
-		Eventually(order(ctx, "full"), 2*time.Minute).Should(WithTransform(ready, Equal(v1alpha1.ReasonUsageFresh)))
+		Eventually(k8s.Order(ctx, "full"), 2*time.Minute).Should(WithTransform(harness.Ready, Equal(v1alpha1.ReasonUsageFresh)))
 	}, SpecTimeout(5*time.Minute))
 
 	It("infers the limit of kubepods from metrics-server and the Node, and knows no threshold", func(ctx SpecContext) {
-		Expect(order(ctx, "small")().Status).To(And(
+		Expect(k8s.Order(ctx, "small")().Status).To(And(
 			HaveField("Usage.Source", v1alpha1.UsageSourceMetricsAPI),
 			HaveField("Memory", And(
 				HaveField("OOMScope", v1alpha1.OOMScopePods), HaveField("ThresholdSource", v1alpha1.ThresholdDefault),
@@ -198,7 +180,7 @@ var _ = Describe("Usage from metrics-server", Ordered, func() {
 	It("reads the kubelets themselves once the policy says so, and needs no metrics-server", func(ctx SpecContext) {
 		cluster.MetricsServer(ctx, "stop")
 		prefer(ctx, v1alpha1.PreferKubelet)
-		Eventually(order(ctx, "small")).Should(HaveField("Status", And(
+		Eventually(k8s.Order(ctx, "small")).Should(HaveField("Status", And(
 			HaveField("Usage.Source", v1alpha1.UsageSourceKubelet),
 			HaveField("Memory", And(
 				HaveField("ThresholdSource", v1alpha1.ThresholdKubelet),
@@ -210,8 +192,8 @@ var _ = Describe("Usage from metrics-server", Ordered, func() {
 				HaveField("OOMScope", v1alpha1.OOMScopePods),
 				HaveField("OOMKills", v1alpha1.OOMKillsProcess))),
 		)))
-		o := order(ctx, "small")()
-		Expect(ready(o)).To(Equal(v1alpha1.ReasonUsageFresh))
+		o := k8s.Order(ctx, "small")()
+		Expect(harness.Ready(o)).To(Equal(v1alpha1.ReasonUsageFresh))
 		// The pods use 500Mi, 3Gi and up to 512Mi of the 6Gi that systemReserved leaves them; 60% of what the grower uses is RSS.
 		left := o.Status.Memory.OOMHeadroom.Value()
 		Expect(o.Status.Memory.Headroom.Value()).To(BeNumerically("~", left-750<<20, 1<<20))
@@ -222,16 +204,16 @@ var _ = Describe("Usage from metrics-server", Ordered, func() {
 	}, SpecTimeout(5*time.Minute))
 
 	It("keeps an object under 10 kB with the kubelet's configuration too", func(ctx SpecContext) {
-		Eventually(order(ctx, "full")).Should(HaveField("Status.Usage.Source", v1alpha1.UsageSourceKubelet))
-		expectSmall(order(ctx, "full")())
+		Eventually(k8s.Order(ctx, "full")).Should(HaveField("Status.Usage.Source", v1alpha1.UsageSourceKubelet))
+		expectSmall(k8s.Order(ctx, "full")())
 	})
 
 	It("takes metrics-server for no node whose kubelet answers", func(ctx SpecContext) {
 		cluster.MetricsServer(ctx, "start")
 		prefer(ctx, v1alpha1.PreferAuto)
-		Consistently(order(ctx, "full"), 40*time.Second, time.Second).Should(And(
+		Consistently(k8s.Order(ctx, "full"), 40*time.Second, time.Second).Should(And(
 			HaveField("Status.Usage.Source", v1alpha1.UsageSourceKubelet),
-			WithTransform(ready, Equal(v1alpha1.ReasonUsageFresh))))
+			WithTransform(harness.Ready, Equal(v1alpha1.ReasonUsageFresh))))
 	}, SpecTimeout(5*time.Minute))
 
 	It("rolls the cluster up", func(ctx SpecContext) {
