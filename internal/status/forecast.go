@@ -68,7 +68,7 @@ func settleForecast(v *engine.Verdict, prev *v1alpha1.ForecastKill, f newForecas
 		return engine.Forecast{}, newForecast{}
 	case v.Freshness == engine.Stale:
 		return published, f
-	case v.Forecast.TooEarly && published.Killer != engine.None:
+	case v.Forecast.TooEarly:
 		return published, newForecast{}
 	case !worthPublishing(v, prev):
 		exact = engine.Forecast{}
