@@ -43,16 +43,16 @@ func TestPlanWrite(t *testing.T) {
 			base, published(usages(400*miB, 200*miB), base), 10 * time.Second, Plan{After: 20 * time.Second}, false,
 		},
 		"Ready changes": {
-			base, setCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonUsageStale), time.Second,
-			Plan{Write: true, Urgent: true}, false,
+			current: base, age: time.Second, want: Plan{Write: true, Urgent: true},
+			next: setCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonUsageStale),
 		},
 		"CriticalAtRisk changes": {
-			base, setCondition(v1alpha1.ConditionCriticalAtRisk, metav1.ConditionTrue, v1alpha1.ReasonCriticalPodNearFront), time.Second,
-			Plan{Write: true, Urgent: true}, false,
+			current: base, age: time.Second, want: Plan{Write: true, Urgent: true},
+			next: setCondition(v1alpha1.ConditionCriticalAtRisk, metav1.ConditionTrue, v1alpha1.ReasonCriticalPodNearFront),
 		},
 		"WrongVictim changes": {
-			base, setCondition(v1alpha1.ConditionWrongVictim, metav1.ConditionTrue, v1alpha1.ReasonVictimNotCulprit), time.Second,
-			Plan{After: 29 * time.Second}, false,
+			current: base, age: time.Second, want: Plan{After: 29 * time.Second},
+			next: setCondition(v1alpha1.ConditionWrongVictim, metav1.ConditionTrue, v1alpha1.ReasonVictimNotCulprit),
 		},
 		"a kill": {base, changed(func(s *v1alpha1.NodeKillOrderStatus) {
 			s.Kills = []v1alpha1.Kill{{Pod: "a"}}
