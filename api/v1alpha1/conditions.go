@@ -22,6 +22,7 @@ const (
 
 	ReasonCriticalPodNearFront = "CriticalPodNearFront"
 	ReasonHeadroomAmple        = "HeadroomAmple"
+	ReasonHeadroomUnknown      = "HeadroomUnknown"
 	ReasonNoCriticalPod        = "NoCriticalPodNearFront"
 
 	ReasonVictimNotCulprit = "VictimNotCulprit"

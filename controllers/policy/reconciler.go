@@ -84,7 +84,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	r.Kills.Load(policy.Status.KillHistory)
 	accepted := r.enforce(ctx, policy)
 	pass := r.LastPass()
-	if last := policy.Status.LastPassAt; last != nil && pass.Sub(last.Time) < minInterval && sameVerdict(policy, accepted) {
+	if last := policy.Status.LastPassAt; last != nil && (pass.IsZero() || pass.Sub(last.Time).Abs() < minInterval) &&
+		sameVerdict(policy, accepted) {
 		return ctrl.Result{}, nil // the next pass comes back to it
 	}
 	if !pass.IsZero() && !r.complete(ctx, pass) {

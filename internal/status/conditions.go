@@ -61,6 +61,9 @@ func criticalAtRisk(v *engine.Verdict, p *facts.Policy) metav1.Condition {
 		return condition(v1alpha1.ConditionCriticalAtRisk, metav1.ConditionTrue, v1alpha1.ReasonCriticalPodNearFront,
 			fmt.Sprintf("A critical pod is among the first %d to die and headroom is under %d%%.%s",
 				p.RiskRank, p.RiskHeadroomPercent, criticalForetold(v)))
+	case len(v.Outlook.Risks) > 0 && !slices.ContainsFunc(v.Outlook.Risks, func(r engine.Risk) bool { return headroomKnown(v, r.Killer) }):
+		return condition(v1alpha1.ConditionCriticalAtRisk, metav1.ConditionUnknown, v1alpha1.ReasonHeadroomUnknown,
+			fmt.Sprintf("A critical pod is among the first %d to die, and headroom is not known.", p.RiskRank))
 	case len(v.Outlook.Risks) > 0:
 		return condition(v1alpha1.ConditionCriticalAtRisk, metav1.ConditionFalse, v1alpha1.ReasonHeadroomAmple,
 			fmt.Sprintf("A critical pod is among the first %d to die, but headroom is not under %d%%.%s",
@@ -68,6 +71,13 @@ func criticalAtRisk(v *engine.Verdict, p *facts.Policy) metav1.Condition {
 	}
 	return condition(v1alpha1.ConditionCriticalAtRisk, metav1.ConditionFalse, v1alpha1.ReasonNoCriticalPod,
 		fmt.Sprintf("No critical pod is among the first %d to die.%s", p.RiskRank, criticalForetold(v)))
+}
+
+func headroomKnown(v *engine.Verdict, k engine.Killer) bool {
+	if k == engine.OOM {
+		return v.Memory.OOMHeadroomKnown
+	}
+	return v.Memory.HeadroomKnown
 }
 
 // criticalForetold names, after a space, the critical pod that is the first to die if memory goes on growing; "" if the first
@@ -88,8 +98,10 @@ func wrongVictim(v *engine.Verdict) metav1.Condition {
 	switch {
 	case v.Culprit.PodState == nil:
 		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, v1alpha1.ReasonNoCulprit, noCulprit(v)
+	case len(v.Eviction) == 0 && len(v.OOM) == 0:
+		c.Reason, c.Message = v1alpha1.ReasonNoVictim, "There is nobody to kill."
 	case o.Nearer.Killer == engine.None:
-		c.Reason, c.Message = v1alpha1.ReasonNoVictim, "Headroom is not known, or there is nobody to kill."
+		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, v1alpha1.ReasonHeadroomUnknown, "Headroom is not known."
 	case o.WrongVictim:
 		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonVictimNotCulprit
 		c.Message = fmt.Sprintf("%s dies first (%s) for the memory of %s.",
@@ -102,7 +114,10 @@ func wrongVictim(v *engine.Verdict) metav1.Condition {
 
 // noCulprit says why nobody is accused.
 func noCulprit(v *engine.Verdict) string {
-	if !v.GrowthKnown {
+	switch {
+	case v.Freshness == engine.Unavailable:
+		return "Growth is not known: there are no readings."
+	case !v.GrowthKnown:
 		return "Growth is not known yet: that takes two readings of a pod."
 	}
 	return "No pod grows by more than noise, and none that is over its request explains what the node uses."

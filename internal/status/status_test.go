@@ -307,3 +307,38 @@ func TestFigures(t *testing.T) {
 		}
 	}
 }
+
+// TestConditionsWithoutHeadroom: whether a critical pod is safe is not known without readings, and is not said to be.
+func TestConditionsWithoutHeadroom(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change               func(*facts.Node)
+		wantRisk, wantVictim metav1.ConditionStatus
+		wantReason           string // of CriticalAtRisk
+	}{
+		"no readings": {
+			func(n *facts.Node) { n.Usage.ObservedAt = time.Time{} },
+			metav1.ConditionUnknown, metav1.ConditionUnknown, v1alpha1.ReasonHeadroomUnknown,
+		},
+		"no readings of the node, a grower known": {
+			func(n *facts.Node) { n.Usage.WorkingSet = facts.Unknown },
+			metav1.ConditionUnknown, metav1.ConditionUnknown, v1alpha1.ReasonHeadroomUnknown,
+		},
+		"nobody to kill": {
+			func(n *facts.Node) { n.Pods = nil },
+			metav1.ConditionFalse, metav1.ConditionUnknown, v1alpha1.ReasonNoCriticalPod,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := story(8 * giB)
+			tc.change(n)
+			v := engine.Evaluate(n, &testPolicy, factstest.Now)
+			s := statusOf(&v, &testPolicy, nil, 10, 1, factstest.Now)
+			risk := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionCriticalAtRisk)
+			victim := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionWrongVictim)
+			if risk.Status != tc.wantRisk || risk.Reason != tc.wantReason || victim.Status != tc.wantVictim {
+				t.Errorf("CriticalAtRisk %s (%s), WrongVictim %s (%s); want %s (%s), %s",
+					risk.Status, risk.Reason, victim.Status, victim.Reason, tc.wantRisk, tc.wantReason, tc.wantVictim)
+			}
+		})
+	}
+}

@@ -40,7 +40,7 @@ func (t *trusting) RoundTrip(req *http.Request) (*http.Response, error) {
 func (t *trusting) current() *http.Transport {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if now := t.now(); now.Sub(t.read) >= authorityAge {
+	if now := t.now(); now.Sub(t.read).Abs() >= authorityAge { // also where the clock was put back
 		t.read = now
 		if err := t.renew(); err != nil {
 			t.log.Error(err, "the certificate authorities of kubelets cannot be read, those before stay trusted", "file", t.file)

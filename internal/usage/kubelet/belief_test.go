@@ -63,12 +63,13 @@ func TestLateAnswersAreOfTheNextPass(t *testing.T) {
 func TestLateAnswersOfNodesThatAreGone(t *testing.T) {
 	r := newRig(t, 30*time.Second)
 	r.Source.kubelets["there"] = &kubelet{}
-	r.addLate(lateAnswer{"there", new(summary.Decoder)})
-	r.addLate(lateAnswer{"gone", new(summary.Decoder)})
+	r.addLate(lateAnswer{"there", "", new(summary.Decoder)})
+	r.addLate(lateAnswer{"gone", "", new(summary.Decoder)})
+	r.addLate(lateAnswer{"there", "the node before of this name", new(summary.Decoder)})
 	if got := r.takeLate(); len(got) != 1 || got[0].node != "there" {
 		t.Errorf("%d late answers", len(got))
 	}
-	r.addLate(lateAnswer{"there", new(summary.Decoder)})
+	r.addLate(lateAnswer{"there", "", new(summary.Decoder)})
 	r.Forget()
 	r.Source.kubelets["there"] = &kubelet{}
 	if got := r.takeLate(); len(got) != 0 {
@@ -158,7 +159,7 @@ func TestEachProblemIsLoggedOnce(t *testing.T) {
 	}
 	for range 100 {
 		n := asked{Node: g.node}
-		r.keep(&n, &Problem{Text: time.Now().String()}, errNoAddress, false)
+		r.keep(&n, &Problem{Text: time.Now().String()}, errNoAddress, sessionNone)
 	}
 	if len(lines) > 40 {
 		t.Errorf("%d lines", len(lines))

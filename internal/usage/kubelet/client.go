@@ -108,28 +108,42 @@ func statusText(code int) string {
 	return strconv.Itoa(code)
 }
 
-// get reads one answer of a kubelet within the source's timeout, and reports whether the kubelet knew the TLS session
-// of the last time.
-func (s *Source) get(ctx context.Context, n *Node, path string, read func(io.Reader) error) (resumed bool, err error) {
+// session says what a request told about the kubelet's TLS session.
+type session int8
+
+const (
+	// sessionNone: the kubelet did not answer.
+	sessionNone session = iota
+	// sessionNew: the kubelet answered, whatever the answer, and did not know the session of the last time.
+	sessionNew
+	// sessionResumed: the kubelet answered in the session of the last time.
+	sessionResumed
+)
+
+// get reads one answer of a kubelet within the source's timeout.
+func (s *Source) get(ctx context.Context, n *Node, path string, read func(io.Reader) error) (told session, err error) {
 	ctx, cancel := usage.Within(ctx, s.timeout)
 	defer cancel()
 	at := net.JoinHostPort(n.Host, strconv.Itoa(int(n.Port)))
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+at+path, http.NoBody)
 	if err != nil {
-		return false, err
+		return sessionNone, err
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return false, usage.CauseOf(ctx, err)
+		return sessionNone, usage.CauseOf(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }() // the body has been read, or given up
-	resumed = resp.TLS != nil && resp.TLS.DidResume
+	told = sessionNew
+	if resp.TLS != nil && resp.TLS.DidResume {
+		told = sessionResumed
+	}
 	if resp.StatusCode != http.StatusOK {
 		err = &statusError{resp.StatusCode}
 	} else if err = read(resp.Body); err != nil {
 		err = usage.CauseOf(ctx, &contentError{err})
 	}
-	return resumed, err
+	return told, err
 }
 
 // contentError is an answer that is not what it should be.

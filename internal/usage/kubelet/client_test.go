@@ -88,15 +88,15 @@ func TestSessionsAreResumed(t *testing.T) {
 				WrappedRoundTripper().(*http.Transport).TLSClientConfig.MaxVersion = version
 			// Both have one IP address, and so one place in the cache: each is offered the other's session.
 			for i, node := range []*fake{f, f, f, g, g, f} {
-				resumed, err := r.get(t.Context(), &node.node, pathConfigz, func(body io.Reader) error {
+				told, err := r.get(t.Context(), &node.node, pathConfigz, func(body io.Reader) error {
 					_, err := io.Copy(io.Discard, body)
 					return err
 				})
 				if err != nil {
 					t.Fatal(err)
 				}
-				if want := i == 1 || i == 2 || i == 4; resumed != want {
-					t.Errorf("connection %d: resumed %v, want %v", i+1, resumed, want)
+				if want := i == 1 || i == 2 || i == 4; (told == sessionResumed) != want {
+					t.Errorf("connection %d: resumed %v, want %v", i+1, told == sessionResumed, want)
 				}
 			}
 		})

@@ -29,6 +29,12 @@ func TestConfigurationIsReadWhenItMayHaveChanged(t *testing.T) {
 	f.restart(t)
 	at("after a restart of the kubelet", 73*time.Minute, 1)
 	at("only once for a restart", 74*time.Minute, 0)
+	f.restart(t)
+	healthy := f.stats
+	f.stats = status(500)
+	r.at(t, 74*time.Minute+10*time.Second)
+	f.stats = healthy
+	at("after a restart whose first answer was an error", 74*time.Minute+40*time.Second, 1)
 	r.nodes[0].UID = "another"
 	at("of a node recreated", 75*time.Minute, 1)
 	r.Forget()

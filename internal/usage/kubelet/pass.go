@@ -24,7 +24,7 @@ type pass struct {
 
 // lateAnswer is an answer that came after its pass had ended.
 type lateAnswer struct {
-	node string
+	node, uid string
 	*summary.Decoder
 }
 
@@ -73,16 +73,19 @@ func mayStart(ctx context.Context, limit *rate.Limiter, slots chan<- struct{}) b
 
 // read reads one kubelet and keeps what came of it.
 func (p *pass) read(ctx context.Context, n *asked) {
-	d, resumed, err := p.readSummary(ctx, n)
+	d, told, err := p.readSummary(ctx, n)
 	if n.tryAgain(err) {
-		d, resumed, err = p.readSummary(ctx, n)
+		first := told
+		if d, told, err = p.readSummary(ctx, n); first == sessionNew {
+			told = first // the second request resumes the session of the first one, which told of a restart
+		}
 	}
 	if ctx.Err() != nil {
 		return // the operator stops: the error says nothing about the kubelet
 	}
-	wantsConfig := p.source.keep(n, problemOf(err, resourceStats), err, resumed)
+	wantsConfig := p.source.keep(n, problemOf(err, resourceStats), err, told)
 	if d != nil {
-		p.handOver(n.Name, d)
+		p.handOver(n, d)
 	}
 	if !wantsConfig {
 		return
@@ -94,11 +97,11 @@ func (p *pass) read(ctx context.Context, n *asked) {
 }
 
 // readSummary returns a decoder that holds the answer.
-func (p *pass) readSummary(ctx context.Context, n *asked) (d *summary.Decoder, resumed bool, err error) {
+func (p *pass) readSummary(ctx context.Context, n *asked) (d *summary.Decoder, told session, err error) {
 	if n.Host == "" || n.Port <= 0 {
-		return nil, false, errNoAddress
+		return nil, sessionNone, errNoAddress
 	}
-	resumed, err = p.source.get(ctx, &n.Node, pathSummary, func(body io.Reader) error {
+	told, err = p.source.get(ctx, &n.Node, pathSummary, func(body io.Reader) error {
 		d, _ = decoders.Get().(*summary.Decoder) // not before there is an answer
 		a, err := d.Read(body, func(pod *usage.Pod) bool { return p.source.isOwn(n.Name, pod) })
 		if err != nil {
@@ -107,20 +110,20 @@ func (p *pass) readSummary(ctx context.Context, n *asked) (d *summary.Decoder, r
 		return a.Check(n.Name, p.source.Now())
 	})
 	if err != nil {
-		return nil, resumed, err // the decoder is not used again: it may have grown
+		return nil, told, err // the decoder is not used again: it may have grown
 	}
-	return d, resumed, nil
+	return d, told, nil
 }
 
 // handOver gives an answer to the sink, or to the next pass if this one is over.
-func (p *pass) handOver(node string, d *summary.Decoder) {
+func (p *pass) handOver(n *asked, d *summary.Decoder) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
-		p.source.addLate(lateAnswer{node, d})
+		p.source.addLate(lateAnswer{n.Name, n.UID, d})
 		return
 	}
-	p.give(node, d)
+	p.give(n.Name, d)
 }
 
 // give hands the sink a node and its pods.

@@ -99,8 +99,10 @@ func (s *Source) known(n *asked) *kubelet {
 }
 
 // keep takes over the result of asking a kubelet for its Summary, and reports whether the configuration should be read too.
-// Where the connection failed, a request for the configuration would fail as well.
-func (s *Source) keep(n *asked, problem *Problem, err error, resumed bool) (wantsConfig bool) {
+// Where the kubelet refuses the Summary alone, the configuration may still be read; any other failure would fail that request
+// too. A session that is not resumed tells of a restart even where the answer is an error; one that is resumed renews the belief
+// in the configuration only where the answer is none.
+func (s *Source) keep(n *asked, problem *Problem, err error, told session) (wantsConfig bool) {
 	now := s.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,11 +116,11 @@ func (s *Source) keep(n *asked, problem *Problem, err error, resumed bool) (want
 		s.logChange("a kubelet is not read", k.Name, k.health.problem, problem, err)
 		k.health.fail(problem, err, s.Interval, now)
 	}
-	if problem != nil && problem.Cause != usage.FailedForbidden {
-		return false
+	answers := problem == nil || problem.Cause == usage.FailedForbidden
+	if answers || told == sessionNew {
+		k.config.connected(told == sessionResumed, now)
 	}
-	k.config.connected(resumed, now)
-	return k.config.isDue(now)
+	return answers && k.config.isDue(now)
 }
 
 // keepConfig takes over the result of asking a kubelet for its configuration.
@@ -148,16 +150,22 @@ func (s *Source) logChange(message, node string, before, problem *Problem, err e
 func (s *Source) addLate(a lateAnswer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.kubelets[a.node] != nil {
+	if s.isOf(a) {
 		s.late = append(s.late, a)
 	}
+}
+
+// isOf reports whether the node of a late answer is still there, and is no other of the same name.
+func (s *Source) isOf(a lateAnswer) bool {
+	k := s.kubelets[a.node]
+	return k != nil && k.UID == a.uid
 }
 
 // takeLate returns the late answers of nodes that are still there.
 func (s *Source) takeLate() []lateAnswer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	late := slices.DeleteFunc(s.late, func(a lateAnswer) bool { return s.kubelets[a.node] == nil })
+	late := slices.DeleteFunc(s.late, func(a lateAnswer) bool { return !s.isOf(a) })
 	s.late = nil
 	return late
 }
