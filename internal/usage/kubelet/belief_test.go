@@ -30,33 +30,32 @@ func TestKubeletsAreBelievedAboutTheirOwnPodsOnly(t *testing.T) {
 
 // TestLateAnswersAreOfTheNextPass: one that is slower than the others' patience is read all the same.
 func TestLateAnswersAreOfTheNextPass(t *testing.T) {
-	t.Parallel()
-	slow, good := newFake(t, "slow"), newFake(t, "good")
-	answer, arrived := make(chan struct{}), atomic.Int32{}
-	healthy := slow.stats
-	slow.stats = func(w http.ResponseWriter, r *http.Request) {
-		arrived.Add(1)
-		<-answer
-		healthy(w, r)
-	}
-	r := newRig(t, 30*time.Second, slow, good)
-	r.patience = 3 * time.Second
-	if s := r.pass(t, 0); !slices.Equal(s.pods, []string{"web-good"}) || arrived.Load() != 1 {
-		t.Errorf("read %v; want good's, with slow's request under way", s.pods)
-	}
-	close(answer)
-	waitFor(t, "slow has answered", r.idle)
-	if r.NeedsOther("slow") || r.Problem("slow") != "" {
-		t.Errorf("slow counts as failed: %q", r.Problem("slow"))
-	}
-	r.patience = 5 * time.Second
-	good.stats, slow.stats = status(500), status(500)
-	if s := r.pass(t, 10*time.Second); !slices.Equal(s.pods, []string{"web-slow"}) {
-		t.Errorf("read %v; want slow's late answer, once", s.pods)
-	}
-	if s := r.pass(t, 10*time.Minute); len(s.pods) != 0 {
-		t.Errorf("read %v; want nothing twice", s.pods)
-	}
+	inBubble(t, func(t *testing.T, on *pipes) {
+		slow, good := newFakeOn(t, on, "slow"), newFakeOn(t, on, "good")
+		answer, arrived := make(chan struct{}), atomic.Int32{}
+		healthy := slow.stats
+		slow.stats = func(w http.ResponseWriter, r *http.Request) {
+			arrived.Add(1)
+			<-answer
+			healthy(w, r)
+		}
+		r := newRig(t, 30*time.Second, slow, good)
+		if s := r.pass(t, 0); !slices.Equal(s.pods, []string{"web-good"}) || arrived.Load() != 1 {
+			t.Errorf("read %v; want good's, with slow's request under way", s.pods)
+		}
+		close(answer)
+		waitFor(t, "slow has answered", r.idle)
+		if r.NeedsOther("slow") || r.Problem("slow") != "" {
+			t.Errorf("slow counts as failed: %q", r.Problem("slow"))
+		}
+		good.stats, slow.stats = status(500), status(500)
+		if s := r.pass(t, 10*time.Second); !slices.Equal(s.pods, []string{"web-slow"}) {
+			t.Errorf("read %v; want slow's late answer, once", s.pods)
+		}
+		if s := r.pass(t, 10*time.Minute); len(s.pods) != 0 {
+			t.Errorf("read %v; want nothing twice", s.pods)
+		}
+	})
 }
 
 // TestLateAnswersOfNodesThatAreGone are dropped, and so they are when kubelets are no longer asked.

@@ -3,7 +3,6 @@ package kubelet
 import (
 	"crypto/tls"
 	"io"
-	"net"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -16,14 +15,11 @@ type silentKubelet struct {
 	accepted, open atomic.Int32
 }
 
-func newSilentKubelet(t *testing.T, name string) *silentKubelet {
+func newSilentKubelet(t *testing.T, on *pipes, name string) *silentKubelet {
 	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := on.listen()
 	t.Cleanup(func() { _ = listener.Close() })
-	at := listener.Addr().(*net.TCPAddr)
+	at := &listener.address
 	k := &silentKubelet{node: Node{Name: name, UID: "uid-" + name, Host: at.IP.String(), Port: int32(at.Port)}}
 	go func() {
 		for {
@@ -45,35 +41,40 @@ func newSilentKubelet(t *testing.T, name string) *silentKubelet {
 
 // TestHandshakeThatHangs: the connection is given up with the request, or soon after.
 func TestHandshakeThatHangs(t *testing.T) {
-	t.Parallel()
-	silent := newSilentKubelet(t, "silent")
-	r := newRig(t, 4500*time.Millisecond, newFake(t, "good"))
-	r.nodes = append(r.nodes, silent.node)
-	if s, _ := r.at(t, 0); len(s.pods) != 1 || silent.accepted.Load() != 1 {
-		t.Errorf("read %v, and asked the silent one %d times", s.pods, silent.accepted.Load())
-	}
-	if got, want := r.Problem("silent"), "The kubelet does not answer in time."; got != want {
-		t.Errorf("problem %q, want %q", got, want)
-	}
-	waitFor(t, "the connection is closed", func() bool { return silent.open.Load() == 0 })
+	inBubble(t, func(t *testing.T, on *pipes) {
+		silent := newSilentKubelet(t, on, "silent")
+		r := newRig(t, 30*time.Second, newFakeOn(t, on, "good"))
+		r.nodes = append(r.nodes, silent.node)
+		if s, _ := r.at(t, 0); len(s.pods) != 1 || silent.accepted.Load() != 1 {
+			t.Errorf("read %v, and asked the silent one %d times", s.pods, silent.accepted.Load())
+		}
+		if got, want := r.Problem("silent"), "The kubelet does not answer in time."; got != want {
+			t.Errorf("problem %q, want %q", got, want)
+		}
+		waitFor(t, "the connection is closed", func() bool { return silent.open.Load() == 0 })
+	})
 }
 
 // TestPatienceHasAnEnd: a pass ends while kubelets hang that it has no answer of, suspects or not.
 func TestPatienceHasAnEnd(t *testing.T) {
 	for name, problem := range map[string]*Problem{"a suspect": {}, "one that was read the last time": nil} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			silent := newSilentKubelet(t, "silent")
-			r := newRig(t, 30*time.Second, newFake(t, "good")) // a request may take 10 seconds
-			r.patience = 2 * time.Second
-			r.nodes = append(r.nodes, silent.node)
-			r.Source.kubelets = map[string]*kubelet{"silent": {Node: silent.node, health: health{phase: phaseRead, problem: problem}}}
-			if s := r.pass(t, 0); len(s.pods) != 1 || silent.open.Load() != 1 {
-				t.Errorf("read %v with %d requests still under way; want good's pod, and one", s.pods, silent.open.Load())
-			}
-			if s := r.pass(t, time.Minute); len(s.pods) != 1 || silent.accepted.Load() != 1 {
-				t.Errorf("read %v, asked %d times; want no second request beside the first", s.pods, silent.accepted.Load())
-			}
+			inBubble(t, func(t *testing.T, on *pipes) {
+				silent := newSilentKubelet(t, on, "silent")
+				r := newRig(t, 30*time.Second, newFakeOn(t, on, "good")) // a request may take 10 seconds, and patience 5
+				r.nodes = append(r.nodes, silent.node)
+				r.Source.kubelets = map[string]*kubelet{"silent": {Node: silent.node, health: health{phase: phaseRead, problem: problem}}}
+				began := time.Now()
+				if s := r.pass(t, 0); len(s.pods) != 1 || silent.open.Load() != 1 {
+					t.Errorf("read %v with %d requests still under way; want good's pod, and one", s.pods, silent.open.Load())
+				}
+				if took := time.Since(began); took != r.patience {
+					t.Errorf("the pass took %s, want %s", took, r.patience)
+				}
+				if s := r.pass(t, time.Minute); len(s.pods) != 1 || silent.accepted.Load() != 1 {
+					t.Errorf("read %v, asked %d times; want no second request beside the first", s.pods, silent.accepted.Load())
+				}
+			})
 		})
 	}
 }

@@ -39,12 +39,20 @@ type fake struct {
 	shown   atomic.Pointer[string]
 	// at is when its figures are from.
 	at atomic.Pointer[time.Time]
+	// pipes is where the kubelet listens in a bubble; nil for a real socket.
+	pipes *pipes
 }
 
 // newFake starts a kubelet that answers for the named node.
 func newFake(t *testing.T, name string) *fake {
 	t.Helper()
-	f := &fake{}
+	return newFakeOn(t, nil, name)
+}
+
+// newFakeOn is newFake with pipes in place of a socket, for tests in a bubble.
+func newFakeOn(t *testing.T, on *pipes, name string) *fake {
+	t.Helper()
+	f := &fake{pipes: on}
 	f.at.Store(&start)
 	f.stats = func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, summaryOf(name, *f.at.Load())) }
 	f.configz = func(w http.ResponseWriter, _ *http.Request) {
@@ -66,10 +74,7 @@ func portOf(a net.Addr) string {
 
 func (f *fake) start(t *testing.T, address string) {
 	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := listen(t, f.pipes, address)
 	f.Server = httptest.NewUnstartedServer(http.HandlerFunc(f.serve))
 	_ = f.Listener.Close()
 	f.Listener = listener
@@ -84,6 +89,19 @@ func (f *fake) start(t *testing.T, address string) {
 	}
 	f.StartTLS()
 	t.Cleanup(f.Close)
+}
+
+// listen opens an address of this machine, or the next port of the pipes.
+func listen(t *testing.T, on *pipes, address string) net.Listener {
+	t.Helper()
+	if on != nil {
+		return on.listen()
+	}
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listener
 }
 
 // restart is what a kubelet's restart is to its clients: the same address and certificate, and no memory.
@@ -162,7 +180,11 @@ type rig struct {
 func newRig(t *testing.T, interval time.Duration, fakes ...*fake) *rig {
 	t.Helper()
 	config := &rest.Config{Host: "https://api.invalid", BearerToken: token}
-	config.CAData = certificateOf(newFake(t, "authority"))
+	if len(fakes) == 0 {
+		config.CAData = certificateOf(newFake(t, "authority"))
+	} else {
+		config.CAData = certificateOf(fakes[0])
+	}
 	return rigOf(t, config, Trust{}, interval, fakes...)
 }
 
@@ -189,6 +211,9 @@ func rigWith(t *testing.T, config *rest.Config, o *Options, fakes ...*fake) *rig
 		t.Fatal(err)
 	}
 	r.patience = 5 * time.Second // the machine may be slow
+	if len(fakes) > 0 && fakes[0].pipes != nil {
+		fakes[0].pipes.under(r.Source)
+	}
 	return r
 }
 

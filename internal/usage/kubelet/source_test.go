@@ -119,33 +119,34 @@ func TestFailures(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			bad, good := newFake(t, "bad"), newFake(t, "good")
-			if tc.stats != nil {
-				bad.stats = tc.stats
-			}
-			if tc.node != nil {
-				tc.node(&bad.node)
-			}
-			r := newRig(t, 6*time.Second, bad, good)
-			s, failures := r.at(t, 0)
-			if diff := cmp.Diff([]string{"web-good"}, s.pods); diff != "" {
-				t.Errorf("pods read (-want +got):\n%s", diff)
-			}
-			if got := r.Problem("bad"); got != tc.want.Text {
-				t.Errorf("problem %q; want %q", got, tc.want.Text)
-			}
-			if text := failures[0].Error(); strings.Contains(text, "%!") {
-				t.Errorf("the failure reads %s", text)
-			}
-			if len(failures) != 1 || failures[0].Cause != tc.want.Cause || failures[0].Of != "kubelets" {
-				t.Errorf("failures %v; want one, %s", failures, tc.want.Cause)
-			}
-			if !r.NeedsOther("bad") || r.NeedsOther("good") || r.Problem("good") != "" {
-				t.Error("what is read and what is not is wrong")
-			}
-			bad.CloseClientConnections() // ends what hangs
-			waitFor(t, "all connections are closed", func() bool { return bad.open.Load() == 0 && good.open.Load() == 0 })
+			inBubble(t, func(t *testing.T, on *pipes) {
+				bad, good := newFakeOn(t, on, "bad"), newFakeOn(t, on, "good")
+				if tc.stats != nil {
+					bad.stats = tc.stats
+				}
+				if tc.node != nil {
+					tc.node(&bad.node)
+				}
+				r := newRig(t, 6*time.Second, bad, good)
+				s, failures := r.at(t, 0)
+				if diff := cmp.Diff([]string{"web-good"}, s.pods); diff != "" {
+					t.Errorf("pods read (-want +got):\n%s", diff)
+				}
+				if got := r.Problem("bad"); got != tc.want.Text {
+					t.Errorf("problem %q; want %q", got, tc.want.Text)
+				}
+				if text := failures[0].Error(); strings.Contains(text, "%!") {
+					t.Errorf("the failure reads %s", text)
+				}
+				if len(failures) != 1 || failures[0].Cause != tc.want.Cause || failures[0].Of != "kubelets" {
+					t.Errorf("failures %v; want one, %s", failures, tc.want.Cause)
+				}
+				if !r.NeedsOther("bad") || r.NeedsOther("good") || r.Problem("good") != "" {
+					t.Error("what is read and what is not is wrong")
+				}
+				bad.CloseClientConnections() // ends what hangs
+				waitFor(t, "all connections are closed", func() bool { return bad.open.Load() == 0 && good.open.Load() == 0 })
+			})
 		})
 	}
 }
@@ -280,33 +281,36 @@ func TestWhoIsAskedFirst(t *testing.T) {
 
 // TestHangingKubeletsKeepNobodyOut: there are as many of them as are asked at the same time.
 func TestHangingKubeletsKeepNobodyOut(t *testing.T) {
-	t.Parallel()
-	hanging, good := newFake(t, "hanging"), newFake(t, "good")
-	hanging.stats = hang
-	hanging.node.Name = "a" // before the other
-	r := newRig(t, 3*time.Second, hanging, good)
-	r.trustedAtOnce, r.suspectsAtOnce = 1, 1
-	for i, who := range []string{"a newcomer", "a suspect"} {
-		if s, _ := r.at(t, time.Duration(i)*3*time.Second); len(s.pods) != 1 {
-			t.Errorf("with %s that hangs: read %v", who, s.pods)
+	inBubble(t, func(t *testing.T, on *pipes) {
+		hanging, good := newFakeOn(t, on, "hanging"), newFakeOn(t, on, "good")
+		hanging.stats = hang
+		hanging.node.Name = "a" // before the other
+		r := newRig(t, 3*time.Second, hanging, good)
+		r.trustedAtOnce, r.suspectsAtOnce = 1, 1
+		for i, who := range []string{"a newcomer", "a suspect"} {
+			if s, _ := r.at(t, time.Duration(i)*3*time.Second); len(s.pods) != 1 {
+				t.Errorf("with %s that hangs: read %v", who, s.pods)
+			}
 		}
-	}
+	})
 }
 
 func TestInterruptedPassSaysNothing(t *testing.T) {
-	f := newFake(t, "worker-1")
-	f.stats = hang
-	r := newRig(t, 30*time.Second, f)
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		for f.asked.Load() == 0 {
-			time.Sleep(time.Millisecond)
+	inBubble(t, func(t *testing.T, on *pipes) {
+		f := newFakeOn(t, on, "worker-1")
+		f.stats = hang
+		r := newRig(t, 30*time.Second, f)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			for f.asked.Load() == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			cancel()
+		}()
+		if failures := r.Read(ctx, &sink{}); failures != nil || r.Problem("worker-1") != "" {
+			t.Errorf("failures %v, problem %q", failures, r.Problem("worker-1"))
 		}
-		cancel()
-	}()
-	if failures := r.Read(ctx, &sink{}); failures != nil || r.Problem("worker-1") != "" {
-		t.Errorf("failures %v, problem %q", failures, r.Problem("worker-1"))
-	}
+	})
 }
 
 func TestNodesThatCannotBeListed(t *testing.T) {
@@ -320,17 +324,19 @@ func TestNodesThatCannotBeListed(t *testing.T) {
 
 // TestNothingLeaks: neither goroutines nor connections stay after passes over kubelets good and bad.
 func TestNothingLeaks(t *testing.T) {
-	fakes := []*fake{newFake(t, "good"), newFake(t, "500"), newFake(t, "half"), newFake(t, "gone"), newFake(t, "late")}
-	fakes[1].stats, fakes[2].stats, fakes[3].stats, fakes[4].stats = status(500), half, hangUp, hang
-	r := newRig(t, 600*time.Millisecond, fakes...)
-	r.at(t, 0)
-	time.Sleep(100 * time.Millisecond)
-	before := runtime.NumGoroutine()
-	for i := range 5 {
-		r.at(t, time.Duration(i+1)*time.Hour)
-	}
-	waitFor(t, "the goroutines of the passes end", func() bool { return runtime.NumGoroutine() <= before+2 })
-	for _, f := range fakes {
-		waitFor(t, f.node.Name+" has no open connection", func() bool { return f.open.Load() == 0 })
-	}
+	inBubble(t, func(t *testing.T, on *pipes) {
+		fakes := []*fake{newFakeOn(t, on, "good"), newFakeOn(t, on, "500"), newFakeOn(t, on, "half"), newFakeOn(t, on, "gone"), newFakeOn(t, on, "late")}
+		fakes[1].stats, fakes[2].stats, fakes[3].stats, fakes[4].stats = status(500), half, hangUp, hang
+		r := newRig(t, 30*time.Second, fakes...)
+		r.at(t, 0)
+		time.Sleep(time.Minute)
+		before := runtime.NumGoroutine()
+		for i := range 5 {
+			r.at(t, time.Duration(i+1)*time.Hour)
+		}
+		waitFor(t, "the goroutines of the passes end", func() bool { return runtime.NumGoroutine() <= before+2 })
+		for _, f := range fakes {
+			waitFor(t, f.node.Name+" has no open connection", func() bool { return f.open.Load() == 0 })
+		}
+	})
 }
