@@ -30,11 +30,16 @@ SHIP_TOOL_actionlint := github.com/rhysd/actionlint/cmd/actionlint
 SHIP_TOOL_govulncheck := golang.org/x/vuln/cmd/govulncheck
 SHIP_TOOL_go-licenses := github.com/google/go-licenses/v2
 SHIP_TOOLS := $(addprefix bin/tools/,$(patsubst SHIP_TOOL_%,%,$(filter SHIP_TOOL_%,$(.VARIABLES))))
+# cyclonedx-gomod, validate-krew-manifest and govulncheck are built where they are used.
+VERIFY_TOOLS := $(addprefix bin/tools/,controller-gen crd-ref-docs kustomize helm helm-docs opm actionlint go-licenses)
 # How many nodes and pods `make scale` simulates; no PODS means 30 a node.
 NODES ?= 200
 PODS ?=
-# One setting for all builds but those with the race detector: the build cache then has one copy of each package.
+# One setting for all builds but those with the race detector: the build cache then has one copy of each package. What is
+# released is built with -trimpath, so all else is too. `make lint` runs vet over all modules, once; each `go test` would run
+# vet over the dependencies as well.
 export CGO_ENABLED := 0
+export GOFLAGS := $(shell go env GOFLAGS) -trimpath -vet=off
 # A cluster's own kubectl where the machine has none.
 KUBECTL ?= $(or $(shell command -v kubectl),$(CURDIR)/bin/k8s/kubectl)
 
@@ -73,12 +78,12 @@ docker-push: ## Push it (IMG=...)
 	$(CONTAINER_TOOL) push $(IMG)
 
 release: bin/tools/helm bin/tools/validate-krew-manifest ## bin/release: the plugin's archives and krew manifest, the chart, the manifests
-	go run -C tools/ship -trimpath . plugin
+	go run -C tools/ship . plugin
 	bin/tools/validate-krew-manifest -skip-install -manifest bin/release/killorder.yaml
 	bin/tools/helm package charts/killorder --destination bin/release
 	cp dist/*.yaml bin/release/
 community-operators: ## bin/community-operators: the bundle as a pull request to OperatorHub.io wants it
-	go run -C tools/ship -trimpath . community
+	go run -C tools/ship . community
 
 ##@ Check
 .PHONY: test test-unit test-quick test-integration test-alerts test-report e2e e2e-vm conformance conformance-kubelet conformance-kernel conformance-kernel-vm scale scale-growth scale-kubelets fuzz nightly bench verify vulncheck lint fmt
@@ -134,14 +139,14 @@ nightly: ## What CI samples, in full: more random nodes, scenarios and rounds, 5
 	$(MAKE) scale NODES=1000
 	$(MAKE) scale-kubelets
 	FUZZTIME=1m hack/fuzz.sh all
-	$(MAKE) release
+	$(MAKE) lint release image
 bench: ## Benchmarks (TESTFLAGS="-bench=Evaluate -count=6"), to be compared with go tool -modfile=tools/go.mod benchstat
 	packages="$(UNIT_PACKAGES)"; go test -run '^$$' -bench . -benchmem $(TESTFLAGS) $$packages
-verify: bin/tools/controller-gen bin/tools/crd-ref-docs bin/tools/kustomize $(SHIP_TOOLS) ## Generated files, manifests, go.mod files and formatting are as they should be
+verify: $(VERIFY_TOOLS) ## Generated files, manifests, go.mod files and formatting are as they should be
 	hack/verify.sh
 vulncheck: bin/tools/govulncheck ## Known vulnerabilities in what the programs call (VULNCHECK_REQUIRED=1: fail where the database does not answer)
 	hack/vulncheck.sh
-lint: bin/tools/golangci-lint ## golangci-lint, in every module
+lint: bin/tools/golangci-lint ## golangci-lint, in every module (LINT_FAST="FOLDER ...": there without what needs the types of dependencies)
 	hack/lint.sh
 fmt: bin/tools/golangci-lint ## Format as lint wants it
 	hack/lint.sh fmt
@@ -184,4 +189,4 @@ bin/tools/%: tools/go.mod tools/go.sum
 bin/tools/opm: TAGS := -tags=json1,containers_image_openpgp,exclude_graphdriver_btrfs
 $(SHIP_TOOLS): bin/tools/%: tools/ship/go.mod tools/ship/go.sum
 	@echo "building $* (once)"
-	go build -C tools/ship -trimpath $(TAGS) -o $(CURDIR)/$@ $(SHIP_TOOL_$*)
+	go build -C tools/ship $(TAGS) -o $(CURDIR)/$@ $(SHIP_TOOL_$*)

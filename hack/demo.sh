@@ -6,7 +6,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly state=bin/demo pidfile=bin/demo/pid
-export CGO_ENABLED=0 # as all other builds: a package is compiled once
+# As all other builds: a package is compiled once.
+export CGO_ENABLED=0
+GOFLAGS="$(go env GOFLAGS) -trimpath -vet=off"
+export GOFLAGS
 
 fail() { printf 'demo: %s\n' "$*" >&2; exit 1; }
 

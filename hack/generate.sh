@@ -38,7 +38,7 @@ go test -C test/cluster ./snapshot -run '^TestStory$' -update -count=1 >/dev/nul
 go test -C tools/docs -run '^TestPictures$' -update -count=1 . >/dev/null
 
 # What is handed out: manifests for kubectl, the chart with its page of values, the bundle and the catalog that has it.
-go run -C tools/ship -trimpath . install chart bundle
+go run -C tools/ship . install chart bundle
 bin/tools/helm-docs --log-level warning --chart-search-root charts --template-files README.md.gotmpl
 {
   echo '# Made by `make generate` from bundle/ (opm render). Change it there.'

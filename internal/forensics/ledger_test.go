@@ -250,7 +250,7 @@ func TestReplayWithGaps(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			whole := s.replay(t, s.steps())
-			for i := range 20 {
+			for i := range 8 {
 				r := s.replay(t, withGaps(rng, s.steps(), i%2 == 0))
 				r.within(t, whole)
 			}

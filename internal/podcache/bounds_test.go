@@ -31,7 +31,7 @@ const maxHeld = 64 << 10
 // TestHugePodsTakeLittle: Pods of 10,000 containers, 10,000 labels and 256 kB annotations take a bounded part of their
 // size, none of which grows with the Pods, and the sum of what they request stays right.
 func TestHugePodsTakeLittle(t *testing.T) {
-	const pods = 10
+	const pods = 4
 	s := newStore()
 	before := settledHeap(0)
 	for i := range pods {

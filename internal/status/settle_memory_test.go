@@ -43,7 +43,7 @@ func TestNoiseOfKubepodsWritesNothing(t *testing.T) {
 				return n
 			}
 			prev := published(node(tc.available, tc.podsLeft), nil)
-			for i := range 1000 {
+			for i := range 300 {
 				next := published(node(noise(tc.available), noise(tc.podsLeft)), prev)
 				if !sameContent(prev, next) {
 					t.Fatalf("tick %d: %s %s, %s %s became %s %s, %s %s", i,

@@ -91,8 +91,8 @@ func outside() (status int, err error) {
 	return isolate.Run()
 }
 
-// build compiles a static binary, as an image without anything else needs it. -trimpath would make a second copy of all
-// packages that the control plane's programs and the operator share.
+// build compiles a static binary, as an image without anything else needs it, with the flags of all other builds (GOFLAGS):
+// others would make a second copy of all packages that the control plane's programs and the operator share.
 func build(ctx context.Context, output, module, pkg string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-C", module, "-buildvcs=false", "-ldflags=-s -w -X main.version=e2e",
 		"-o", output, pkg)

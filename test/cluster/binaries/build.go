@@ -109,10 +109,10 @@ func (b *builder) buildOne(ctx context.Context, p program) error {
 // goBuild compiles to a file beside the program and then takes its place, so
 // that a program that is running is never written to.
 //
-// All programs, and the repository's own by `make`, are compiled with the same
-// flags: none but the linker's. The build cache then holds one copy of each
-// package, and what the operator and its tests compiled is not compiled again.
-// -trimpath would make a second copy of all packages.
+// All programs, and the repository's own by `make`, are compiled with the flags
+// that GOFLAGS has, and those of the linker. The build cache then holds one copy
+// of each package, and what the operator and its tests compiled is not compiled
+// again.
 func (b *builder) goBuild(ctx context.Context, p program, version string) ([]byte, error) {
 	partial := b.path(p) + ".partial"
 	defer os.Remove(partial)
