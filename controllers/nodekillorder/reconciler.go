@@ -135,6 +135,8 @@ type visit struct {
 	// unchanged: next says no more than what is published.
 	unchanged bool
 	now       time.Time
+	// maxAge of readings, by the policy that the node is judged with.
+	maxAge time.Duration
 }
 
 // update decides what the order should say, publishes it if that is worth a write, and creates the Events that the
@@ -149,6 +151,7 @@ func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *metav
 		return ctrl.Result{}, err
 	}
 	policy := r.Policy()
+	v.maxAge = policy.MaxAge
 	gathered := r.gather(node, policy)
 	if r.stands(v, gathered, policy) {
 		return ctrl.Result{}, nil
@@ -175,7 +178,7 @@ func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *metav
 	if v.unchanged && told && v.published != nil {
 		next := v.next
 		next.LastChangedAt = v.published.LastChangedAt
-		v.state.history.Stand(&v.verdict, &next, &policy.Policy, policy.TopN, v.current.generation, v.now)
+		v.state.history.KeepStanding(&v.verdict, &next, &policy.Policy, policy.TopN, v.current.generation, v.now)
 	}
 	return result, err
 }
@@ -188,7 +191,7 @@ func (r *Reconciler) stands(v *visit, n *facts.Node, policy *extract.Policy) boo
 	}
 	v.state.history.SetKills(r.Kills.Found(n.Name))
 	var unmoved bool
-	v.verdict, v.next, unmoved = v.state.history.Unmoved(
+	v.verdict, v.next, unmoved = v.state.history.JudgeStanding(
 		n, &policy.Policy, n.Name, policy.TopN, v.current.generation, v.current.writtenAt, v.now)
 	if !unmoved {
 		return false
@@ -228,7 +231,7 @@ func (v *visit) decide(n *facts.Node, policy *extract.Policy) {
 
 // write publishes the status if the change is worth a write and the gate lets the node through now.
 func (r *Reconciler) write(ctx context.Context, v *visit) (result ctrl.Result, wrote bool, err error) {
-	if wait := status.Awaits(v.published, &v.next, r.Policy().MaxAge, v.state.since, v.now); wait > 0 {
+	if wait := status.Awaits(v.published, &v.next, v.maxAge, v.state.since, v.now); wait > 0 {
 		r.Gate.Withdraw(v.node.Name)
 		r.Metrics.HeldForInterval()
 		return ctrl.Result{RequeueAfter: wait}, false, nil
@@ -259,13 +262,13 @@ func (r *Reconciler) publish(ctx context.Context, v *visit) error {
 		r.Gate.Charge() // two writes
 		r.Metrics.Written()
 	}
+	kept, err := packed.Pack(&v.next)
+	if err != nil {
+		return err // before the write: a status that is written must be known
+	}
 	resourceVersion, err := r.Writer.WriteOrder(ctx, v.node.Name, &v.next)
 	if err != nil {
 		r.Metrics.WriteFailed()
-		return err
-	}
-	kept, err := packed.Pack(&v.next)
-	if err != nil {
 		return err
 	}
 	v.state.known = version{packed: kept, resourceVersion: resourceVersion, generation: v.current.generation, writtenAt: v.now}

@@ -77,7 +77,7 @@ type version struct {
 func (r *Reconciler) current(ctx context.Context, s *state, cached *metav1.PartialObjectMetadata) (version, error) {
 	if s.deleted.Swap(false) {
 		s.known = version{}
-		s.history.Moved()
+		s.history.DropStanding()
 	}
 	if cached != nil && !s.knows(cached.ResourceVersion) {
 		known, err := r.read(ctx, cached.Name)
@@ -88,7 +88,7 @@ func (r *Reconciler) current(ctx context.Context, s *state, cached *metav1.Parti
 			known.writtenAt = own // a change of the order by hand does not hasten the next write
 		}
 		s.known = known
-		s.history.Moved()
+		s.history.DropStanding()
 	}
 	v := s.known
 	switch {

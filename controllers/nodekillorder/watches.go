@@ -22,7 +22,7 @@ import (
 	"github.com/killorder/killorder/internal/extract"
 )
 
-// SetUp registers the controller. The controller watches Nodes, the deletion of NodeKillOrders, and labels of Namespaces;
+// SetUp registers the controller. The controller watches Nodes, the creation and deletion of NodeKillOrders, and labels of Namespaces;
 // changes of pods, usage and policy, and turns that the gate grants, come through the trigger.
 func (r *Reconciler) SetUp(mgr ctrl.Manager, nodes *trigger.Trigger, workers int) error {
 	namespace := &metav1.PartialObjectMetadata{}

@@ -54,8 +54,9 @@ type newForecast struct {
 	pass time.Time
 }
 
-// settleForecast keeps the published forecast until passes over the readings, two at least and for as long as patience says,
-// give another one, or none. A forecast that noise may have made of the published one, or of v's next kill, is no other one.
+// settleForecast decides which forecast to publish. Another forecast, or none, replaces the published one once at least two passes,
+// patience apart, have given it. A forecast counts as the published one if noise alone could explain the difference. A forecast
+// that names what may be the next kill counts as none.
 // The published forecast goes at once where its pod is gone, or is the next to die anyway. Without readings there is no forecast.
 // Stale readings change no forecast, and neither do readings that do not go back far enough to tell growth: after a restart of the
 // operator, or a change of its leader, the published forecast stays for the minutes until they do.

@@ -14,14 +14,15 @@ import (
 // restart, or under a new leader) is judged from its readings alone. The judgement is right all the same, but less calm: figures may
 // move by noise once, a new culprit needs two passes over the readings again, and forecasts begin anew.
 type History struct {
-	// published is the status as the API server has it; nil before the first.
+	// published is the status that a judgement is compared with, nil if there is none. The operator sets it for the length of a
+	// judgement only.
 	published *v1alpha1.NodeKillOrderStatus
 	// challenger is the pod that beat the published culprit in the last judgement.
 	challenger Challenger
 	// forecasts has the past readings from which times are estimated.
 	forecasts forecast.History
-	// forecast is one that the last pass over the readings gave, and that the next has to give too.
-	forecast newForecast
+	// newForecast is a forecast that is not published yet, and the pass that gave it first.
+	newForecast newForecast
 	// findings has the texts of the last audit, so that a text changes only with what the text is about.
 	findings audit.History
 	// told is the part of published statuses that Events were created for. If somebody deletes that part from the status, told
@@ -82,7 +83,7 @@ func (h *History) verdict(n *facts.Node, p *facts.Policy, prev *v1alpha1.NodeKil
 	v := engine.Evaluate(n, p, now)
 	forecast.Predict(&v, &h.forecasts, now)
 	v, h.challenger = settle(&v, p, prev, h.challenger)
-	v.Forecast, h.forecast = settleForecast(&v, summaryForecast(prev), h.forecast)
+	v.Forecast, h.newForecast = settleForecast(&v, summaryForecast(prev), h.newForecast)
 	v.Findings, v.Ignored = audit.Find(&v, p, &h.findings)
 	return v
 }

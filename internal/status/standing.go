@@ -46,9 +46,9 @@ type seat struct {
 	timeBound v1alpha1.TimeBound
 }
 
-// Stand remembers the outcome of a judgement that called for no write and no further Event: s is the judgement's status, with
+// KeepStanding remembers the outcome of a judgement that called for no write and no further Event: s is the judgement's status, with
 // the LastChangedAt of the published one.
-func (h *History) Stand(
+func (h *History) KeepStanding(
 	v *engine.Verdict, s *v1alpha1.NodeKillOrderStatus, p *facts.Policy, top int, generation int64, now time.Time,
 ) {
 	st := &standing{
@@ -76,13 +76,13 @@ func (h *History) Stand(
 	h.standing = st
 }
 
-// Moved tells the History that another status is published than the last judgement knew.
-func (h *History) Moved() { h.standing = nil }
+// DropStanding tells the History that another status is published than the last judgement knew.
+func (h *History) DropStanding() { h.standing = nil }
 
-// Unmoved judges a node whose published status stands, and reports whether the status still says what there is to say. If so,
+// JudgeStanding judges a node whose published status stands, and reports whether the status still says what there is to say. If so,
 // the verdict and the status are those of Judge, but for a status's times and for what it has no room for. If not, the node
 // has to be judged with the published status. name and lastWrite are those of PlanWrite.
-func (h *History) Unmoved(
+func (h *History) JudgeStanding(
 	n *facts.Node, p *facts.Policy, name string, top int, generation int64, lastWrite, now time.Time,
 ) (v engine.Verdict, s v1alpha1.NodeKillOrderStatus, unmoved bool) {
 	st := h.standing
@@ -163,7 +163,7 @@ func bytesOf(q *resource.Quantity) int64 {
 	return q.Value()
 }
 
-// hashOf is a hash of what a status says, without its times. The published limitOrder has so many rows. Further rows, for which the
+// hashOf is a hash of what a status says, without its times. published is the number of rows in the published limitOrder. Further rows, for which the
 // status had no room, move with each reading: of these rows only the sizes count, which decide what there is room for.
 func hashOf(s *v1alpha1.NodeKillOrderStatus, published int) uint64 {
 	t := timeless(s)

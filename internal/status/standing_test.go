@@ -21,7 +21,7 @@ type operator struct {
 	History
 	current *v1alpha1.NodeKillOrderStatus
 	wrote   time.Time
-	// skips: Unmoved is asked first. stood counts how often that was enough.
+	// skips: JudgeStanding is asked first. stood counts how often that was enough.
 	skips bool
 	stood int
 }
@@ -29,7 +29,7 @@ type operator struct {
 func (o *operator) visit(n *facts.Node, p *facts.Policy, kills []v1alpha1.Kill, now time.Time) {
 	o.SetKills(kills, nil)
 	if o.skips {
-		if _, _, unmoved := o.Unmoved(n, p, "n", p.TopN, 1, o.wrote, now); unmoved {
+		if _, _, unmoved := o.JudgeStanding(n, p, "n", p.TopN, 1, o.wrote, now); unmoved {
 			o.stood++
 			return
 		}
@@ -45,7 +45,7 @@ func (o *operator) visit(n *facts.Node, p *facts.Policy, kills []v1alpha1.Kill, 
 		if o.current != nil {
 			next.LastChangedAt = o.current.LastChangedAt
 		}
-		o.Stand(&v, &next, p, p.TopN, 1, now)
+		o.KeepStanding(&v, &next, p, p.TopN, 1, now)
 	}
 }
 
@@ -70,7 +70,7 @@ func FuzzWhatStandsIsWhatAJudgementWouldSay(f *testing.F) {
 			if d := cmp.Diff(all.current, some.current); d != "" {
 				t.Fatalf("tick %d, published (-judged to the end +not):\n%s", tick, d)
 			}
-			if all.challenger != some.challenger || all.forecast != some.forecast ||
+			if all.challenger != some.challenger || all.newForecast != some.newForecast ||
 				!same(&all.forecasts, &some.forecasts) || !same(&all.told, &some.told) {
 				t.Fatalf("tick %d: what is remembered differs", tick)
 			}
@@ -163,7 +163,7 @@ func BenchmarkJudgement(b *testing.B) {
 	b.Run("standing", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, _, unmoved := o.Unmoved(n, policy, "n", policy.TopN, 1, o.wrote, node.now); !unmoved {
+			if _, _, unmoved := o.JudgeStanding(n, policy, "n", policy.TopN, 1, o.wrote, node.now); !unmoved {
 				b.Fatal("the status does not stand")
 			}
 		}

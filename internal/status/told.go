@@ -34,7 +34,7 @@ func toldIn(published, next *v1alpha1.NodeKillOrderStatus, was *told) told {
 // restore adds to a status the entries and conditions that it lacks. The operator itself takes no open entry and no condition out of
 // a status. Others who may write NodeKillOrders can, and a node that was deleted and created again has a new, empty status.
 func (t *told) restore(s *v1alpha1.NodeKillOrderStatus) {
-	s.AtRisk, s.Conditions = slices.Clip(s.AtRisk), slices.Clip(s.Conditions) // they are the cache's
+	s.AtRisk, s.Conditions = slices.Clip(s.AtRisk), slices.Clip(s.Conditions) // the caller's arrays stay as they are
 	for i := range t.atRisk {
 		if entryOf(s.AtRisk, &t.atRisk[i]) < 0 {
 			s.AtRisk = append(s.AtRisk, t.atRisk[i])

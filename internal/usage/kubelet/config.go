@@ -14,8 +14,8 @@ const (
 	configAge = time.Hour
 	// configRetry is when a configuration that could not be read is tried again.
 	configRetry = 5 * time.Minute
-	// unresumedMost is how many sessions in a row may be new ones and still tell a restart each. A kubelet may restart twice
-	// between two connections; one that has ceased to resume sessions must not be asked with each connection.
+	// unresumedMost is how many new sessions after a resumed one count as a restart each; further ones do not. A kubelet may
+	// restart several times in a row, but one that has ceased to resume sessions must not be asked with each connection.
 	unresumedMost = 3
 	// configDoubt is how long a configuration is believed that may no longer be the running kubelet's. Kubelets that
 	// resume no TLS session are read once in configAge, so that theirs is never doubted for longer.

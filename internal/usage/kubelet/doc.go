@@ -12,6 +12,8 @@
 // Who writes: nobody. The package changes no object of the API server (it asks for tokens); readings go to the sink, which is a
 // pass of usage.Store.
 //
-// Who remembers: Source.kubelets has one kubelet for each node: a health, a config, and whether a request is under way. Everything
-// there is lost with the process, and learned again in the first pass.
+// Who remembers: Source.kubelets has one kubelet for each node: a health, a config, and whether a request is under way. Source.late
+// has answers that came after their pass, the client TLS sessions (which tell config of restarts), tokens and trusting what
+// they read last. All of it is lost with the process: readings and configurations come with the first pass, and restarts are
+// noticed from the second connection on.
 package kubelet
