@@ -170,12 +170,10 @@ func hashOf(s *v1alpha1.NodeKillOrderStatus, published int) uint64 {
 	published = min(published, len(t.LimitOrder))
 	beyond := t.LimitOrder[published:]
 	t.LimitOrder = t.LimitOrder[:published]
-	text, err := json.Marshal(t)
-	if err != nil {
+	h := fnv.New64a()
+	if err := json.NewEncoder(h).Encode(t); err != nil { // an Encoder writes what Marshal would copy
 		return 0 // plain values of our own API: there is nothing in them that cannot be encoded
 	}
-	h := fnv.New64a()
-	h.Write(text)
 	for i := range beyond {
 		fmt.Fprintln(h, sizeOf(&beyond[i]))
 	}
