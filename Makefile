@@ -86,7 +86,7 @@ community-operators: ## bin/community-operators: the bundle as a pull request to
 	go run -C tools/ship . community
 
 ##@ Check
-.PHONY: test test-unit test-quick test-integration test-alerts test-report e2e e2e-vm conformance conformance-kubelet conformance-kernel conformance-kernel-vm scale scale-growth scale-kubelets fuzz nightly bench verify vulncheck lint fmt
+.PHONY: test test-unit test-quick test-integration test-alerts test-report e2e e2e-vm conformance conformance-kubelet conformance-kernel conformance-kernel-vm scale scale-guard scale-growth scale-kubelets fuzz nightly bench verify vulncheck lint fmt
 test: test-unit test-integration ## Unit tests and integration tests
 test-unit: ## Unit tests, with the race detector
 	packages="$(UNIT_PACKAGES)"; CGO_ENABLED=1 go test -race $(TESTFLAGS) $$packages
@@ -124,6 +124,8 @@ scale: build ## The operator, kube-state-metrics, a bare client, rank and kubect
 	go test -C test/scale ./figures
 	go build -C test/scale -o ../../bin/ ./cmd/scale
 	bin/scale -nodes $(NODES) $(if $(PODS),-pods $(PODS)) $(ARGS)
+scale-guard: ## Fails if memory, garbage or writes of 100 nodes are worse by more than a third than in test/scale/guard.json
+	$(MAKE) scale NODES=100 ARGS="-alone -interval 10s -settle 6 -passes 3 -compare 50 -latency 0 -guard test/scale/guard.json"
 scale-growth: ## docs/pictures/scale.svg, and a table, from what runs of several sizes left in bin/
 	go run -C test/scale ./cmd/scale growth -svg $(CURDIR)/docs/pictures/scale.svg $(CURDIR)/bin/scale-*.json
 scale-kubelets: ## 5,000 simulated kubelets: what a pass over them takes, also while some hang (TESTFLAGS="-nodes 200 -passes 20")

@@ -34,6 +34,8 @@ type orders struct {
 	stopped error
 	// noise counts the fields that changed in writes to orders that had been written before; nil while nobody asks.
 	noise changes
+	// changed is called with each order that came or changed, if anybody asks.
+	changed func(*order)
 }
 
 // watchOrders begins to watch, until the context ends.
@@ -88,6 +90,16 @@ func (o *orders) take(kind string, now order) {
 		o.first = append(o.first, time.Now())
 	}
 	o.last[now.Metadata.Name] = now
+	if o.changed != nil {
+		o.changed(&now)
+	}
+}
+
+// onChange begins to call a function with each order that comes or changes.
+func (o *orders) onChange(call func(*order)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.changed = call
 }
 
 // writes returns how many writes the watch has shown.
@@ -118,14 +130,14 @@ func (o *orders) all() map[string]order {
 	return maps.Clone(o.last)
 }
 
-// complete returns when so many orders had been written, or an error that says how many are.
-func (o *orders) complete(n int) (time.Time, error) {
+// complete returns when the first of so many orders was written, and the last, or an error that says how many are.
+func (o *orders) complete(n int) (first, last time.Time, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.first) < n {
-		return time.Time{}, fmt.Errorf("%d of %d orders are written; watch: %w", len(o.first), n, o.stopped)
+		return first, last, fmt.Errorf("%d of %d orders are written; watch: %w", len(o.first), n, o.stopped)
 	}
-	return o.first[n-1], nil
+	return o.first[0], o.first[n-1], nil
 }
 
 // gone returns an error while there are orders.

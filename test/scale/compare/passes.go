@@ -46,9 +46,12 @@ func (b *bench) passes(ctx context.Context) error {
 			return err
 		}
 		writes, began := b.orders.writes(), time.Now()
-		heap, err := b.scrape(ctx)
-		if err != nil {
-			return err
+		if !b.Alone {
+			heap, err := b.scrape(ctx)
+			if err != nil {
+				return err
+			}
+			theirs = append(theirs, heap)
 		}
 		if err := pause(ctx, b.Options.Interval-time.Since(began)); err != nil {
 			return err
@@ -61,7 +64,7 @@ func (b *bench) passes(ctx context.Context) error {
 		b.Operator.CPU = append(b.Operator.CPU, figures.Seconds(after.cpu-before.cpu)/passes)
 		b.Operator.Allocated = append(b.Operator.Allocated, (after.allocated-before.allocated)/passes)
 		b.Noise = append(b.Noise, float64(b.orders.writes()-writes)/time.Since(began).Seconds())
-		heaps, theirs = append(heaps, after.heap), append(theirs, heap)
+		heaps = append(heaps, after.heap)
 	}
 	b.Operator.Heap, b.StateMetrics.Heap = int64(figures.Median(heaps)), int64(figures.Median(theirs))
 	fmt.Fprintf(b.Progress, "fields of the status that changed, and in how many writes:\n%s", b.orders.counted())
@@ -89,7 +92,11 @@ func (b *bench) scrape(ctx context.Context) (float64, error) {
 }
 
 func (b *bench) peaks() error {
-	for name, to := range map[string]*int64{manager: &b.Operator.Peak, stateMetrics: &b.StateMetrics.Peak} {
+	peaks := map[string]*int64{manager: &b.Operator.Peak, stateMetrics: &b.StateMetrics.Peak}
+	if b.Alone {
+		delete(peaks, stateMetrics)
+	}
+	for name, to := range peaks {
 		pid, err := b.cluster.PID(name)
 		if err != nil {
 			return err

@@ -24,7 +24,9 @@ type Figures struct {
 	StateMetrics Program `json:"stateMetrics"`
 	// Noise is the number of writes a second while nothing but noise changed, by pass.
 	Noise []float64 `json:"noise"`
-	// Cold is from the operator's start to the last order, ColdWrites how many writes that took.
+	// ColdFirst is from the operator's start to the first order, after the first pass over the readings. Cold is to the last one,
+	// ColdWrites how many writes that took.
+	ColdFirst  float64 `json:"coldFirst"`
 	Cold       float64 `json:"cold"`
 	ColdWrites int     `json:"coldWrites"`
 	// Bare is how many writes a second a bare client made.
@@ -32,6 +34,8 @@ type Figures struct {
 	// Rank is `kubectl-killorder rank` of all nodes, Get is `kubectl get pods -A -o wide`.
 	Rank Command `json:"rank"`
 	Get  Command `json:"get"`
+	// Latency is from a pod's change to what is said of it; nil where that was not measured.
+	Latency *Latency `json:"latency,omitempty"`
 	// Compared orders were the same as those of rank, but for Different ones.
 	Compared  int      `json:"compared"`
 	Different []string `json:"different,omitempty"`
@@ -71,6 +75,22 @@ type Command struct {
 	Peak int64   `json:"peak"`
 }
 
+// Latency of changes that put a critical pod first, so many a second, one on each node: seconds until the node's order
+// shows each, and until there is an Event, where the bound on Events let one through. Both are sorted.
+type Latency struct {
+	Rate  float64   `json:"rate"`
+	Shown []float64 `json:"shown"`
+	Told  []float64 `json:"told"`
+}
+
+// Percentile of sorted figures, by the nearest rank: with 100 figures, 1 is above the 99th. 0 of none.
+func Percentile(sorted []float64, percent int) float64 {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[max((len(sorted)*percent+99)/100, 1)-1]
+}
+
 // Median of some figures, 0 of none.
 func Median(of []float64) float64 {
 	if len(of) == 0 {
@@ -90,6 +110,9 @@ func Mean(of []float64) (mean float64) {
 
 // Rate of writes while the operator started cold, a second.
 func (f *Figures) Rate() float64 { return ratio(float64(f.ColdWrites), f.Cold) }
+
+// WriteRate is the same from the first order on.
+func (f *Figures) WriteRate() float64 { return ratio(float64(f.ColdWrites), f.Cold-f.ColdFirst) }
 
 // ratio of two figures, 0 where there is none.
 func ratio(of, to float64) float64 {

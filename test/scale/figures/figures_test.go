@@ -52,6 +52,47 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+func TestPercentile(t *testing.T) {
+	for name, tc := range map[string]struct {
+		of      []float64
+		percent int
+		want    float64
+	}{
+		"none":                  {percent: 99},
+		"one":                   {of: []float64{7}, percent: 50, want: 7},
+		"the middle of three":   {of: []float64{1, 2, 3}, percent: 50, want: 2},
+		"all but one of a few":  {of: []float64{1, 2, 3, 4}, percent: 75, want: 3},
+		"the largest of a few":  {of: []float64{1, 2, 3, 4}, percent: 99, want: 4},
+		"the smallest of a few": {of: []float64{1, 2, 3, 4}, percent: 0, want: 1},
+	} {
+		if got := Percentile(tc.of, tc.percent); got != tc.want {
+			t.Errorf("%s: %v, want %v", name, got, tc.want)
+		}
+	}
+	hundred := make([]float64, 100)
+	for i := range hundred {
+		hundred[i] = float64(i + 1)
+	}
+	if got := Percentile(hundred, 99); got != 99 {
+		t.Errorf("99th of a hundred: %v", got)
+	}
+}
+
+func TestTableOfLatency(t *testing.T) {
+	f := run(200)
+	if strings.Contains(f.Table(), "critical pod") {
+		t.Errorf("a row of what was not measured:\n%s", f.Table())
+	}
+	f.Latency = &Latency{Rate: 20, Shown: []float64{0.1, 0.2, 0.9}, Told: []float64{0.3}}
+	for _, want := range []string{
+		"20 a second, to its order: p50, p99 of 3 | 0.20 s, 0.90 s |", "p50, p99 of 1, for Events are bounded | 0.30 s, 0.30 s |",
+	} {
+		if !strings.Contains(f.Table(), want) {
+			t.Errorf("no %q in\n%s", want, f.Table())
+		}
+	}
+}
+
 func TestGuardThatIsNotMeasured(t *testing.T) {
 	if _, err := (Guard{}).Check(Guard{"a figure": 1}); err == nil {
 		t.Error("no error")

@@ -46,7 +46,10 @@ func parse() (*flags, error) {
 	flag.IntVar(&f.Passes, "passes", 5, "passes that are measured; 22 fill the histories")
 	flag.IntVar(&f.Compare, "compare", 200, "how many orders are compared with rank")
 	flag.Uint64Var(&f.Seed, "seed", 1, "chooses these")
-	flag.StringVar(&f.json, "json", "", "write the figures to this `file` (default: bin/scale-NODES.json)")
+	flag.Float64Var(&f.Promote, "latency", 20,
+		"how many pods a second become critical, one on each node, to see how soon orders say so; 0 for none")
+	flag.BoolVar(&f.Alone, "alone", false, "run nothing beside the operator: what -guard holds is measured, and the rest is not")
+	flag.StringVar(&f.json, "json", "", "write the figures to this `file` (default: bin/scale-NODES.json, with -alone none)")
 	flag.StringVar(&f.guard, "guard", "", "fail if a figure is worse by more than a third than in this `file`")
 	flag.BoolVar(&f.store, "store", false, "write the figures to the file of -guard, in place of comparing")
 	flag.Parse()
@@ -57,7 +60,7 @@ func parse() (*flags, error) {
 		f.Pods = 30 * f.Nodes
 	}
 	var err error
-	if f.Root, err = binaries.Root("."); err == nil && f.json == "" {
+	if f.Root, err = binaries.Root("."); err == nil && f.json == "" && !f.Alone {
 		f.json = filepath.Join(f.Root, "bin", fmt.Sprintf("scale-%d.json", f.Nodes))
 	}
 	return f, err
@@ -79,10 +82,14 @@ func run(ctx context.Context) error {
 		return err
 	}
 	measured.Command = "scale " + strings.Join(os.Args[1:], " ")
-	if err := measured.Write(f.json); err != nil {
-		return err
+	if f.json != "" {
+		if err := measured.Write(f.json); err != nil {
+			return err
+		}
 	}
-	fmt.Println(measured.Table())
+	if !f.Alone {
+		fmt.Println(measured.Table())
+	}
 	return f.judge(measured)
 }
 
