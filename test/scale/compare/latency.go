@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	eventsv1 "k8s.io/api/events/v1"
@@ -47,17 +48,14 @@ func (b *bench) latency(ctx context.Context) error {
 	if err := p.watchEvents(ctx, b); err != nil {
 		return err
 	}
-	for _, uid := range slices.Sorted(maps.Keys(first)) {
-		if err := p.promote(ctx, b, uid); err != nil {
-			return err
-		}
-		if err := pause(ctx, time.Duration(float64(time.Second)/b.Promote)); err != nil {
-			return err
-		}
+	if err := p.promoteAll(ctx, b); err != nil {
+		return err
 	}
 	err = b.cluster.WaitUntil(ctx, 2*time.Minute, "orders that say so", func(context.Context) error { return p.left() })
 	b.Latency = &figures.Latency{Rate: b.Promote}
 	b.Latency.Shown, b.Latency.Told = p.seconds()
+	fmt.Fprintf(b.Progress, "seconds to %d of %d orders: %.3f\nto %d Events: %.3f\n",
+		len(b.Latency.Shown), len(first), b.Latency.Shown, len(b.Latency.Told), b.Latency.Told)
 	return err
 }
 
@@ -78,6 +76,30 @@ func (b *bench) firstVictims() (map[types.UID]*promotion, error) {
 		return nil, fmt.Errorf("none of %d nodes has a first victim that is not critical", b.Options.Nodes)
 	}
 	return first, nil
+}
+
+// promoteAll makes a pod critical whenever it is time for the next one, whether or not the API server has answered the last one.
+func (p *promotions) promoteAll(ctx context.Context, b *bench) error {
+	next := time.NewTicker(time.Duration(float64(time.Second) / b.Promote))
+	defer next.Stop()
+	var failed atomic.Pointer[error]
+	var requests sync.WaitGroup
+	for _, uid := range slices.Sorted(maps.Keys(p.all)) {
+		requests.Go(func() {
+			if err := p.promote(ctx, b, uid); err != nil {
+				failed.CompareAndSwap(nil, &err)
+			}
+		})
+		select {
+		case <-ctx.Done():
+		case <-next.C:
+		}
+	}
+	requests.Wait()
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // promote makes a pod critical, by the label that the default policy looks for.
