@@ -107,7 +107,7 @@ func TestChangedRefuses(t *testing.T) {
 		},
 		"of another namespace": {
 			manifest: fmt.Sprintf(oneContainer, "Deployment", "data", "cart", "app", `{}`),
-			want:     "error: deployment/cart in namespace \"data\" not found, but namespace \"shop\" has one of that name\n",
+			want:     "error: deployment/cart in namespace \"data\" not found, but namespace \"shop\" has deployment/cart\n",
 		},
 		"twice": {
 			manifest: cart + "\n---\n" + cart,

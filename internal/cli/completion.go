@@ -59,14 +59,14 @@ const completionTimeout = 3 * time.Second
 
 // completeNodes completes the names of nodes that are not on the command line yet, at most as many as the command takes.
 func (e *env) completeNodes(most int) cobra.CompletionFunc {
-	return e.complete(most, func(ctx context.Context, config *rest.Config) ([]string, error) {
+	return e.complete(most, func(ctx context.Context, config *rest.Config, _ string) ([]string, error) {
 		return clusterread.NodeNames(ctx, config)
 	})
 }
 
 // completeSubjects completes the names of pods and workloads.
 func (s *subjects) completeSubjects(most int) cobra.CompletionFunc {
-	return s.complete(most, func(ctx context.Context, config *rest.Config) ([]string, error) {
+	return s.complete(most, func(ctx context.Context, config *rest.Config, typed string) ([]string, error) {
 		namespace := s.namespace
 		if namespace == "" {
 			var err error
@@ -74,11 +74,11 @@ func (s *subjects) completeSubjects(most int) cobra.CompletionFunc {
 				return nil, err
 			}
 		}
-		return clusterread.SubjectNames(ctx, config, namespace)
+		return clusterread.SubjectNames(ctx, config, namespace, typed)
 	})
 }
 
-func (e *env) complete(most int, list func(context.Context, *rest.Config) ([]string, error)) cobra.CompletionFunc {
+func (e *env) complete(most int, list func(ctx context.Context, config *rest.Config, typed string) ([]string, error)) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if most > 0 && len(args) >= most {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -89,7 +89,7 @@ func (e *env) complete(most int, list func(context.Context, *rest.Config) ([]str
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}
-		names, err := list(ctx, config)
+		names, err := list(ctx, config, typed)
 		if err != nil {
 			return cobra.AppendActiveHelp(nil, fmt.Sprintf("names could not be read: %v", err)), cobra.ShellCompDirectiveNoFileComp
 		}

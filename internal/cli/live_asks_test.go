@@ -146,3 +146,28 @@ func TestReportAsksOnce(t *testing.T) {
 		})
 	}
 }
+
+// TestLiveElsewhere: a name that the namespace does not have is looked for in all others.
+func TestLiveElsewhere(t *testing.T) {
+	proxy := clustertest.PodOn("worker-1", "kube-proxy-dk2f2", "")
+	proxy.OwnerReferences = clustertest.OwnedBy("DaemonSet", "kube-proxy")
+	for subject, want := range map[string]string{
+		"kube-proxy":           `kube-proxy in namespace "default" not found, but namespace "shop" has daemonset/kube-proxy`,
+		"daemonset/kube-proxy": `daemonset/kube-proxy in namespace "default" not found, but namespace "shop" has daemonset/kube-proxy`,
+		"kube-proxy-dk2f2":     `kube-proxy-dk2f2 in namespace "default" not found, but namespace "shop" has pod/kube-proxy-dk2f2`,
+		"nobody":               `nobody in namespace "default" not found, or none of its pods is on a node`,
+	} {
+		for _, command := range []string{"explain", "whatif"} {
+			t.Setenv("KUBECONFIG", t.TempDir()+"/none")
+			server := httptest.NewServer(&clustertest.Server{Nodes: []string{"worker-1"}, Pods: []*corev1.Pod{proxy}})
+			args := []string{command, subject, "--server", server.URL}
+			if command == "whatif" {
+				args = append(args, "--requests", "memory=1Gi")
+			}
+			if got := run(t, "", args...); got.err != "error: "+want+"\n" || got.status != exitUnreadable {
+				t.Errorf("%s %s: exit status %d, %q, want %q", command, subject, got.status, got.err, want)
+			}
+			server.Close()
+		}
+	}
+}

@@ -53,7 +53,7 @@ func TestCompletion(t *testing.T) {
 	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
 	web := clustertest.PodOn("worker-1", "web-7f9c6-abcde", "")
 	web.Labels = map[string]string{"pod-template-hash": "7f9c6"}
-	server := httptest.NewServer(&clustertest.Server{Nodes: []string{"worker-1", "worker-2"}, Pods: []*corev1.Pod{web}})
+	server := httptest.NewServer(&clustertest.Server{Nodes: []string{"worker-1", "worker-2"}, Pods: []*corev1.Pod{web}, Deployments: []string{"idle"}})
 	defer server.Close()
 	for line, want := range map[string]string{
 		"rank w":                "worker-1\nworker-2\n:4\n",
@@ -61,6 +61,7 @@ func TestCompletion(t *testing.T) {
 		"simulate worker-1 ":    ":4\n",
 		"explain -n shop web":   "web-7f9c6-abcde\n:4\n",
 		"explain -n shop pod/w": "pod/web-7f9c6-abcde\n:4\n",
+		"explain -n shop dep":   "deployment/idle\n:4\n",
 	} {
 		words := strings.Split(line, " ")
 		args := slices.Concat([]string{"__complete", words[0], "--server", server.URL}, words[1:])

@@ -3,7 +3,10 @@ package clusterread
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
@@ -65,7 +68,42 @@ func (c *cluster) podsOf(ctx context.Context, t target.Ref) ([]*facts.Pod, error
 	if err != nil {
 		return nil, fmt.Errorf("pods of namespace %q: %w", t.Namespace, err)
 	}
-	return target.Find(pods, t)
+	found, err := target.Find(pods, t)
+	if !t.Optional && errors.As(err, new(*target.NotFoundError)) {
+		err = cmp.Or(c.elsewhere(ctx, t), err)
+	}
+	return found, err
+}
+
+// lookAround is how long other namespaces are searched for a name that is not in its own.
+const lookAround = 3 * time.Second
+
+// elsewhere is the error that another namespace has what the target names; nil if none has, as far as can be told in short time.
+func (c *cluster) elsewhere(ctx context.Context, t target.Ref) (found error) {
+	ctx, cancel := context.WithTimeout(ctx, lookAround)
+	defer cancel()
+	_ = eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) { // what cannot be read is no answer
+		page, err := c.metadata.Resource(corev1.SchemeGroupVersion.WithResource("pods")).List(ctx, opts)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page.Items {
+			p := &page.Items[i]
+			w := extract.WorkloadOf(p)
+			switch {
+			case found != nil:
+			case p.Name == t.Name && (t.Kind == "" || t.Kind == target.Pod):
+				found = target.Elsewhere(t, p.Namespace, "pod/"+p.Name)
+			case w.Name == t.Name && (t.Kind == "" || t.Kind == w.Kind):
+				found = target.Elsewhere(t, p.Namespace, strings.ToLower(w.Kind)+"/"+w.Name)
+			}
+		}
+		if found != nil {
+			page.Continue = ""
+		}
+		return page, nil
+	}, metav1.ListOptions{})
+	return found
 }
 
 // onNode is the pod, or why nothing can kill it.

@@ -47,6 +47,8 @@ type Server struct {
 	// Unread is the name of a pod that metrics.k8s.io has no reading of. Renamed: its readings are of other pods and nodes.
 	Unread  string
 	Renamed bool
+	// Deployments are the names of those in each namespace.
+	Deployments []string
 	// Used is what nodes use of their 16Gi by metrics.k8s.io, where that is not 15Gi.
 	Used map[string]string
 	// Events of all namespaces; asking for them is refused if there are none.
@@ -118,6 +120,12 @@ func (s *Server) groups(w http.ResponseWriter, r *http.Request) {
 		s.usage(w, "PodMetricsList", s.podMetrics())
 	case path == "/apis/metrics.k8s.io/v1beta1/nodes" && s.Metrics:
 		s.usage(w, "NodeMetricsList", s.nodeMetrics())
+	case strings.HasPrefix(path, "/apis/apps/v1/namespaces/") && strings.HasSuffix(path, "/deployments"):
+		list := &metav1.PartialObjectMetadataList{}
+		for _, name := range s.Deployments {
+			list.Items = append(list.Items, metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: name}})
+		}
+		s.answer(w, "meta.k8s.io/v1", "PartialObjectMetadataList", list)
 	case strings.HasPrefix(path, "/apis/killorder.io/"):
 		s.own(w, r)
 	default:

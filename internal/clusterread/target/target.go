@@ -160,24 +160,40 @@ const shown = 3
 
 func notFound(pods []*facts.Pod, r Ref) error {
 	var names []string
-	elsewhere := ""
+	var elsewhere error
 	for _, p := range pods {
 		here := inside(p, r)
 		for _, n := range namesOf(p, r.Kind) {
 			if here {
 				names = append(names, n)
 			} else if n == r.Name {
-				elsewhere = p.Namespace
+				elsewhere = Elsewhere(r, p.Namespace, called(p, n))
 			}
 		}
 	}
-	if elsewhere != "" {
-		return &NotFoundError{fmt.Sprintf("%s not found, but namespace %q has one of that name", r, elsewhere)}
+	if elsewhere != nil {
+		return elsewhere
 	}
 	if near := Near(r.Name, names); len(near) > 0 {
 		return &NotFoundError{fmt.Sprintf("%s not found: did you mean %s?", r, strings.Join(near, ", "))}
 	}
 	return &NotFoundError{fmt.Sprintf("%s not found, or none of its pods is on a node", r)}
+}
+
+// called is what the pod, or its workload, is named by on a command line.
+func called(p *facts.Pod, name string) string {
+	switch {
+	case p.Name == name:
+		return "pod/" + name
+	case p.Workload.Name == name:
+		return strings.ToLower(p.Workload.Kind) + "/" + name
+	}
+	return "cronjob/" + name
+}
+
+// Elsewhere is the error that nothing of the Ref's name runs in its namespace, but in another, and what it is called there.
+func Elsewhere(r Ref, namespace, what string) error {
+	return &NotFoundError{fmt.Sprintf("%s not found, but namespace %q has %s", r, namespace, what)}
 }
 
 // namesOf are the names that a Ref of that kind could mean the pod by.

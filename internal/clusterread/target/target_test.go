@@ -87,7 +87,7 @@ func TestFind(t *testing.T) {
 		},
 		"mistyped":          {ref: Ref{Namespace: "shop", Kind: "", Name: "paymnets-api"}, wantErr: `paymnets-api in namespace "shop" not found: did you mean payments-api?`},
 		"half of a name":    {ref: Ref{Namespace: "", Kind: Pod, Name: "web"}, wantErr: "pod/web not found: did you mean web-1, web-2?"},
-		"another namespace": {ref: Ref{Namespace: "data", Kind: Pod, Name: "web-1"}, wantErr: `pod/web-1 in namespace "data" not found, but namespace "shop" has one of that name`},
+		"another namespace": {ref: Ref{Namespace: "data", Kind: Pod, Name: "web-1"}, wantErr: `pod/web-1 in namespace "data" not found, but namespace "shop" has pod/web-1`},
 		"nothing like it":   {ref: Ref{Namespace: "", Kind: "", Name: "zzzzzz"}, wantErr: "zzzzzz not found, or none of its pods is on a node"},
 	} {
 		t.Run(name, func(t *testing.T) {
