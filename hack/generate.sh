@@ -9,8 +9,8 @@ header=headerFile=$PWD/hack/boilerplate.go.txt
 made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT
 
-# take FOLDER PATTERN: the files of FOLDER that match become those that were made for it. Only a file that differs is written:
-# CI compiles and installs at the same time.
+# take FOLDER PATTERN: replaces the files of FOLDER that match PATTERN by the generated files. take writes only files that
+# differ, because CI compiles and installs from FOLDER at the same time.
 take() {
   local file
   for file in "$made/$1"/*; do cmp -s "$file" "$1/${file##*/}" || cp "$file" "$1"; done
@@ -24,20 +24,20 @@ take api/v1alpha1 'zz_generated.*'
 take config/crd/bases '*'
 take config/rbac role.yaml
 
-# The definitions of the version at work are kept with those of each release, for the test of upgrades.
+# The test of upgrades needs the CRDs of each release, and those of the version in development.
 kept=test/integration/api/testdata/versions/v$(<VERSION)/crds
 mkdir -p "$kept"
 for crd in config/crd/bases/*.yaml; do cmp -s "$crd" "$kept/${crd##*/}" || cp "$crd" "$kept"; done
 
-# The README's example: the demo's scenario at its end. Its test in the same package compares, and so does `make test`.
+# examples/story, which the README shows: the cluster at the end of the demo's scenario. Without -update the test compares.
 go test -C test/cluster ./snapshot -run '^TestStory$' -update -count=1 >/dev/null
 
-# The reference of the API, and the pictures, which the engine draws.
+# The reference of the API, and the pictures in docs/pictures, which a test draws from verdicts of the engine.
 (cd api && ../bin/tools/crd-ref-docs --log-level ERROR --config ../hack/api-docs/config.yaml --templates-dir ../hack/api-docs \
   --renderer markdown --source-path v1alpha1 --output-path ../docs/api.md)
 go test -C tools/docs -run '^TestPictures$' -update -count=1 . >/dev/null
 
-# What is handed out: manifests for kubectl, the chart with its page of values, the bundle and the catalog that has it.
+# What a release ships: manifests for kubectl, the Helm chart with its README, the OLM bundle and its catalog.
 go run -C tools/ship . install chart bundle
 bin/tools/helm-docs --log-level warning --chart-search-root charts --template-files README.md.gotmpl
 {
@@ -46,5 +46,5 @@ bin/tools/helm-docs --log-level warning --chart-search-root charts --template-fi
     --alpha-image-ref-template 'ghcr.io/killorder/killorder-bundle:v{{.Version}}' -o yaml | sed '1{/^---$/d;}'
 } >catalog/killorder/bundle.yaml
 
-# What the programs are made of.
+# LICENSES.csv: the modules that the programs link, and their licences.
 hack/licenses.sh

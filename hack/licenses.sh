@@ -8,7 +8,7 @@ allowed=${ALLOWED:-Apache-2.0,BSD-2-Clause,BSD-3-Clause,ISC,MIT,Unlicense}
 template=$(mktemp) said=$(mktemp)
 trap 'rm -f "$template" "$said"' EXIT
 printf '{{ range . }}{{ .Name }},{{ .LicenseName }}\n{{ end }}' >"$template"
-GOROOT=$(go env GOROOT) # go-licenses tells the standard library by it
+GOROOT=$(go env GOROOT) # go-licenses finds out by GOROOT which packages are of the standard library
 export GOROOT
 
 all=()

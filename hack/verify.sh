@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fails if something that is generated, tidied or formatted differs from what is committed, and says which file.
+# Fails if a generated file, a go.mod or the formatting differs from what is committed, and names the file.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -29,13 +29,13 @@ foreign='^(sigs.k8s.io/controller-runtime|github.com/prometheus|k8s.io/client-go
 linked=$(go list -deps ./cmd/kubectl-killorder | grep -E "$foreign" || true)
 [[ -z $linked ]] || complain "kubectl-killorder links packages that it does not need" "$linked"
 
-# What a release has promised: no change of the CRDs may break who stores or reads its objects. The test shows that the
-# check fails on broken copies.
+# A change of the CRDs must not break people who store or read objects of the last release. The test shows that this check
+# fails where a copy of the CRDs is broken on purpose.
 go test -C tools/crds -count=1 ./... >/dev/null || complain "the check of the CRDs does not work" "run 'go test -C tools/crds ./...'"
 go run -C tools/crds . "$PWD" || complain "the CRDs break what the last release promised" "see above, and docs/upgrading.md"
 
-# Links and anchors, the output of the commands that pages show, the health check for Argo CD, the names of metrics; then the
-# site, where mkdocs is.
+# The tests check links and anchors, the output of the commands that pages show, the health check for Argo CD and the names of
+# metrics. The site is built where mkdocs is installed.
 tested=$(go test -C tools/docs -count=1 ./... 2>&1) || complain "the documentation is not true" "$tested"
 if command -v mkdocs >/dev/null; then
   built=$(make docs 2>&1) || complain "the site does not build" "$built"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Looks for known vulnerabilities in what the programs call, in the module of each. Where the database does not answer (a
-# machine without the internet) nothing is checked, and the last line says so; VULNCHECK_REQUIRED=1 makes that a failure.
+# Runs govulncheck in the module of each program: it looks for known vulnerabilities in the code that the program calls. Where
+# the database does not answer (a machine without the internet) nothing is checked, and the last line says so;
+# VULNCHECK_REQUIRED=1 makes a missing database a failure.
 # GOVULNDB names another database, for example a copy: file:///srv/vulndb.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -9,7 +10,7 @@ db=${GOVULNDB:-https://vuln.go.dev}
 check() { # check MODULE PACKAGES...
   local status=0 out
   out=$(bin/tools/govulncheck -db "$db" -C "$1" "${@:2}" 2>&1) || status=$?
-  # 3: it found something. Anything else but 0 is an error, that of a silent database among them.
+  # govulncheck ends with 3 where it found a vulnerability. Any other code but 0 is an error, such as no answer from the database.
   if ((status != 0 && status != 3)) && grep -qE 'fetching vulnerabilities|creating client' <<<"$out"; then
     tail -n 1 <<<"$out" >&2
     echo "vulncheck: $db does not answer: NOTHING WAS CHECKED" >&2

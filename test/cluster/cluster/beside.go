@@ -12,8 +12,9 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Run starts a program beside the cluster, in its folder: NAME.log has what it
-// prints. Stop ends it first, and Wait ends with an error when it has ended.
+// Run starts a program beside the cluster, in the cluster's folder. Its output
+// goes to NAME.log. Stop ends the program before the cluster, and Wait returns an
+// error once the program has ended.
 func (c *Cluster) Run(name, path string, args ...string) error {
 	p, err := c.start(name, path, args...)
 	if err == nil {
@@ -71,10 +72,10 @@ func (c *Cluster) Ended() error {
 	return nil
 }
 
-// Config is the administrator's.
+// Config is the client configuration of the administrator.
 func (c *Cluster) Config() *rest.Config { return rest.CopyConfig(c.config) }
 
-// Client is the administrator's.
+// Client is a client with the rights of the administrator.
 func (c *Cluster) Client() kubernetes.Interface { return c.client }
 
 // Apply writes an object, in JSON or YAML, to its path in the API.

@@ -85,8 +85,8 @@ func Start(ctx context.Context, options Options) (*Cluster, error) {
 	return c, nil
 }
 
-// prepare makes the folder; it takes none that holds anything, since Stop
-// removes it.
+// prepare makes the folder. It refuses a folder that holds anything, because
+// Stop removes the folder.
 func prepare(dir string) (string, error) {
 	if dir == "" {
 		return os.MkdirTemp("", "killorder-cluster-")
@@ -222,7 +222,7 @@ func (c *Cluster) connect() error {
 	return err
 }
 
-// unlimited takes away the client's own rate limit.
+// unlimited removes the rate limit that client-go sets by default.
 func unlimited(config *rest.Config) *rest.Config {
 	config = rest.CopyConfig(config)
 	config.QPS = -1

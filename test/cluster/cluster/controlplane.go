@@ -9,8 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// attempts is how often a server is started on another port, should somebody
-// have taken the one that was free a moment ago.
+// attempts is how often a server is started, each time on another port: another
+// process may take a port between freePort and the server's start.
 const attempts = 3
 
 // onFreePort starts a server until it listens.
@@ -45,8 +45,8 @@ func (c *Cluster) startEtcd(ctx context.Context) error {
 	return err
 }
 
-// runEtcd keeps the data in the cluster's folder and never syncs it to disk:
-// it does not outlive the cluster.
+// runEtcd keeps etcd's data in the cluster's folder and never syncs the data to
+// disk: Stop deletes the folder.
 func (c *Cluster) runEtcd() (*process, error) {
 	url := fmt.Sprintf("http://127.0.0.1:%d", c.etcdPort)
 	peer, err := freePort()
@@ -112,8 +112,8 @@ func (c *Cluster) apiServerAnswers(ctx context.Context, p *process) error {
 	return until(ctx, p, 2*time.Minute, "kube-apiserver not ready", c.apiServerReady)
 }
 
-// apiServerReady also waits for what the API server itself creates at its
-// start and scenarios rely on.
+// apiServerReady also waits for the objects that the API server creates at its
+// start, because scenarios rely on them.
 func (c *Cluster) apiServerReady(ctx context.Context) error {
 	if err := c.client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error(); err != nil {
 		return err

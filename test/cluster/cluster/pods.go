@@ -35,9 +35,9 @@ func (c *Cluster) ChangePod(ctx context.Context, old *scenario.Pod, change func(
 	return successor, nil
 }
 
-// Evict leaves of a pod what a kubelet leaves that evicts it for want of memory:
-// MemoryPressure on the node, an Event, and the pod's last status. The kubelet's
-// answers do not have the pod any more.
+// Evict does what a kubelet does when it evicts a pod under memory pressure: it
+// sets MemoryPressure on the node, creates an Event, and writes the pod's last
+// status. The simulated kubelet no longer reports the pod.
 func (c *Cluster) Evict(ctx context.Context, pod *scenario.Pod, available int64) error {
 	at := metav1.Now()
 	object, err := c.client.CoreV1().Pods(pod.Class.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})

@@ -41,8 +41,8 @@ func (c *Cluster) start(name, path string, args ...string) (*process, error) {
 	return p, os.WriteFile(p.pidFile, []byte(strconv.Itoa(p.cmd.Process.Pid)), 0o644)
 }
 
-// run starts the process and waits for it on a thread of its own: a child that
-// is to die with its parent dies with the parent's thread that started it.
+// run starts the process and waits for its end on a thread of its own: the kernel
+// ends a child with Pdeathsig as soon as the thread that started the child ends.
 func (p *process) run() error {
 	started := make(chan error)
 	go func() {
