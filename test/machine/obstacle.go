@@ -11,7 +11,7 @@ import (
 // Tool is a program that a machine is built or run with, and the Debian package that has the program.
 type Tool struct{ Program, Package string }
 
-// tools that every machine takes.
+// tools that every virtual machine is built or run with.
 var tools = []Tool{
 	{"qemu-system-x86_64", "qemu-system-x86"}, {"apt-get", "apt"}, {"apt-cache", "apt"}, {"dpkg-deb", "dpkg"},
 }

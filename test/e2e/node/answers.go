@@ -15,7 +15,7 @@ import (
 // kubeletPort is the kubelet's default.
 const kubeletPort = "10250"
 
-// Configz is the kubelet's configuration in force, as itself tells.
+// Configz is the configuration in force, read from the kubelet itself.
 func (n *Node) Configz(ctx context.Context) (*kubeletconfig.KubeletConfiguration, error) {
 	var answer struct {
 		KubeletConfig *kubeletconfig.KubeletConfiguration `json:"kubeletconfig"`

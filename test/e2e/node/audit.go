@@ -24,7 +24,7 @@ rules:
 - level: None
 `
 
-// ServiceAccount is how the API server calls a service account.
+// ServiceAccount returns the user name that the API server gives a service account.
 func ServiceAccount(namespace, name string) string {
 	return "system:serviceaccount:" + namespace + ":" + name
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/killorder/killorder/test/e2e/isolate"
 )
 
-// server is where everybody finds the API server: at the address of its service.
+// server is the address of the API server in every kubeconfig: the cluster IP of its service.
 const server = "https://" + isolate.ServiceAddress + ":443"
 
 const masters = "system:masters"
@@ -95,5 +95,5 @@ func (n *Node) writeKubeconfigs() error {
 
 func (n *Node) kubeconfig(name string) string { return n.path(name + ".kubeconfig") }
 
-// Kubeconfig is the administrator's.
+// Kubeconfig is the path of the administrator's kubeconfig.
 func (n *Node) Kubeconfig() string { return n.kubeconfig("admin") }

@@ -88,7 +88,7 @@ func (n *Node) apiServerFlags() []string {
 	}
 }
 
-// startControllers runs the controller manager and the scheduler; pods wait for them, nobody else does.
+// startControllers runs the controller manager and the scheduler, and does not wait until they answer.
 func (n *Node) startControllers(context.Context) error {
 	_, err := n.start("kube-controller-manager", n.Programs.ControllerManager,
 		"--kubeconfig="+n.kubeconfig("controller-manager"), "--use-service-account-credentials",

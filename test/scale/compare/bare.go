@@ -13,7 +13,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// atOnce is how many writes of the bare client are under way: with more, an API server of a small machine only answers later.
+// atOnce is how many writes the bare client has under way. More of them would only make an
+// API server on a small machine answer later.
 const atOnce = 32
 
 // bareClient deletes the orders, and writes the same ones again as fast as it can, with as many requests as the operator:

@@ -25,7 +25,7 @@ type Options struct {
 	// Interval from one pass to the next; Settle passes come before those that are measured, Passes.
 	Interval       time.Duration
 	Settle, Passes int
-	// Compare so many orders with rank, chosen by the seed.
+	// Compare is how many orders are compared with rank's; Seed chooses them.
 	Compare int
 	Seed    uint64
 	// Promote so many pods a second, one on each node, to critical ones, to see how soon orders say so; 0 for none.
@@ -40,11 +40,11 @@ type Options struct {
 type bench struct {
 	Options
 	cluster *cluster.Cluster
-	// client and account are the administrator's and the operator's: its kubeconfig has the rights that are shipped.
+	// client has the rights of the administrator. account is the operator's kubeconfig, with the rights of config/default.
 	client  rest.Interface
 	account string
 	orders  *orders
-	// stateMetrics is the program.
+	// stateMetrics is the path of the program kube-state-metrics.
 	stateMetrics string
 	operator     *page
 	telemetry    *page // of kube-state-metrics itself
@@ -52,7 +52,7 @@ type bench struct {
 	*figures.Figures
 }
 
-// Run measures. The cluster is gone afterwards.
+// Run starts a cluster, measures the programs on it and deletes the cluster.
 func Run(ctx context.Context, options Options) (*figures.Figures, error) {
 	b := &bench{Options: options, Figures: &figures.Figures{
 		Nodes: options.Nodes, Pods: options.Pods, Interval: options.Interval.Seconds(), Date: time.Now().UTC().Format(time.DateOnly),
@@ -121,7 +121,7 @@ func (b *bench) start(ctx context.Context) error {
 	return nil
 }
 
-// startStateMetrics starts it with what a Prometheus needs of pods and nodes, and waits until it shows all pods.
+// startStateMetrics starts kube-state-metrics with its metrics of pods and nodes, and waits until it shows all pods.
 func (b *bench) startStateMetrics(ctx context.Context) error {
 	at, itself, err := twoAddresses()
 	if err != nil {
@@ -179,7 +179,7 @@ func (b *bench) coldStart(ctx context.Context) error {
 	return err
 }
 
-// bare stops what was measured and has the bare client write.
+// bare stops the operator and kube-state-metrics, and measures the writes of the bare client.
 func (b *bench) bare(ctx context.Context) error {
 	for _, name := range []string{manager, stateMetrics} {
 		if err := b.cluster.StopBeside(name, true); err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/killorder/killorder/test/scale/figures"
 )
 
-// install what is shipped. The Deployment stays what it is: an object, since nobody schedules here.
+// install creates the objects of config/default. No pod of the Deployment starts, because the cluster has no scheduler.
 func (b *bench) install(ctx context.Context) error {
 	b.client = b.cluster.Client().Discovery().RESTClient()
 	for _, args := range [][]string{
@@ -100,7 +100,7 @@ func requiredVersion(root string) (string, error) {
 	return strings.Fields(string(after))[0], nil
 }
 
-// machine says on what it is measured.
+// machine describes the machine that the programs are measured on.
 func machine(m *figures.Machine) error {
 	m.Cores = runtime.NumCPU()
 	text, err := os.ReadFile("/proc/meminfo")
@@ -142,10 +142,10 @@ func portOf(address string) string {
 	return port
 }
 
-// counter counts the pods in what kube-state-metrics writes: each has one line of kube_pod_info.
+// counter counts the pods in a page of kube-state-metrics: each pod has one line of kube_pod_info.
 type counter struct {
 	pods int
-	// tail is the end of what was written before: a line may come in two pieces.
+	// tail is the end of the last piece of the page: a line may come in two pieces.
 	tail []byte
 }
 

@@ -20,7 +20,7 @@ type page struct {
 	token  string
 }
 
-// newPage returns a page. The certificate is the program's own, so nobody has signed it.
+// newPage returns a page. The client does not verify the certificate: the program has signed it itself.
 func newPage(url, token string) *page {
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	return &page{client: http.Client{Transport: transport, Timeout: 5 * time.Minute}, url: url, token: token}

@@ -14,7 +14,7 @@ import (
 
 const ordersPath = "/apis/killorder.io/v1alpha1/nodekillorders"
 
-// order is what the watch of orders last showed of one.
+// order is the last version of one order that the watch has shown.
 type order struct {
 	Metadata metav1.ObjectMeta `json:"metadata"`
 	Status   json.RawMessage   `json:"status"`
@@ -32,7 +32,7 @@ type orders struct {
 	changes int
 	first   []time.Time
 	stopped error
-	// noise counts the fields that changed in writes to orders that had been written before; nil while nobody asks.
+	// noise counts the fields that changed in writes to orders that had been written before; nil before countFields.
 	noise changes
 	// changed is called with each order that came or changed, if anybody asks.
 	changed func(*order)

@@ -32,7 +32,7 @@ func (b *bench) readingOf(ctx context.Context, name string, of *page) (r reading
 }
 
 // passes lets memory be noisy, and measures the operator pass by pass, and kube-state-metrics scrape by scrape. A scrape is
-// made in the midst of a pass: both programs then meet the same machine.
+// made in the middle of a pass, so that both programs run under the same load.
 func (b *bench) passes(ctx context.Context) error {
 	b.cluster.ReleaseMemory()
 	if err := pause(ctx, time.Duration(b.Settle)*b.Options.Interval); err != nil {
@@ -71,7 +71,7 @@ func (b *bench) passes(ctx context.Context) error {
 	return b.peaks()
 }
 
-// scrapes are as many as make CPU time, which the kernel counts in hundredths of a second, a figure.
+// scrapes is how many scrapes are measured together: the kernel counts CPU time in hundredths of a second, too coarse for one.
 const scrapes = 5
 
 // scrape kube-state-metrics some times, as a Prometheus does, note what one took, and return its heap.

@@ -84,7 +84,7 @@ func (b *bench) compareWith(ranked *v1alpha1.NodeKillOrderList) error {
 	return nil
 }
 
-// Options of the comparison. All else in a status has to do with when it was written.
+// onlyOrders compares the three orders alone: the other fields of a status depend on when it was written.
 var onlyOrders = cmp.Transformer("orders", func(s *v1alpha1.NodeKillOrderStatus) [3]any {
 	return [3]any{s.EvictionOrder, s.OOMOrder, s.LimitOrder}
 })

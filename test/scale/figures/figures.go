@@ -1,4 +1,5 @@
-// Package figures is what a run of the scale harness measured: as a table, as JSON, beside what is stored, and drawn.
+// Package figures holds what a run of the scale harness measured. It writes the figures as a table, as JSON and as a picture,
+// and compares them with the stored ones.
 package figures
 
 import (
@@ -41,12 +42,12 @@ type Figures struct {
 	Different []string `json:"different,omitempty"`
 }
 
-// Machine is where it was measured.
+// Machine is the machine that the figures were measured on.
 type Machine struct {
 	Cores int `json:"cores"`
 	// Memory in bytes.
 	Memory int64 `json:"memory"`
-	// Load is the load average at the start and in the end: what other work was going on.
+	// Load is the load average at the start and at the end of the run; it shows how much other work the machine had.
 	Load []float64 `json:"load"`
 }
 

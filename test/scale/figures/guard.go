@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Guard is what must not get worse, by the name of the figure. Each counts bytes or writes, so that the figure is the same on a
+// Guard has the figures that must not get worse, by name. Each counts bytes or writes, so that the figure is the same on a
 // slow machine and on a busy one. CPU time is not: of 200 nodes the ratio of a pass and a scrape was 2.7 in one run and 4.0 in the
 // next, on a machine with much other work. Bytes allocated stand for CPU time. Nor is the heap of kube-state-metrics, which was 54 MiB
 // in one run and 119 MiB in another.
@@ -26,7 +26,7 @@ const (
 // worse is how much worse than the stored value a figure may be.
 const worse = 4. / 3
 
-// least is what a figure may be in any case: a third of nothing is nothing.
+// least is what a figure may always be: a third more than a stored 0 would still be 0.
 var least = Guard{guardNoise: 0.05}
 
 // Guard returns the guarded figures of a run.

@@ -1,5 +1,5 @@
-// Package fleet runs thousands of simulated kubelets in a process of its own, so that what reading them costs is
-// measured without what answering costs.
+// Package fleet runs thousands of simulated kubelets in a process of its own, so that a benchmark of reading kubelets does not
+// measure their answers too.
 package fleet
 
 import (
@@ -19,7 +19,7 @@ import (
 // environment carries the number of kubelets to the process that answers for them.
 const environment = "KILLORDER_SCALE_KUBELETS"
 
-// Token is the one that the kubelets accept.
+// Token is the bearer token that the kubelets accept.
 const Token = "the-operators-own"
 
 // Description says where the kubelets are.
@@ -112,7 +112,7 @@ func (f *Fleet) answer(into any) error {
 	return json.Unmarshal(f.answers.Bytes(), into)
 }
 
-// Count says what the kubelets have met so far.
+// Count is how many connections to hanging kubelets there have been.
 type Count struct {
 	// Hung connections were accepted and not answered.
 	Hung int64

@@ -32,7 +32,7 @@ import (
 //go:embed scenario.yaml
 var scenarioText string
 
-// brokenHost is where those that hang or fail are: behind the simulated ones in 127/8.
+// brokenHost is the address of the kubelets that hang or fail: the simulated ones have lower addresses of 127/8.
 const brokenHost = "127.99.0.1"
 
 // ServeIfAsked answers for kubelets, and does not return, in a process that Start began.
@@ -86,7 +86,7 @@ func serve(count int, questions io.Reader, answers io.Writer) error {
 	return nil
 }
 
-// greet has every kubelet make its certificate: real ones have theirs before they are asked.
+// greet asks every kubelet once, so that it makes its certificate: a real kubelet has its certificate before the first request.
 func greet(nodes []kubelet.Node) error {
 	anyone := &tls.Config{InsecureSkipVerify: true}
 	for i := range nodes {
