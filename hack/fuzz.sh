@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
-# Fuzzes the parsers of the main module: every fuzz target for FUZZTIME, as many at a time as there are processors, one
-# worker each. `fuzz.sh all` also fuzzes the properties: targets whose input is the seed of a random test. A new seed is a
-# new random test, which may fail for a reason as old as the code; so CI runs those with the seeds in the code
-# alone (`go test` does), and `make nightly` draws new ones.
+# Runs every fuzz target of the parsers in the main module for FUZZTIME: as many targets at a time as there are processors,
+# one worker for each. `fuzz.sh all` also runs the targets of properties, whose input is the seed of a random test. A new seed
+# is a new random test, which may find a bug that is older than the change under test. So in CI `go test` runs the properties
+# with the seeds in the code alone, and only `make nightly` draws new seeds.
 #
-# `go test -fuzz` compiles all packages anew with the fuzzer's counters, Kubernetes' thousand among them: minutes before
-# the first input. Here our own packages alone have counters, the others come from the build cache, and a target starts
-# within seconds; the fuzzer is guided by our code, which is what it is to search.
+# `go test -fuzz` compiles all packages anew with the fuzzer's counters, the thousand packages of Kubernetes too: that takes
+# minutes. This script compiles our own packages alone with counters and takes the others from the build cache, so a target
+# starts within seconds. The counters of our packages are enough, because our code is what the fuzzer shall search.
 #
-# An input that reaches new code is made smaller for two seconds at most: Go's default is a minute, the whole of FUZZTIME.
+# The fuzzer spends at most two seconds on making an input smaller: Go's default is a minute, which can be all of FUZZTIME.
 #
-# With FUZZSEED the mutations are the same each time, and begin with the inputs in the code alone: CI judges a change by what
-# the change does. Without it they are drawn, and go on from what earlier runs found.
+# With FUZZSEED every run makes the same mutations, and begins with the inputs in the code alone: CI must not fail by chance.
+# Without FUZZSEED the mutations are random, and a run goes on from the inputs that earlier runs found.
 #
-# Targets run in a copy of the tree: the fuzzer writes a failing input to testdata, where tests that run at the same time
-# would read it. The input is kept in bin/fuzz and printed; copy it to the package's testdata to have it in the tests.
+# Targets run in a copy of the tree, because the fuzzer writes a failing input to testdata, where tests that run at the same
+# time would read it. The script prints a failing input and keeps it in bin/fuzz; copy it to the package's testdata to make it
+# a test.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export CGO_ENABLED=0 FUZZTIME=${FUZZTIME:-20s} ROOT=$PWD

@@ -50,8 +50,8 @@ func Download(ctx context.Context, dir, series string, further ...string) (Packa
 	return p, os.WriteFile(done, nil, 0o644)
 }
 
-// newestKernel is the newest package with a kernel of that series. It follows Debian's metapackages, because the name of the
-// package with the release's own kernel does not have the series.
+// newestKernel is the newest package with a kernel of that series. It looks in the dependencies of Debian's metapackages:
+// linux-image-SERIES-cloud-amd64 for a backported kernel, linux-image-cloud-amd64 for the release's own kernel.
 func newestKernel(ctx context.Context, series string) (string, error) {
 	find := func() (string, error) {
 		var missing []error
