@@ -3,10 +3,11 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/killorder/killorder/test/cluster/probe"
 )
 
 // attempts is how often a server is started, each time on another port: another
@@ -63,24 +64,8 @@ func (c *Cluster) runEtcd() (*process, error) {
 
 func (c *Cluster) etcdHealthy(ctx context.Context, p *process) error {
 	return until(ctx, p, 2*time.Minute, "etcd not healthy", func(ctx context.Context) error {
-		return httpOK(ctx, fmt.Sprintf("http://127.0.0.1:%d/health", c.etcdPort))
+		return probe.OK(ctx, fmt.Sprintf("http://127.0.0.1:%d/health", c.etcdPort))
 	})
-}
-
-func httpOK(ctx context.Context, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", url, response.Status)
-	}
-	return nil
 }
 
 // startAPIServer runs kube-apiserver and writes the administrator's kubeconfig.

@@ -2,14 +2,13 @@ package node
 
 import (
 	"context"
-	"fmt"
-	"net/http"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/killorder/killorder/test/cluster/probe"
 	"github.com/killorder/killorder/test/e2e/isolate"
 )
 
@@ -24,23 +23,7 @@ func (n *Node) startEtcd(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return until(ctx, p, time.Minute, func(ctx context.Context) error { return healthy(ctx, etcdURL+"/health") })
-}
-
-func healthy(ctx context.Context, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", url, response.Status)
-	}
-	return nil
+	return until(ctx, p, time.Minute, func(ctx context.Context) error { return probe.OK(ctx, etcdURL+"/health") })
 }
 
 func (n *Node) startAPIServer(ctx context.Context) (err error) {
