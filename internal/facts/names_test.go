@@ -57,6 +57,33 @@ func TestFollows(t *testing.T) {
 	}
 }
 
+// TestEvictionRequest: kubelets before 1.34 count a sidecar as any init container (GetResourceRequestQuantity, v1.33.5).
+func TestEvictionRequest(t *testing.T) {
+	sidecar := []Container{{Kind: Sidecar, Request: 40}, {Kind: Regular, Request: 50}, {Kind: Regular, Request: 60}}
+	for name, c := range map[string]struct {
+		pod             Pod
+		want33, newWant int64
+	}{
+		"a sidecar":              {Pod{Request: 150, Containers: sidecar}, 110, 150},
+		"with overhead":          {Pod{Request: 157, Containers: sidecar}, 117, 157},
+		"a large sidecar":        {Pod{Request: 210, Containers: []Container{{Kind: Sidecar, Request: 200}, {Kind: Regular, Request: 10}}}, 200, 210},
+		"before an init one":     {Pod{Request: 90, Containers: []Container{{Kind: Sidecar, Request: 40}, {Kind: Init, Request: 50}}}, 50, 90},
+		"no sidecar":             {Pod{Request: 50, Containers: []Container{{Kind: Init, Request: 50}, {Kind: Regular, Request: 10}}}, 50, 50},
+		"pod-level request":      {Pod{Request: 500, AdjShare: 1, Containers: sidecar}, 500, 500},
+		"nothing requested":      {Pod{Containers: []Container{{Kind: Sidecar}, {Kind: Regular}}}, 0, 0},
+		"pod-level cpu, request": {Pod{Request: 0, Containers: sidecar}, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for minor, want := range map[int]int64{28: c.want33, 33: c.want33, 34: c.newWant, 0: c.newWant} {
+				n := Node{Minor: minor}
+				if got := n.EvictionRequest(&c.pod); got != want {
+					t.Errorf("kubelet 1.%d: got %d, want %d", minor, got, want)
+				}
+			}
+		})
+	}
+}
+
 // TestRequests are the sums of the scheduler, by hand.
 func TestRequests(t *testing.T) {
 	p := Pod{Containers: []Container{

@@ -9,6 +9,26 @@ func (p *Pod) PodLevel() bool {
 // at the same time, or what an init container takes on top of the sidecars that started before it.
 func (p *Pod) ContainerRequests() int64 { return max(p.RequestedTogether(), p.InitPeak()) }
 
+// EvictionRequest is the request, in bytes, that the node's kubelet holds the pod's usage against: the pod's effective one,
+// in which kubelets before SidecarRequests count a sidecar as any init container.
+func (n *Node) EvictionRequest(p *Pod) int64 {
+	if n.Follows(SidecarRequests) || p.PodLevel() {
+		return p.Request
+	}
+	regular, largest := int64(0), int64(0)
+	for i := range p.Containers {
+		switch k := &p.Containers[i]; k.Kind {
+		case Regular:
+			regular += k.Request
+		case Init, Sidecar:
+			largest = max(largest, k.Request)
+		case Ephemeral: // has no request
+		}
+	}
+	overhead := p.Request - p.ContainerRequests() // what both count besides
+	return max(regular, largest) + overhead
+}
+
 // RequestedTogether is the sum, in bytes, of the requests of the containers and sidecars, which run at the same time.
 func (p *Pod) RequestedTogether() (sum int64) {
 	for i := range p.Containers {

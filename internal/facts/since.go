@@ -18,6 +18,9 @@ const (
 	// PodLevelResources: the kubelet takes requests and limits of the pod's own into account; on by default, beta
 	// (features/kube_features.go of v1.34.0).
 	PodLevelResources Since = 34
+	// SidecarRequests: for eviction a restartable init container's request adds up with those of the containers
+	// (api/v1/resource/helpers.go GetResourceRequestQuantity, v1.33.5 and v1.34.4). Before, it counts as any init container's.
+	SidecarRequests Since = 34
 	// HugepageAwareEviction: memory.available leaves huge pages out (kubelet/server/stats/summary.go of v1.37.2).
 	HugepageAwareEviction Since = 37
 	// EmptyPodResources: an empty `resources: {}` of the pod's own no longer decides the QoS class

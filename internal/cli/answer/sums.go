@@ -27,10 +27,10 @@ func evidence(source, format string, args ...any) kinds.Evidence {
 // evictionSum is the kubelet's comparison, key by key.
 func (n *Node) evictionSum(p *facts.PodState, r whatif.Ranks) kinds.Eviction {
 	v := n.Verdict
-	victim := evict.Of(p, v.Node.SandboxStats)
+	victim := evict.Of(v.Node, p)
 	e := kinds.Eviction{
 		Rank: r.Eviction, Of: len(v.Eviction), Exempt: p.Exempt, Reason: status.EvictionReasons[victim.Reason],
-		Request: kinds.Exact(p.Request), Priority: p.Priority,
+		Request: kinds.Exact(victim.Request), Priority: p.Priority,
 	}
 	if v.Memory.HeadroomKnown {
 		e.Headroom = kinds.Amount(v.Memory.Headroom)

@@ -9,7 +9,8 @@ import (
 // usageAboveRequest: the kubelet evicts those first that use more than they request, whatever their class.
 func usageAboveRequest(c *audit, p *facts.PodState) {
 	used, known := usage(p)
-	if known && p.Request > 0 && p.Production && !p.Exempt && c.over(p, none, used, p.Request) {
+	request := c.v.Node.EvictionRequest(p.Pod)
+	if known && request > 0 && p.Production && !p.Exempt && c.over(p, none, used, request) {
 		c.foundIn(p, used)
 	}
 }
@@ -23,5 +24,5 @@ func usageAboveRequestText(c *audit, h *hit) text {
 	case c.nobodyEvicted():
 		then = "more than it was placed for, and its oom_score_adj follows the request."
 	}
-	return c.requestMore(p, fmt.Sprintf("Uses %s, requests %s: %s", facts.Amount(used), facts.Amount(p.Request), then), used, "")
+	return c.requestMore(p, fmt.Sprintf("Uses %s, requests %s: %s", facts.Amount(used), facts.Amount(c.v.Node.EvictionRequest(p.Pod)), then), used, "")
 }

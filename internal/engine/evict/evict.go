@@ -25,9 +25,10 @@ const (
 // Victim is one pod that the kubelet could evict.
 type Victim struct {
 	*facts.PodState
-	// Usage is the working set that the rank follows: 0 where it is unknown.
-	Usage  int64
-	Reason Reason
+	// Usage is the working set that the rank follows: 0 where it is unknown. Request is what the node's kubelet holds it
+	// against (facts.Node.EvictionRequest). In bytes.
+	Usage, Request int64
+	Reason         Reason
 	// Exceeds: the pod uses more than it requests.
 	Exceeds bool
 	// Tied with a neighbour: nothing but the name orders them.
@@ -47,7 +48,7 @@ func Order(n *facts.Node) (order []Victim, exempt int) {
 			exempt++
 			continue
 		}
-		order = append(order, Of(p, n.SandboxStats))
+		order = append(order, Of(n, p))
 	}
 	Sort(order)
 	for i := 1; i < len(order); i++ {
@@ -71,16 +72,16 @@ func CompareTotal(a, b *Victim) int {
 	return facts.CompareNames(a.Pod, b.Pod)
 }
 
-// Of is the pod as a victim; sandboxStats as in facts.Node.
-func Of(p *facts.PodState, sandboxStats bool) Victim {
-	v := Victim{PodState: p, Usage: max(p.WorkingSet, 0)}
+// Of is the pod as a victim of the node's kubelet.
+func Of(n *facts.Node, p *facts.PodState) Victim {
+	v := Victim{PodState: p, Usage: max(p.WorkingSet, 0), Request: n.EvictionRequest(p.Pod)}
 	switch {
-	case !p.HasKubeletStats(sandboxStats):
+	case !p.HasKubeletStats(n.SandboxStats):
 		v.Reason, v.Usage = NoKubeletStats, 0
 	case p.WorkingSet == facts.Unknown:
 		// Whatever runs uses more than 0 bytes, so a request of 0 is exceeded even unread.
-		v.Reason, v.Exceeds = UsageUnknown, p.Request == 0
-	case p.WorkingSet > p.Request:
+		v.Reason, v.Exceeds = UsageUnknown, v.Request == 0
+	case p.WorkingSet > v.Request:
 		v.Reason, v.Exceeds = ExceedsRequest, true
 	}
 	return v

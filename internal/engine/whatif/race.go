@@ -325,7 +325,7 @@ func (r *race) evict(hard bool) {
 			continue
 		}
 		state := r.state(i)
-		if v := evict.Of(&state, r.v.Node.SandboxStats); first < 0 || evict.CompareTotal(&v, &best) < 0 {
+		if v := evict.Of(r.v.Node, &state); first < 0 || evict.CompareTotal(&v, &best) < 0 {
 			best, first = v, i
 		}
 	}

@@ -55,7 +55,7 @@ func (a *question) evictionRank() int {
 	if self.Exempt {
 		return 0
 	}
-	me, rank := evict.Of(self, a.v.Node.SandboxStats), 1
+	me, rank := evict.Of(a.v.Node, self), 1
 	for i := range a.v.Node.Pods {
 		q := &a.v.Node.Pods[i]
 		if facts.SamePod(q.Pod, a.p.Pod) {
@@ -64,7 +64,7 @@ func (a *question) evictionRank() int {
 		if q = a.then(q); q.Exempt {
 			continue
 		}
-		if other := evict.Of(q, a.v.Node.SandboxStats); evict.CompareTotal(&other, &me) < 0 {
+		if other := evict.Of(a.v.Node, q); evict.CompareTotal(&other, &me) < 0 {
 			rank++
 		}
 	}

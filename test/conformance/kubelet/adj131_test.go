@@ -18,8 +18,15 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// TestAdjOfKubelet131: kubelets before 1.32 have no rule for sidecars. Their own code (v1.31.14, module adj131) says what
-// each container of random pods gets.
+// older is what an old kubelet says of a container and its pod.
+type older struct {
+	Adj     int32
+	Request int64
+}
+
+// TestAdjOfKubelet131: kubelets before 1.32 have no rule for the scores of sidecars, and for eviction those before 1.34 count
+// a sidecar's request as any init container's. The own code of such a kubelet (v1.31.14, module adj131) says what each
+// container of random pods gets, and by which request the pod is ranked.
 func TestAdjOfKubelet131(t *testing.T) {
 	const pods = 5000
 	binary, err := filepath.Abs(filepath.Join("..", "..", "..", "bin", "conformance", "adj131"))
@@ -34,12 +41,16 @@ func TestAdjOfKubelet131(t *testing.T) {
 	r := rand.New(rand.NewPCG(131, 0))
 	node := facts.Node{Capacity: 16 << 30, Minor: 31, Linux: true}
 	var questions strings.Builder
-	var ours []int32
-	differs := 0
+	var ours []older
+	differs, requests := 0, 0
 	encode := json.NewEncoder(&questions)
 	for i := range pods {
 		p := podOf131(r, i)
 		f := extract.Pod(p)
+		request := node.EvictionRequest(f)
+		if request != f.Request {
+			requests++
+		}
 		for c, spec := range append(append([]corev1.Container(nil), p.Spec.InitContainers...), p.Spec.Containers...) {
 			adj, err := oom.AdjOn(&node, f, c)
 			if err != nil {
@@ -48,7 +59,7 @@ func TestAdjOfKubelet131(t *testing.T) {
 			if newest, _ := oom.ScoreAdj(f, c, node.Capacity); newest != adj {
 				differs++
 			}
-			ours = append(ours, adj)
+			ours = append(ours, older{adj, request})
 			if err := encode.Encode(map[string]any{"Pod": p, "Container": spec, "Capacity": node.Capacity}); err != nil {
 				t.Fatal(err)
 			}
@@ -62,20 +73,20 @@ func TestAdjOfKubelet131(t *testing.T) {
 	}
 	decode, equal := json.NewDecoder(strings.NewReader(string(answers))), 0
 	for i, want := range ours {
-		var got int32
+		var got older
 		if err := decode.Decode(&got); err != nil {
 			t.Fatalf("answer %d: %v", i, err)
 		}
 		if got != want {
-			t.Fatalf("container %d: the kubelet gives %d, we say %d", i, got, want)
+			t.Fatalf("container %d: the kubelet has %+v, we say %+v", i, got, want)
 		}
 		equal++
 	}
-	if differs == 0 {
-		t.Error("the newest kubelet gives the same to all: the rule was not tried")
+	if differs == 0 || requests == 0 {
+		t.Error("the newest kubelet has the same everywhere: the rules were not tried")
 	}
-	fmt.Printf("kubelet v1.31.14: oom_score_adj equal on %d of %d containers of %d pods, %d of them not as the newest kubelet has it\n",
-		equal, len(ours), pods, differs)
+	fmt.Printf("kubelet v1.31.14: oom_score_adj and the pod's request equal on %d of %d containers of %d pods; "+
+		"oom_score_adj of %d containers and request of %d pods not as the newest kubelet has them\n", equal, len(ours), pods, differs, requests)
 }
 
 // podOf131 is a random pod of up to three containers, and up to two init containers of which some are sidecars.
@@ -106,6 +117,9 @@ func podOf131(r *rand.Rand, i int) *corev1.Pod {
 			c.RestartPolicy = new(corev1.ContainerRestartPolicyAlways)
 		}
 		p.Spec.InitContainers = append(p.Spec.InitContainers, c)
+	}
+	if r.IntN(5) == 0 {
+		p.Spec.Overhead = amount()
 	}
 	return p
 }

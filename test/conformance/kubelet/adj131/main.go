@@ -1,5 +1,6 @@
-// Command adj131 is the oom_score_adj of a kubelet 1.31: it answers questions, one JSON value after the other, with what
-// that kubelet's own code gives a container. The judge is a module of its own, since it is built from Kubernetes v1.31.14.
+// Command adj131 is the oom_score_adj of a kubelet 1.31, and the request that it ranks a pod by for eviction: it answers
+// questions, one JSON value after the other, with what that kubelet's own code says. The judge is a module of its own, since
+// it is built from Kubernetes v1.31.14.
 package main
 
 import (
@@ -8,8 +9,16 @@ import (
 	"os"
 
 	corev1 "k8s.io/api/core/v1"
+	v1resource "k8s.io/kubernetes/pkg/api/v1/resource"
 	"k8s.io/kubernetes/pkg/kubelet/qos"
 )
+
+// answer has the container's oom_score_adj, and the pod's memory request in bytes (exceedMemoryRequests and memory in
+// pkg/kubelet/eviction/helpers.go call the same function).
+type answer struct {
+	Adj     int
+	Request int64
+}
 
 // question asks for the oom_score_adj of a container of a pod, on a node with that memory capacity in bytes.
 type question struct {
@@ -26,7 +35,8 @@ func main() {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
-		if err := encode.Encode(qos.GetContainerOOMScoreAdjust(q.Pod, q.Container, q.Capacity)); err != nil {
+		a := answer{qos.GetContainerOOMScoreAdjust(q.Pod, q.Container, q.Capacity), v1resource.GetResourceRequest(q.Pod, corev1.ResourceMemory)}
+		if err := encode.Encode(a); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
