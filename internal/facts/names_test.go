@@ -59,6 +59,7 @@ func TestFollows(t *testing.T) {
 
 // TestEvictionRequest: kubelets before 1.34 count a sidecar as any init container (GetResourceRequestQuantity, v1.33.5).
 func TestEvictionRequest(t *testing.T) {
+	large := []Container{{Kind: Sidecar, Request: 200}, {Kind: Regular, Request: 10}}
 	sidecar := []Container{{Kind: Sidecar, Request: 40}, {Kind: Regular, Request: 50}, {Kind: Regular, Request: 60}}
 	for name, c := range map[string]struct {
 		pod             Pod
@@ -66,7 +67,7 @@ func TestEvictionRequest(t *testing.T) {
 	}{
 		"a sidecar":              {Pod{Request: 150, Containers: sidecar}, 110, 150},
 		"with overhead":          {Pod{Request: 157, Containers: sidecar}, 117, 157},
-		"a large sidecar":        {Pod{Request: 210, Containers: []Container{{Kind: Sidecar, Request: 200}, {Kind: Regular, Request: 10}}}, 200, 210},
+		"a large sidecar":        {Pod{Request: 210, Containers: large}, 200, 210},
 		"before an init one":     {Pod{Request: 90, Containers: []Container{{Kind: Sidecar, Request: 40}, {Kind: Init, Request: 50}}}, 50, 90},
 		"no sidecar":             {Pod{Request: 50, Containers: []Container{{Kind: Init, Request: 50}, {Kind: Regular, Request: 10}}}, 50, 50},
 		"pod-level request":      {Pod{Request: 500, AdjShare: 1, Containers: sidecar}, 500, 500},

@@ -17,6 +17,7 @@ func usageAboveRequest(c *audit, p *facts.PodState) {
 
 func usageAboveRequestText(c *audit, h *hit) text {
 	p, used := h.pod, h.pod.WorkingSet
+	request := facts.Amount(c.v.Node.EvictionRequest(p.Pod))
 	then := "among the first group that the kubelet evicts."
 	switch {
 	case c.v.NoOOM != "" && c.nobodyEvicted():
@@ -24,5 +25,5 @@ func usageAboveRequestText(c *audit, h *hit) text {
 	case c.nobodyEvicted():
 		then = "more than it was placed for, and its oom_score_adj follows the request."
 	}
-	return c.requestMore(p, fmt.Sprintf("Uses %s, requests %s: %s", facts.Amount(used), facts.Amount(c.v.Node.EvictionRequest(p.Pod)), then), used, "")
+	return c.requestMore(p, fmt.Sprintf("Uses %s, requests %s: %s", facts.Amount(used), request, then), used, "")
 }
