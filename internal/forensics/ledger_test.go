@@ -209,7 +209,7 @@ func TestReplayWithEventsInAnyOrder(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			for range 10 {
+			for range 6 {
 				r := s.replay(t, withEventsMoved(rng, s.steps()))
 				if diff := cmp.Diff(wantReplayed[name], lines(r.standing())); diff != "" {
 					t.Fatalf("kills (-want +got):\n%s", diff)

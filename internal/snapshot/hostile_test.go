@@ -224,7 +224,7 @@ func TestAmounts(t *testing.T) {
 	for _, object := range []string{node, podSpec, volume, metric, policy} {
 		for _, value := range []string{
 			`"1e99999999"`, `"1e-99999999"`, `"1E+99999999"`, `"-1e99999999"`, `1e99999999`, `"1\u006599999999"`,
-			`"1e\u003999999999"`, `"` + strings.Repeat("9", 1<<20) + `"`, strings.Repeat("9", 1<<20),
+			`"1e\u003999999999"`, `"` + strings.Repeat("9", 1<<18) + `"`, strings.Repeat("9", 1<<18),
 		} {
 			content := strings.Replace(object, "VALUE", value, 1)
 			_, err := readAll(t, content, "-")

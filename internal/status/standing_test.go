@@ -58,7 +58,7 @@ func FuzzWhatStandsIsWhatAJudgementWouldSay(f *testing.F) {
 		node, policy := newNoisyNode(seed, []int64{1024, 3072, 3900}[seed%3]), factstest.Policy()
 		all, some := &operator{}, &operator{skips: true}
 		var kills []v1alpha1.Kill
-		for tick := range 120 {
+		for tick := range 80 {
 			change(r, node, &kills)
 			n := node.read()
 			n.MemoryPressure = facts.Tristate(1 + min(r.IntN(40), 1)) // now and then there is pressure
