@@ -110,7 +110,8 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options, now clock.P
 		Kills:    book,
 	}
 	teller := &kills.Teller{
-		Book: book, Client: mgr.GetClient(), Writer: writer, Created: orders.Metrics.Event, EventBudget: orders.EventBudget, Instance: instance(),
+		Book: book, Client: mgr.GetClient(), Writer: writer, Created: orders.Metrics.Event, EventBudget: orders.EventBudget,
+		Instance: instance(),
 	}
 	pods.OnChange(nodes.Add)
 	runner.OnPass = func() {

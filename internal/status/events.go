@@ -42,7 +42,8 @@ func Events(order *v1alpha1.NodeKillOrder, v *engine.Verdict, instance string, n
 	if c := meta.FindStatusCondition(order.Status.Conditions, v1alpha1.ConditionWrongVictim); c != nil &&
 		c.Status == metav1.ConditionTrue && now.Sub(c.LastTransitionTime.Time) < keptAfter {
 		e := event(EventWrongVictimPredicted, string(order.UID), c.LastTransitionTime.Time)
-		e.Namespace, e.Type, e.Note = metav1.NamespaceDefault, corev1.EventTypeWarning, c.Message+" Headroom "+facts.Amount(v.Outlook.Nearer.Headroom)+"."
+		e.Namespace, e.Type = metav1.NamespaceDefault, corev1.EventTypeWarning
+		e.Note = c.Message + " Headroom " + facts.Amount(v.Outlook.Nearer.Headroom) + "."
 		e.Regarding = referTo(order)
 		events = append(events, e)
 	}

@@ -163,8 +163,9 @@ func bytesOf(q *resource.Quantity) int64 {
 	return q.Value()
 }
 
-// hashOf is a hash of what a status says, without its times. published is the number of rows in the published limitOrder. Further rows, for which the
-// status had no room, move with each reading: of these rows only the sizes count, which decide what there is room for.
+// hashOf is a hash of what a status says, without its times. published is the number of rows in the published limitOrder.
+// Further rows, for which the status had no room, move with each reading: of these rows only the sizes count, which decide
+// what there is room for.
 func hashOf(s *v1alpha1.NodeKillOrderStatus, published int) uint64 {
 	t := timeless(s)
 	published = min(published, len(t.LimitOrder))

@@ -25,7 +25,8 @@ func Generated(pods int) *facts.Node {
 	n := Crowded(pods)
 	for i := range n.Pods {
 		p := n.Pods[i].Pod
-		p.Name, p.UID = fmt.Sprintf("%-.21s-%09d-x%04d", p.Name+"-services-a", i, i), fmt.Sprintf("6f0c2a4e-1b3d-4c5e-8f70-91a2b3c4d%03d", i)
+		p.Name = fmt.Sprintf("%-.21s-%09d-x%04d", p.Name+"-services-a", i, i)
+		p.UID = fmt.Sprintf("6f0c2a4e-1b3d-4c5e-8f70-91a2b3c4d%03d", i)
 		n.Pods[i].Production = true
 	}
 	return n
