@@ -159,7 +159,7 @@ func TestLiveElsewhere(t *testing.T) {
 	} {
 		for _, command := range []string{"explain", "whatif"} {
 			t.Setenv("KUBECONFIG", t.TempDir()+"/none")
-			server := httptest.NewServer(&clustertest.Server{Nodes: []string{"worker-1"}, Pods: []*corev1.Pod{proxy}})
+			server := httptest.NewServer(&clustertest.Server{Nodes: []string{"worker-1"}, Pods: []*corev1.Pod{proxy, clustertest.PodOn("worker-1", "web", "")}})
 			args := []string{command, subject, "--server", server.URL}
 			if command == "whatif" {
 				args = append(args, "--requests", "memory=1Gi")

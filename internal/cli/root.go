@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
 
@@ -32,8 +33,7 @@ type env struct {
 // Run runs a command line and returns its exit status. Errors are one line on streams.Err.
 func Run(ctx context.Context, args []string, streams Streams) int {
 	// Client libraries log what ends up in the error as well.
-	klog.SetOutput(io.Discard)
-	klog.LogToStderr(false)
+	klog.SetLogger(logr.Discard())
 	root := newRoot(&env{Streams: streams, kube: newKubeconfig()})
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)

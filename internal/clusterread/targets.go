@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/rest"
 
 	"github.com/killorder/killorder/internal/clusterread/target"
@@ -79,27 +82,48 @@ func (c *cluster) podsOf(ctx context.Context, t target.Ref) ([]*facts.Pod, error
 const lookAround = 3 * time.Second
 
 // elsewhere is the error that another namespace has what the target names; nil if none has, as far as can be told in short time.
-func (c *cluster) elsewhere(ctx context.Context, t target.Ref) (found error) {
+func (c *cluster) elsewhere(ctx context.Context, t target.Ref) error {
 	ctx, cancel := context.WithTimeout(ctx, lookAround)
 	defer cancel()
+	if found := c.namedElsewhere(ctx, t); found != nil {
+		return found
+	}
+	return c.ownerElsewhere(ctx, t)
+}
+
+// namedElsewhere asks for pods and workloads of the target's name in all namespaces.
+func (c *cluster) namedElsewhere(ctx context.Context, t target.Ref) error {
+	resources := maps.Clone(workloadKinds)
+	resources["pod"] = corev1.SchemeGroupVersion.WithResource("pods")
+	kinds := slices.Sorted(maps.Keys(resources))
+	found := make([]error, len(kinds))
+	atOnce(len(kinds), len(kinds), func(i int) {
+		if t.Kind != "" && !strings.EqualFold(t.Kind, kinds[i]) {
+			return
+		}
+		page, err := c.metadata.Resource(resources[kinds[i]]).List(ctx, metav1.ListOptions{
+			FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, t.Name).String(), Limit: 1,
+		})
+		if err == nil && len(page.Items) > 0 && page.Items[0].Name == t.Name { // what cannot be read is no answer
+			found[i] = target.Elsewhere(t, page.Items[0].Namespace, kinds[i]+"/"+t.Name)
+		}
+	})
+	return cmp.Or(found...)
+}
+
+// ownerElsewhere looks for pods whose owner has the target's name: it may be of a kind of somebody's own.
+func (c *cluster) ownerElsewhere(ctx context.Context, t target.Ref) (found error) {
 	_ = eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) { // what cannot be read is no answer
 		page, err := c.metadata.Resource(corev1.SchemeGroupVersion.WithResource("pods")).List(ctx, opts)
 		if err != nil {
 			return nil, err
 		}
 		for i := range page.Items {
-			p := &page.Items[i]
-			w := extract.WorkloadOf(p)
-			switch {
-			case found != nil:
-			case p.Name == t.Name && (t.Kind == "" || t.Kind == target.Pod):
-				found = target.Elsewhere(t, p.Namespace, "pod/"+p.Name)
-			case w.Name == t.Name && (t.Kind == "" || t.Kind == w.Kind):
-				found = target.Elsewhere(t, p.Namespace, strings.ToLower(w.Kind)+"/"+w.Name)
+			w := extract.WorkloadOf(&page.Items[i])
+			if found == nil && w.Name == t.Name && (t.Kind == "" || t.Kind == w.Kind) {
+				found = target.Elsewhere(t, page.Items[i].Namespace, strings.ToLower(w.Kind)+"/"+w.Name)
+				page.Continue = ""
 			}
-		}
-		if found != nil {
-			page.Continue = ""
 		}
 		return page, nil
 	}, metav1.ListOptions{})

@@ -2,6 +2,7 @@ package figures
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -31,11 +32,16 @@ func (l *Live) Table() string {
 		{"`explain` of one pod", medians(l.ExplainPod)},
 		{"all kubelets asked by a bare client", Command{Wall: Median(l.Bare)}},
 	} {
-		fmt.Fprintf(&out, "| %s | %s | %.3f | %s | %s | %.3f |\n", r.what, seconds(r.took.Wall), ratio(r.took.Wall, get.Wall),
-			seconds(r.took.CPU), mib(r.took.Peak), ratio(float64(r.took.Peak), float64(get.Peak)))
+		fmt.Fprintf(&out, "| %s | %s | %.3f |", r.what, seconds(r.took.Wall), ratio(r.took.Wall, get.Wall))
+		if r.took.Peak == 0 { // measured inside this program
+			out.WriteString(" | | |\n")
+			continue
+		}
+		fmt.Fprintf(&out, " %s | %s | %.3f |\n", seconds(r.took.CPU), mib(r.took.Peak), ratio(float64(r.took.Peak), float64(get.Peak)))
 	}
-	fmt.Fprintf(&out, "\n%d rounds, medians. %s; %d cores, %.0f GiB, load average %.1f.\n",
-		len(l.Bare), l.Date, l.Machine.Cores, float64(l.Machine.Memory)/(1<<30), l.Machine.Load)
+	fmt.Fprintf(&out, "\nRounds: %d, medians. %s; %d cores, %.0f GiB, load average %.1f to %.1f.\n",
+		len(l.Bare), l.Date, l.Machine.Cores, float64(l.Machine.Memory)/(1<<30),
+		slices.Min(l.Machine.Load), slices.Max(l.Machine.Load))
 	return out.String()
 }
 
