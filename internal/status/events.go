@@ -48,7 +48,7 @@ func Events(order *v1alpha1.NodeKillOrder, v *engine.Verdict, instance string, n
 		events = append(events, e)
 	}
 	for _, e := range events {
-		e.ReportingInstance = instance
+		e.ReportingInstance, e.Note = instance, shortNote(e.Note)
 	}
 	return events
 }

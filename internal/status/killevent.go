@@ -3,6 +3,7 @@ package status
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -31,7 +32,7 @@ func KillEvent(order *v1alpha1.NodeKillOrder, kills []v1alpha1.Kill, others int,
 	return e
 }
 
-// killNote says cause, evidence, whether the victim was the culprit, and what to change.
+// killNote says cause, evidence, whether the victim was the culprit, and what to change, in this order: long names cut off the end.
 func killNote(node string, kills []v1alpha1.Kill, others int) string {
 	k := &kills[0]
 	var b strings.Builder
@@ -49,8 +50,29 @@ func killNote(node string, kills []v1alpha1.Kill, others int) string {
 	case k.Cause == v1alpha1.CauseContainerLimit || k.Cause == v1alpha1.CausePodLimit:
 		b.WriteString(" This pod took the memory itself.")
 	}
-	fmt.Fprintf(&b, " %s More: kubectl killorder diagnose pod/%s -n %s", advice(k), k.Pod, k.Namespace)
-	return b.String()
+	b.WriteString(" " + advice(k))
+	more := fmt.Sprintf(" More: kubectl killorder diagnose pod/%s -n %s", k.Pod, k.Namespace)
+	if b.Len()+len(more) <= maxNote {
+		b.WriteString(more) // a command that is cut short is of no use
+	}
+	return shortNote(b.String())
+}
+
+// maxNote bounds the note of an Event, in bytes: the API server refuses a longer one (NoteLengthLimit in Kubernetes
+// pkg/apis/core/validation/events.go, v1.37).
+const maxNote = 1024
+
+// shortNote cuts a note that is too long, between two characters, and marks the cut with an ellipsis.
+func shortNote(note string) string {
+	if len(note) <= maxNote {
+		return note
+	}
+	const cut = "…"
+	end := maxNote - len(cut)
+	for end > 0 && !utf8.RuneStart(note[end]) {
+		end--
+	}
+	return note[:end] + cut
 }
 
 var killedBy = map[v1alpha1.KillCause]string{

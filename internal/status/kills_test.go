@@ -1,8 +1,10 @@
 package status
 
 import (
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -10,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/facts/factstest"
 	"github.com/killorder/killorder/internal/packed"
 )
@@ -247,5 +251,38 @@ func TestCompleteKills(t *testing.T) {
 				t.Errorf("kills (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A note with the longest names that Kubernetes allows still fits into an Event, and says first what matters.
+func TestNotesFitIntoAnEvent(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("n", n) }
+	kills := []v1alpha1.Kill{killAt(0, long(253), func(k *v1alpha1.Kill) {
+		k.Namespace, k.WrongVictim, k.Culprit, k.Message = long(63), true, long(63)+"/"+long(253), strings.Repeat("ä", 160)
+	})}
+	for range 6 {
+		kills = append(kills, killAt(0, long(253), func(k *v1alpha1.Kill) { k.Container = long(63) }))
+	}
+	order := &v1alpha1.NodeKillOrder{ObjectMeta: metav1.ObjectMeta{Name: long(253)}}
+	note := KillEvent(order, kills, 1, "test").Note
+	if len(note) > maxNote || !utf8.ValidString(note) || !strings.HasSuffix(note, "…") {
+		t.Errorf("%d bytes: %q", len(note), note)
+	}
+	if !strings.HasPrefix(note, "The kernel killed because all pods together reached their limit on node ") {
+		t.Errorf("the note begins with %q", note[:80])
+	}
+	for _, lead := range []string{"", "b", "bb"} { // the cut falls on each byte of a character
+		if got := shortNote(lead + strings.Repeat("€", 400)); !utf8.ValidString(got) || len(got) > maxNote || len(got) < maxNote-3 {
+			t.Errorf("cut to %d bytes, valid %t", len(got), utf8.ValidString(got))
+		}
+	}
+	v := &engine.Verdict{Node: &facts.Node{}}
+	order.Status.Conditions = []metav1.Condition{{
+		Type: v1alpha1.ConditionWrongVictim, Status: metav1.ConditionTrue, LastTransitionTime: at(0), Message: long(2000),
+	}}
+	for _, e := range Events(order, v, "test", factstest.Now) {
+		if len(e.Note) > maxNote {
+			t.Errorf("%s: a note of %d bytes", e.Reason, len(e.Note))
+		}
 	}
 }
