@@ -71,6 +71,7 @@ type entry struct {
 	// withdrawn: the death turned out to be no kill.
 	withdrawn                bool
 	published, counted, told bool
+	failed                   int // how often the creation of its Event failed
 }
 
 // Victim is what is known of a killed pod beside the death itself; the zero value is an unknown pod.

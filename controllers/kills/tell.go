@@ -144,9 +144,12 @@ type Incident struct {
 	Others int
 
 	page *page
+	// failed is how often telling of the newest kill has failed.
+	failed int
 }
 
-// ToTell returns the incidents that are published and not told yet, oldest first.
+// ToTell returns the incidents that are published and not told yet: first those whose telling failed the least often, of these the
+// oldest.
 func (b *Book) ToTell() []Incident {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -159,7 +162,7 @@ func (b *Book) ToTell() []Incident {
 	}
 	slices.SortFunc(all, func(x, y Incident) int {
 		a, b := &x.Kills[0], &y.Kills[0]
-		return cmp.Or(a.SeenAt.Compare(b.SeenAt.Time), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Pod, b.Pod),
+		return cmp.Or(cmp.Compare(x.failed, y.failed), a.SeenAt.Compare(b.SeenAt.Time), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Pod, b.Pod),
 			cmp.Compare(a.UID, b.UID), a.Time.Compare(b.Time.Time))
 	})
 	return all
@@ -184,6 +187,7 @@ func (b *Book) incidents(p *page) (all []Incident) {
 				n++
 			}
 			in := Incident{Node: p.node, Kills: kills[:n:n], Others: p.others(&kills[0]), page: p}
+			in.failed = p.entries[status.KeyOfKill(&kills[0])].failed
 			if p.ripe(&in, now) {
 				all = append(all, in)
 			}
@@ -231,6 +235,17 @@ func (p *page) others(k *v1alpha1.Kill) (n int) {
 		}
 	}
 	return n
+}
+
+// Failed notes that telling of an incident failed.
+func (b *Book) Failed(in *Incident) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range in.Kills {
+		if e := in.page.entries[status.KeyOfKill(&in.Kills[i])]; e != nil {
+			e.failed++
+		}
+	}
 }
 
 // Told marks an incident as told.

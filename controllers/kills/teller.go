@@ -19,8 +19,12 @@ import (
 
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
 
-// tellInterval is how often the Teller looks for kills to count and tell.
-const tellInterval = time.Second
+const (
+	// tellInterval is how often the Teller looks for kills to count and tell.
+	tellInterval = time.Second
+	// tellTimeout bounds the creation of one Event: an admission webhook that does not answer must not hold up the Events of others.
+	tellTimeout = 10 * time.Second
+)
 
 // Teller counts the kills that are published and creates Events about them. It is a Runnable of the manager that only the
 // leader runs.
@@ -42,27 +46,43 @@ func (t *Teller) Start(ctx context.Context) error {
 	return nil
 }
 
-// Step counts what is settled and tells what is due, once. What fails is tried again in the next step.
+// Step counts what is settled and tells what is due, once. A later step tries again what failed: the waits of the namespace grow,
+// and what failed less often comes first, so that one incident does not hold back the others.
 func (t *Teller) Step(ctx context.Context) {
 	t.Book.Count()
 	for _, in := range t.Book.ToTell() {
 		if !t.EventBudget.Allow(in.Kills[0].Namespace, t.Book.Clock.Now()) {
 			continue
 		}
-		if err := t.tell(ctx, &in); err != nil {
-			log.FromContext(ctx).Error(err, "tell of a kill", "node", in.Node)
-			switch {
-			case apierrors.IsForbidden(err):
-				continue // a quota or an admission rule of the namespace, whose owner must not hold up the Events of others
-			case !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err):
-				return
-			}
-		}
-		t.Book.Told(&in)
+		t.settle(ctx, &in, t.tell(ctx, &in))
+	}
+}
+
+// settle notes in book and budget what came of telling the incident.
+func (t *Teller) settle(ctx context.Context, in *Incident, err error) {
+	namespace, logger := in.Kills[0].Namespace, log.FromContext(ctx).WithValues("node", in.Node, "pod", in.Kills[0].Pod)
+	switch {
+	case err == nil:
+		t.EventBudget.Created(namespace)
+		t.Book.Told(in)
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
+		logger.Error(err, "the Event about a kill is refused for what it says, and is left out")
+		t.Book.Metrics.omitted(leftOutEvent, 1)
+		t.Book.Told(in)
+	case apierrors.IsForbidden(err): // a quota or an admission rule of the namespace
+		logger.V(1).Info("the Event about a kill is refused", "error", err.Error())
+		t.EventBudget.Failed(namespace, t.Book.Clock.Now())
+		t.Book.Failed(in)
+	default:
+		logger.Error(err, "tell of a kill")
+		t.EventBudget.Failed(namespace, t.Book.Clock.Now())
+		t.Book.Failed(in)
 	}
 }
 
 func (t *Teller) tell(ctx context.Context, in *Incident) error {
+	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
+	defer cancel()
 	order := &metav1.PartialObjectMetadata{}
 	order.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("NodeKillOrder"))
 	err := t.Client.Get(ctx, types.NamespacedName{Name: in.Node}, order)

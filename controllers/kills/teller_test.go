@@ -3,6 +3,7 @@ package kills
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -53,12 +54,15 @@ func TestTellerTellsOnceWhateverFails(t *testing.T) {
 		fail        error // of the first attempt
 		wantEvents  int
 		wantCreated int
+		wantLeftOut int
 	}{
 		"nothing fails":            {wantEvents: 1, wantCreated: 1},
 		"API server away":          {fail: errors.New("connection refused"), wantEvents: 1, wantCreated: 1},
 		"namespace gone":           {fail: gone},
 		"told by another leader":   {fail: apierrors.NewAlreadyExists(schema.GroupResource{Resource: "events"}, "x")},
-		"refused for what it says": {fail: apierrors.NewBadRequest("no")},
+		"refused for what it says": {fail: apierrors.NewBadRequest("no"), wantLeftOut: 1},
+		"a quota is used up":       {fail: apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "x", nil), wantEvents: 1, wantCreated: 1},
+		"a webhook is broken":      {fail: apierrors.NewInternalError(errors.New("webhook")), wantEvents: 1, wantCreated: 1},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -71,6 +75,7 @@ func TestTellerTellsOnceWhateverFails(t *testing.T) {
 			teller.Step(t.Context())
 			fail = nil
 			for range 3 {
+				w.clock.SetTime(w.clock.Now().Add(time.Second))
 				teller.Step(t.Context())
 			}
 			events := &eventsv1.EventList{}
@@ -79,6 +84,9 @@ func TestTellerTellsOnceWhateverFails(t *testing.T) {
 			}
 			if len(events.Items) != tc.wantEvents || len(created) != tc.wantCreated {
 				t.Errorf("%d events, %d counted; want %d and %d", len(events.Items), len(created), tc.wantEvents, tc.wantCreated)
+			}
+			if got := w.leftOut()[leftOutEvent]; got != tc.wantLeftOut {
+				t.Errorf("%d left out, want %d", got, tc.wantLeftOut)
 			}
 		})
 	}
@@ -136,5 +144,90 @@ func TestTenantsDoNotSilenceEachOther(t *testing.T) {
 	events := &eventsv1.EventList{}
 	if err := teller.Client.List(t.Context(), events, client.InNamespace("quiet")); err != nil || len(events.Items) != 1 {
 		t.Errorf("the quiet namespace has %d events, %v; want 1", len(events.Items), err)
+	}
+}
+
+// refuse lets the creation of an Event fail where fails returns an error.
+func (t *Teller) refuse(fails func(client.Object) error) {
+	t.Writer.Client = interceptor.NewClient(t.Client.(client.WithWatch), interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if err := fails(o); err != nil {
+				return err
+			}
+			return c.Create(ctx, o, opts...)
+		},
+	})
+}
+
+// TestNamespacesThatTakeNoEvents are tried less and less often, and the kills of others are told at once.
+func TestNamespacesThatTakeNoEvents(t *testing.T) {
+	tests := map[string]error{
+		"quota":          apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "x", errors.New("exceeded quota")),
+		"broken webhook": apierrors.NewInternalError(errors.New("failed calling webhook")),
+	}
+	for name, fail := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.lead()
+			in := func(namespace string) {
+				r := death(namespace, "", w.ago(time.Second), forensics.CauseEviction, forensics.High)
+				r.Namespace = namespace
+				w.take(r)
+			}
+			for i := range 10 {
+				in(fmt.Sprint("refuses-", i))
+			}
+			w.publish()
+			var none error
+			var created []string
+			tries := 0
+			teller := w.teller(&none, &created)
+			teller.refuse(func(o client.Object) error {
+				if o.GetNamespace() == "quiet" {
+					return nil
+				}
+				tries++
+				return fail
+			})
+			for range 60 {
+				teller.Step(t.Context())
+				w.clock.SetTime(w.clock.Now().Add(time.Second))
+			}
+			if tries < 10 || tries > 10*6 {
+				t.Errorf("%d tries in a minute, want one to six in each of ten namespaces", tries)
+			}
+			in("quiet")
+			w.publish()
+			if teller.Step(t.Context()); len(created) != 1 {
+				t.Errorf("%d Events in the other namespace, want 1", len(created))
+			}
+		})
+	}
+}
+
+// TestAnEventThatFailsHoldsBackNoOther of its namespace for long.
+func TestAnEventThatFailsHoldsBackNoOther(t *testing.T) {
+	w := newWorld(t)
+	w.lead()
+	w.take(death("a-fails", "", w.ago(time.Minute), forensics.CauseEviction, forensics.High))
+	for i := range 5 {
+		w.take(death(fmt.Sprint("p", i), "", w.ago(time.Second), forensics.CauseEviction, forensics.High))
+	}
+	w.publish()
+	var none error
+	var created []string
+	teller := w.teller(&none, &created)
+	teller.refuse(func(o client.Object) error {
+		if o.(*eventsv1.Event).Regarding.Name == "a-fails" {
+			return apierrors.NewInternalError(errors.New("failed calling webhook"))
+		}
+		return nil
+	})
+	for range 2 {
+		teller.Step(t.Context())
+		w.clock.SetTime(w.clock.Now().Add(time.Second))
+	}
+	if len(created) != 5 {
+		t.Errorf("%d Events, want 5", len(created))
 	}
 }

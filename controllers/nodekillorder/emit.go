@@ -2,7 +2,7 @@ package nodekillorder
 
 import (
 	"context"
-	"maps"
+	"errors"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -15,10 +15,11 @@ import (
 
 // emit creates the Events that a published status calls for. An Event's name says what happened and when: the API server refuses
 // the same Event after a restart or by another leader. The names of created Events are remembered only to save requests. A later
-// reconcile creates the Events that the rate holds back and those that are refused; all is true if there are none of them.
+// reconcile creates the Events that the rate holds back and those that failed; all is true if there are none of them. An Event
+// that fails does not hold up the others; err has all failures that a namespace's owner did not cause.
 func (r *Reconciler) emit(ctx context.Context, v *visit, published *v1alpha1.NodeKillOrder) (all bool, err error) {
 	all = true
-	called := map[string]bool{}
+	called, failed := map[string]bool{}, map[string]bool{}
 	for _, e := range status.Events(published, &v.verdict, r.Instance, v.now) {
 		key := e.Namespace + "/" + e.Name
 		if called[key] = v.state.emitted[key]; called[key] {
@@ -28,22 +29,27 @@ func (r *Reconciler) emit(ctx context.Context, v *visit, published *v1alpha1.Nod
 			all = false
 			continue
 		}
-		created, err := r.Writer.CreateEvent(ctx, e)
+		created, createErr := r.Writer.CreateEvent(ctx, e)
 		switch {
 		case created:
 			r.Metrics.Event(e.Reason)
-		case apierrors.IsForbidden(err):
-			// A quota or an admission rule of the namespace, whose owner must not hold up the Events of others.
-			log.FromContext(ctx).V(1).Info("an Event is refused", "event", key, "error", err.Error())
-			all = false
+			r.EventBudget.Created(e.Namespace)
+		case apierrors.IsInvalid(createErr), apierrors.IsBadRequest(createErr):
+			log.FromContext(ctx).Error(createErr, "an Event is refused for what it says, and is left out", "event", key)
+		case apierrors.IsForbidden(createErr): // a quota or an admission rule of the namespace
+			log.FromContext(ctx).V(1).Info("an Event is refused", "event", key, "error", createErr.Error())
+			failed[e.Namespace] = true
 			continue
-		case err != nil:
-			maps.Copy(called, v.state.emitted)
-			v.state.emitted = called
-			return false, err
+		case createErr != nil:
+			failed[e.Namespace] = true
+			err = errors.Join(err, createErr)
+			continue
 		}
 		called[key] = true
 	}
 	v.state.emitted = called
-	return all, nil
+	for namespace := range failed { // only now: a namespace that waits gets none of the node's other Events
+		r.EventBudget.Failed(namespace, v.now)
+	}
+	return all && len(failed) == 0, err
 }

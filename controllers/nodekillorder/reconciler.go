@@ -175,12 +175,15 @@ func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *metav
 		published.Status = *v.published
 	}
 	told, err := r.emit(ctx, v, published)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
 	if v.unchanged && told && v.published != nil {
 		next := v.next
 		next.LastChangedAt = v.published.LastChangedAt
 		v.state.history.KeepStanding(&v.verdict, &next, &policy.Policy, policy.TopN, v.current.generation, v.now)
 	}
-	return result, err
+	return result, nil
 }
 
 // stands reports whether the published status still says what there is to say of the node. Then nothing has to be unpacked,

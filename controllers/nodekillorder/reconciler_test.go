@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	testclock "k8s.io/utils/clock/testing"
@@ -230,7 +231,7 @@ func TestReconcileWrites(t *testing.T) {
 		"deleting fails":                             {objects: []client.Object{orderOwnedBy("n1")}, fail: map[string]error{"delete": failed}, wantCalls: []string{"delete"}, wantErr: true},
 		"creating fails":                             {objects: []client.Object{node("n1")}, fail: map[string]error{"create": failed}, wantCalls: []string{"create"}, wantErr: true},
 		"writing the status fails":                   {objects: []client.Object{node("n1")}, fail: map[string]error{"status": failed}, wantCalls: []string{"create", "status"}, wantErr: true},
-		"creating an Event fails":                    {objects: []client.Object{node("n1"), orderOwnedBy("n1")}, fail: map[string]error{"event CriticalPodAtRisk": failed}, wantCalls: []string{"status", "event CriticalPodAtRisk"}, wantErr: true},
+		"creating an Event fails":                    {objects: []client.Object{node("n1"), orderOwnedBy("n1")}, fail: map[string]error{"event CriticalPodAtRisk": failed}, wantCalls: []string{"status", "event CriticalPodAtRisk", "event CriticalPodAtRisk"}, wantErr: true},
 		"a namespace takes no Events": {
 			objects:   []client.Object{node("n1"), orderOwnedBy("n1")},
 			fail:      map[string]error{"event CriticalPodAtRisk": apierrors.NewForbidden(eventsv1.Resource("events"), "x", errors.New("quota"))},
@@ -303,13 +304,50 @@ func TestEventsFollowWhatWasWritten(t *testing.T) {
 	before.ResourceVersion, before.Status = "1", v1alpha1.NodeKillOrderStatus{}
 	w.lagging = before
 	w.fail["event CriticalPodAtRisk"] = apierrors.NewInternalError(errors.New("etcd is gone"))
-	if calls, _, err := w.reconcile(time.Second); err == nil || len(calls) != 1 {
-		t.Errorf("writes %q, error %v; want that of the first Event", calls, err)
+	if calls, _, err := w.reconcile(time.Second); err == nil || len(calls) != 2 {
+		t.Errorf("writes %q, error %v; want those of both Events", calls, err)
 	}
-	must("event CriticalPodAtRisk", "event CriticalPodAtRisk")
+	must("event CriticalPodAtRisk") // the one that failed
 	must()
 	w.lagging = nil
 	must()
+}
+
+// An Event that fails does not hold up the node's others, and one that is refused for what it says is not tried again.
+func TestAnEventThatFailsHoldsUpNoOther(t *testing.T) {
+	events := schema.GroupResource{Resource: "events"}
+	tests := map[string]struct {
+		fail      error // of the first Event
+		wantErr   bool
+		wantLater []string // a second after
+	}{
+		"nothing fails":            {},
+		"refused for what it says": {fail: apierrors.NewInvalid(schema.GroupKind{Kind: "Event"}, "x", nil)},
+		"malformed":                {fail: apierrors.NewBadRequest("no")},
+		"a quota is used up":       {fail: apierrors.NewForbidden(events, "x", nil), wantLater: []string{"event CriticalPodAtRisk"}},
+		"a webhook is broken": {
+			fail: apierrors.NewInternalError(errors.New("webhook")), wantErr: true, wantLater: []string{"event CriticalPodAtRisk"},
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, node("n1"))
+			if _, _, err := w.reconcile(0); err != nil {
+				t.Fatal(err)
+			}
+			w.fail["event CriticalPodAtRisk"] = tc.fail
+			calls, result, err := w.reconcile(time.Second)
+			if want := []string{"event CriticalPodAtRisk", "event CriticalPodAtRisk"}; !slices.Equal(calls, want) || (err != nil) != tc.wantErr {
+				t.Errorf("writes %q, error %v; want %q, an error %t", calls, err, want, tc.wantErr)
+			}
+			if err != nil && result != (ctrl.Result{}) {
+				t.Errorf("%+v beside an error", result)
+			}
+			if calls, _, err := w.reconcile(time.Second); err != nil || !slices.Equal(calls, tc.wantLater) {
+				t.Errorf("a second after: writes %q, error %v; want %q", calls, err, tc.wantLater)
+			}
+		})
+	}
 }
 
 // A status that could not be written is written by the next reconcile, which does not create the order again.

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,5 +51,27 @@ func TestEventBudgetOfTheCluster(t *testing.T) {
 	}
 	if len(b.namespaces) > mostNamespaces {
 		t.Errorf("%d namespaces remembered", len(b.namespaces))
+	}
+}
+
+// A namespace that takes no Event waits longer after each failure, up to a bound; one that takes an Event again waits no more.
+func TestEventBudgetAfterFailures(t *testing.T) {
+	b, now, tries := &EventBudget{}, factstest.Now, []int(nil)
+	for second := range 100 {
+		if b.Allow("refuses", now.Add(time.Duration(second)*time.Second)) {
+			b.Failed("refuses", now.Add(time.Duration(second)*time.Second))
+			tries = append(tries, second)
+		}
+	}
+	if want := []int{0, 1, 3, 7, 15, 31, 63, 95}; !slices.Equal(tries, want) {
+		t.Errorf("tried in the seconds %v, want %v", tries, want)
+	}
+	now = now.Add(127 * time.Second)
+	if !b.Allow("refuses", now) {
+		t.Fatal("not tried again")
+	}
+	b.Created("refuses")
+	if !b.Allow("refuses", now) {
+		t.Error("the namespace waits although it took an Event")
 	}
 }
