@@ -97,21 +97,31 @@ func (h *past) of(key facts.WorkloadKey, now time.Time) (kills []forensics.Recor
 	return kills
 }
 
-// advised notes the limit that a fix advises, and since when.
+// advised notes the limit that a fix advises, and since when. Where there is no room, the advice goes that no finding has given for
+// the longest time.
 func (h *past) advised(of facts.WorkloadKey, container, rule string, limit int64, now time.Time) {
 	if h.advice == nil {
 		h.advice = map[facts.WorkloadKey][]advice{}
 	}
 	known := h.advice[of]
-	if i := slices.IndexFunc(known, func(a advice) bool { return a.Container == container && a.Limit == limit }); i >= 0 {
-		known[i].last = now
+	same := slices.IndexFunc(known, func(a advice) bool {
+		return a.rule == rule && a.Container == container && a.Limit == limit
+	})
+	if same >= 0 {
+		known[same].last = now
 		return
 	}
 	if known == nil && !h.hasRoom(now) {
 		return
 	}
 	if len(known) == maxAdvice {
-		known = slices.Delete(known, 0, 1)
+		stalest := 0
+		for i := range known {
+			if known[i].last.Before(known[stalest].last) {
+				stalest = i
+			}
+		}
+		known = slices.Delete(known, stalest, stalest+1)
 	}
 	a := forensics.AdvisedLimit{Namespace: of.Namespace, Workload: workloadName(of), Container: container, Limit: limit, Since: now}
 	h.advice[of] = append(known, advice{a, rule, now})

@@ -2,6 +2,7 @@ package kills
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -68,5 +69,40 @@ func TestTheOrdersRemindANewProcess(t *testing.T) {
 	k := w.afterOf("a")
 	if k == nil || len(k.Limits) != 1 || k.Limits[0].Times != 2 || k.Limits[0].Limit != 64<<20 {
 		t.Errorf("got %+v, want two kills at 64Mi; the order has %v", k, w.order.Kills)
+	}
+}
+
+// TestAdviceThatIsStillGivenStays: where there are too many advices, the one goes that was not given for the longest time.
+func TestAdviceThatIsStillGivenStays(t *testing.T) {
+	w := newWorld(t)
+	pod := &facts.PodState{Pod: &facts.Pod{Namespace: "shop", Name: "a"}}
+	began := w.clock.Now()
+	for i := range 3 * maxAdvice {
+		w.RememberAdvice([]engine.Finding{
+			{Rule: "NearMemoryLimit", Pod: pod, Container: "app", AdvisedLimit: 1 << 30},
+			{Rule: "Drifts", Pod: pod, Container: "app", AdvisedLimit: int64(i)},
+		})
+		w.clock.SetTime(w.clock.Now().Add(time.Minute))
+	}
+	all := w.past.advice[pod.Key()]
+	i := slices.IndexFunc(all, func(a advice) bool { return a.rule == "NearMemoryLimit" })
+	if i < 0 || !all[i].Since.Equal(began) || len(all) != maxAdvice {
+		t.Errorf("remembered %+v", all)
+	}
+}
+
+// TestTwoRulesThatAdviseTheSame are two advices: each keeps its name and its time.
+func TestTwoRulesThatAdviseTheSame(t *testing.T) {
+	w := newWorld(t)
+	pod := &facts.PodState{Pod: &facts.Pod{Namespace: "shop", Name: "a"}}
+	var rules []string
+	for _, rule := range []string{"NearMemoryLimit", "KilledAtLimit", "NearMemoryLimit"} {
+		w.RememberAdvice([]engine.Finding{{Rule: rule, Pod: pod, Container: "app", AdvisedLimit: 1 << 30}})
+	}
+	for _, a := range w.past.advice[pod.Key()] {
+		rules = append(rules, a.rule)
+	}
+	if want := []string{"NearMemoryLimit", "KilledAtLimit"}; !slices.Equal(rules, want) {
+		t.Errorf("advice of %v, want %v", rules, want)
 	}
 }

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// maxEntries are the kills of one node that are held, maxRemembered those whose keys are known.
+	// maxEntries are the kills of one node that a process that counts holds, maxRemembered those whose keys are known.
 	maxEntries    = 64
 	maxRemembered = 1024
 	// maxPredictions of one node are kept to compare a kill with: kubelets report a death within seconds, and a status
@@ -39,12 +39,13 @@ type Book struct {
 
 	mu     sync.Mutex
 	pages  map[string]*page
-	gone   []*page            // pages of nodes that are gone, while their kills may still be counted, told or judged better
-	past   past               // what the kills of each workload say together
-	tidied time.Time          // when a process that stands by last forgot what is old
-	led    time.Time          // when this process began to lead, zero before
-	counts *status.KillCounts // nil until the policy's are known
-	until  time.Time          // kills seen up to then were counted by an earlier process
+	gone   []*page   // pages of nodes that are gone, while their kills may still be counted, told or judged better
+	past   past      // what the kills of each workload say together
+	tidied time.Time // when a process that stands by last forgot what is old
+	// firstStatus is when this process, which leads since then, knew the first status of a node; zero before.
+	firstStatus time.Time
+	counts      *status.KillCounts // nil until the policy's are known
+	until       time.Time          // kills seen up to then were counted by an earlier process
 }
 
 // page is the kills of one node.
@@ -209,7 +210,7 @@ func (b *Book) Found(node string) (kills []v1alpha1.Kill, withdrawn []status.Kil
 }
 
 // AllPublished reports whether the published status shows what the book knows: each kill on the node, and no death that turned
-// out to be no kill. Only then may the call of SetPublished be left out.
+// out to be no kill. While this is false, the reconciler must call SetPublished.
 func (b *Book) AllPublished(node string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -235,8 +236,8 @@ func (b *Book) SetPublished(node string, s *v1alpha1.NodeKillOrderStatus, kept p
 	defer b.mu.Unlock()
 	p := b.page(node)
 	p.predict(s, kept)
-	if b.led.IsZero() {
-		b.led = b.Clock.Now()
+	if b.firstStatus.IsZero() {
+		b.firstStatus = b.Clock.Now()
 	}
 	if !p.seeded {
 		b.seed(p, s.Kills)
@@ -289,7 +290,7 @@ func (b *Book) seed(p *page, kills []v1alpha1.Kill) {
 			p.entries[status.KeyOfKill(&k)] = e
 		}
 		if sureness[k.Confidence] >= sureness[e.kill.Confidence] {
-			e.kill, e.withdrawn = k, false
+			e.kill = k // a death that turned out to be no kill stays withdrawn: this process saw traces that the earlier one lacked
 		}
 		b.past.keepPublished(p.node, &k)
 		e.restored, e.seen = true, earlier(k.SeenAt.Time, now)
@@ -303,10 +304,11 @@ func (b *Book) seed(p *page, kills []v1alpha1.Kill) {
 // makeRoom drops entries while there are too many: first those that are counted and told, then the others, each time the oldest. An
 // entry that is dropped is counted, but no Event tells of it.
 //
-// A process that does not count yet (because it stands by, or has just begun to lead) holds more entries: it may have to count them.
+// A process that does not count yet (because it stands by, or has just begun to lead) holds more entries: it may have to count them,
+// and learns from the first status of the node which of them were counted.
 func (b *Book) makeRoom(p *page) {
 	most := maxEntries
-	if b.counts == nil {
+	if !b.counting(b.Clock.Now()) {
 		most = 4 * maxEntries
 	}
 	for len(p.entries) > most {

@@ -460,6 +460,7 @@ func TestANewLeaderKnowsWhatTheOldOneTold(t *testing.T) {
 func TestAThousandKillsInAMinute(t *testing.T) {
 	w := newWorld(t)
 	w.lead()
+	w.pass(firstCount)
 	for i := range 1000 {
 		w.take(oomAt(w, fmt.Sprintf("p%04d", i), time.Second))
 		w.clock.SetTime(w.clock.Now().Add(60 * time.Millisecond))
@@ -487,6 +488,65 @@ func TestAThousandKillsInAMinute(t *testing.T) {
 	w.pass(settling)
 	if got := w.kills()["PodsOOM"]; got != 1000 {
 		t.Errorf("%d kills counted after a resync, want 1000", got)
+	}
+}
+
+// TestALeaderHoldsKillsUntilItCounts: what an old leader counted is not counted again by one that leads, and knows no status yet.
+func TestALeaderHoldsKillsUntilItCounts(t *testing.T) {
+	w := newWorld(t)
+	w.lead()
+	standby := &Book{Changed: func(string) {}, Metrics: NewMetrics(prometheus.NewRegistry()), Clock: w.clock}
+	for i := range 5 * maxEntries {
+		r := oomAt(w, fmt.Sprintf("p%04d", i), time.Second)
+		w.take(r)
+		standby.Take(&forensics.Change{Record: r}, Victim{})
+		w.publish()
+		w.clock.SetTime(w.clock.Now().Add(time.Second))
+	}
+	w.pass(settling)
+	w.pass(settling)
+	w.rollUp()
+	w.Book, w.registry = standby, prometheus.NewRegistry()
+	w.Metrics = NewMetrics(w.registry)
+	w.Load(w.policy.KillHistory)
+	w.take(oomAt(w, "new", time.Second))
+	w.shows(node, w.order.DeepCopy())
+	w.pass(time.Second)
+	w.take(oomAt(w, "newer", time.Second))
+	if n := len(w.pages[node].entries); n > 4*maxEntries {
+		t.Errorf("%d entries are held", n)
+	}
+	w.pass(settling)
+	w.pass(settling)
+	w.rollUp()
+	if diff := cmp.Diff(map[string]int{"PodsOOM": 2}, w.kills()); diff != "" {
+		t.Errorf("counted by the new leader (-want +got):\n%s", diff)
+	}
+	if got := int(w.policy.Kills[v1alpha1.CausePodsOOM]); got != 5*maxEntries+2 {
+		t.Errorf("%d kills rolled up, want %d", got, 5*maxEntries+2)
+	}
+}
+
+// TestADeathThatWasNoneStaysNone: what an earlier process published does not bring the kill back.
+func TestADeathThatWasNoneStaysNone(t *testing.T) {
+	w := newWorld(t)
+	w.lead()
+	r := oomAt(w, "a", time.Second)
+	w.take(r)
+	w.pass(time.Second)
+	w.begin()
+	w.take(r) // while this process stands by
+	none := r
+	none.Cause, none.Reason = "", forensics.ReasonProbe
+	w.take(none, r)
+	w.lead()
+	w.pass(settling)
+	w.pass(settling)
+	if len(w.order.Kills) != 0 {
+		t.Errorf("the order shows %v", shown(w.order.Kills))
+	}
+	if got := w.kills(); len(got) != 0 {
+		t.Errorf("counted %v", got)
 	}
 }
 

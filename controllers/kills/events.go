@@ -58,7 +58,6 @@ func telling(reason string) bool {
 // matters is remembered by who receives them. It is a Runnable of the manager that every replica runs.
 type Events struct {
 	reflectors []*cache.Reflector
-	receive    func(forensics.Event)
 }
 
 // NewEvents makes a watch of Events that reads with the given client configuration, as protobuf, and calls receive for
@@ -71,7 +70,7 @@ func NewEvents(config *rest.Config, receive func(forensics.Event)) (*Events, err
 	if err != nil {
 		return nil, fmt.Errorf("client for Events: %w", err)
 	}
-	e := &Events{receive: receive}
+	e := &Events{}
 	for _, kind := range []string{"Pod", "Node"} {
 		e.reflectors = append(e.reflectors, cache.NewReflectorWithOptions(
 			about(client, kind), &corev1.Event{}, receiver(receive), cache.ReflectorOptions{Name: "events about a " + kind},

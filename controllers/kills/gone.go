@@ -82,7 +82,7 @@ func (p *page) done() bool {
 // which nodes are gone.
 func (b *Book) tidy() {
 	now := b.Clock.Now()
-	if !b.led.IsZero() || b.counts != nil || now.Sub(b.tidied) < time.Minute {
+	if !b.firstStatus.IsZero() || b.counts != nil || now.Sub(b.tidied) < time.Minute {
 		return
 	}
 	b.tidied = now

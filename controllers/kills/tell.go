@@ -19,7 +19,7 @@ const (
 	toldUntil = 10 * time.Minute
 	// heldFor is how long an entry that is done is held: its cause may become better known.
 	heldFor = 20 * time.Minute
-	// firstCount is how long after this process began to lead nothing is counted: Prometheus must have seen the counters at
+	// firstCount is how long after this process knew a first status nothing is counted: Prometheus must have seen the counters at
 	// 0, since a counter that appears with its first kill has no increase.
 	firstCount = 70 * time.Second
 	// unpublishedFor is how long a kill waits for its NodeKillOrder to be written before the kill is counted anyway: the
@@ -37,7 +37,7 @@ func (b *Book) Count() {
 		b.throwAway(now) // a leader that cannot read the policy never counts
 		return
 	}
-	if b.led.IsZero() || now.Sub(b.led) < firstCount {
+	if !b.counting(now) {
 		return
 	}
 	for _, p := range b.allPages() {
@@ -54,6 +54,11 @@ func (b *Book) Count() {
 	b.throwAway(now)
 }
 
+// counting reports whether this process counts kills by now.
+func (b *Book) counting(now time.Time) bool {
+	return b.counts != nil && !b.firstStatus.IsZero() && now.Sub(b.firstStatus) >= firstCount
+}
+
 // count counts a kill once: in this process, and not if an earlier one has counted it.
 func (b *Book) count(p *page, e *entry) {
 	if e.counted || e.withdrawn || b.counts == nil {
@@ -64,7 +69,7 @@ func (b *Book) count(p *page, e *entry) {
 		return
 	}
 	b.counts.Add(&e.kill)
-	if e.restored && e.kill.SeenAt.Add(settled).Before(b.led) {
+	if e.restored && e.kill.SeenAt.Add(settled).Before(b.firstStatus) {
 		return // the earlier process has counted the kill in its metrics, and did not come to write the policy
 	}
 	b.Metrics.killed(&e.kill, e.qos)
@@ -76,16 +81,15 @@ func (e *entry) stale() bool { return e.seen.Sub(e.kill.Time.Time) > oldNews }
 // countedBefore reports whether an earlier process has counted the kill in the policy's status. b.until is the time up to
 // which that status has all kills.
 //   - A kill that this process found in a published status was counted if an earlier process saw the kill by then.
-//   - A kill that happened, and was seen, while this process led was counted by nobody else.
-//   - Any other kill was counted if the kill is as old as the oldest published one, which published kills of the same age may
-//     have pushed out of the status, or if the kill happened or was seen before what is counted, with room for clocks that
-//     differ and for traces that come late.
+//   - A kill that happened, and was seen, after this process knew a status was counted by nobody else.
+//   - Any other kill was counted if it is no newer than p.floor (the status was full, and may have dropped it), if it happened
+//     more than skew before b.until, or if it was seen more than settled before b.until.
 func (b *Book) countedBefore(p *page, e *entry) bool {
 	if e.restored {
 		return !e.kill.SeenAt.After(b.until)
 	}
 	at := e.kill.Time.Time
-	if !at.Before(b.led) && !e.seen.Before(b.led) {
+	if !b.firstStatus.IsZero() && !at.Before(b.firstStatus) && !e.seen.Before(b.firstStatus) {
 		return false
 	}
 	return !at.After(p.floor) || at.Before(b.until.Add(-skew)) || e.seen.Before(b.until.Add(-settled))
@@ -162,8 +166,8 @@ func (b *Book) ToTell() []Incident {
 	}
 	slices.SortFunc(all, func(x, y Incident) int {
 		a, b := &x.Kills[0], &y.Kills[0]
-		return cmp.Or(cmp.Compare(x.failed, y.failed), a.SeenAt.Compare(b.SeenAt.Time), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Pod, b.Pod),
-			cmp.Compare(a.UID, b.UID), a.Time.Compare(b.Time.Time))
+		return cmp.Or(cmp.Compare(x.failed, y.failed), a.SeenAt.Compare(b.SeenAt.Time), cmp.Compare(a.Namespace, b.Namespace),
+			cmp.Compare(a.Pod, b.Pod), cmp.Compare(a.UID, b.UID), a.Time.Compare(b.Time.Time))
 	})
 	return all
 }

@@ -210,6 +210,7 @@ func TestTrackerKnowsAPodOfAnEventFromTheCache(t *testing.T) {
 func TestTrackerSurvivesHostilePods(t *testing.T) {
 	w := newWorld(t)
 	w.lead()
+	w.pass(firstCount)
 	tracker := w.track(63 << 20)
 	for i := range 40 {
 		p := w.podOf(fmt.Sprint("p", i), w.died("OOMKilled", 137, time.Second))
