@@ -48,7 +48,7 @@ func (p *Pod) Reading() facts.PodReading {
 	r := facts.PodReading{
 		Source: p.Source, ObservedAt: p.ObservedAt, WorkingSet: p.WorkingSet, Containers: make([]facts.ContainerReading, len(p.Containers)),
 	}
-	sum := int64(facts.Unknown)
+	sum := facts.Unknown
 	for i := range p.Containers {
 		c := &p.Containers[i]
 		r.Containers[i] = facts.ContainerReading{Name: unique.Make(string(c.Name)).Value(), ContainerUsage: c.ContainerUsage}
