@@ -172,7 +172,7 @@ func (r *running) stop() error {
 			return fmt.Errorf("the machine says %+v, and should go off: %w", a, r.qemu.Process.Kill())
 		}
 		return nil
-	case <-time.After(time.Minute):
+	case <-time.After(bootPatience):
 		return errors.Join(errors.New("the machine does not go off"), r.qemu.Process.Kill())
 	}
 }

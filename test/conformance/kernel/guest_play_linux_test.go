@@ -205,7 +205,7 @@ func (n *node) unnamed(o *observation, all []*process, victims []int) (others []
 			if p.pod >= 0 && p.pod == first.pod && p.container == first.container {
 				select {
 				case <-p.died:
-				case <-time.After(time.Minute): // it lives: the test outside sees that
+				case <-time.After(guestPatience): // it lives: the test outside sees that
 				}
 			}
 		}

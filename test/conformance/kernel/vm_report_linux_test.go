@@ -16,6 +16,9 @@ type kindTally struct {
 	kills, clear, clearRight, right int
 	// bySum: right where each container is weighed by the sum of its processes.
 	bySum int
+	// belowZero: kills of a process whose oom_score_adj is below 0; lowest: the lowest oom_score_adj that was weighed.
+	belowZero int
+	lowest    int32
 	// tables that the kernel printed, and those that agree without a margin; drift is the largest difference in bytes
 	// between a reading and the table.
 	tables, agreeing int
@@ -43,6 +46,12 @@ func (k *kindTally) kill(s *scene, o *observation, all []candidate, v *verdict) 
 			k.clearRight++
 		}
 	}
+	for i := range all {
+		k.lowest = min(k.lowest, all[i].adj)
+		if all[i].process == o.Victims[0] && all[i].adj < 0 {
+			k.belowZero++
+		}
+	}
 	sums := wrongRules[slices.IndexFunc(wrongRules, func(r rule) bool { return r.name == sumOfContainer })].weights(s, all)
 	named, victim := &all[largest(sums)], slices.IndexFunc(all, func(c candidate) bool { return c.process == o.Victims[0] })
 	if victim >= 0 && named.pod == all[victim].pod && named.container == all[victim].container {
@@ -56,8 +65,9 @@ func (k *kindTally) String() string {
 		whole = fmt.Sprintf("whole order %d of %d; ", k.whole, k.toLast)
 	}
 	return fmt.Sprintf("first victim right in %d of %d above the margin, %d of %d in all, %d per container sum; %s"+
-		"kernel's own table %d of %d; oom_score equal in %d of %d, off by one in %d; readings stray by up to %d pages",
-		k.clearRight, k.clear, k.right, k.kills, k.bySum, whole, k.agreeing, k.tables, k.equal, k.scored, k.offByOne, k.drift/pageSize)
+		"kernel's own table %d of %d; oom_score equal in %d of %d, off by one in %d; readings stray by up to %d pages; oom_score_adj from %d, victims below 0: %d",
+		k.clearRight, k.clear, k.right, k.kills, k.bySum, whole, k.agreeing, k.tables, k.equal, k.scored, k.offByOne, k.drift/pageSize,
+		k.lowest, k.belowZero)
 }
 
 // add another tally to this one.
@@ -71,6 +81,7 @@ func (k *kindTally) add(other *kindTally) {
 		{&k.clearRight, &other.clearRight},
 		{&k.right, &other.right},
 		{&k.bySum, &other.bySum},
+		{&k.belowZero, &other.belowZero},
 		{&k.tables, &other.tables},
 		{&k.agreeing, &other.agreeing},
 		{&k.scored, &other.scored},
@@ -79,7 +90,7 @@ func (k *kindTally) add(other *kindTally) {
 	} {
 		*c.into += *c.from
 	}
-	k.drift = max(k.drift, other.drift)
+	k.drift, k.lowest = max(k.drift, other.drift), min(k.lowest, other.lowest)
 }
 
 // String is the closing lines of a machine.
