@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -133,5 +134,15 @@ func TestExplainLive(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestExplainNamesOneFigure: what is left is the same figure in the first sentence and in the sums, however it rounds.
+func TestExplainNamesOneFigure(t *testing.T) {
+	got := run(t, "", "explain", "-f", "../../examples/story", "-n", "shop", "pod/payments-api-54cdcdd999-xsjqc")
+	first := regexp.MustCompile(`: (\S+) to go\n`).FindStringSubmatch(got.out)
+	sums := regexp.MustCompile(`it evicts once (\S+) more are used`).FindStringSubmatch(got.out)
+	if len(first) != 2 || len(sums) != 2 || first[1] != sums[1] {
+		t.Errorf("%q in the first sentence, %q in the sums of:\n%s%s", first, sums, got.out, got.err)
 	}
 }

@@ -119,7 +119,7 @@ func (n *Node) sentence(p *facts.PodState, r whatif.Ranks) (string, v1alpha1.Kil
 			p.Name, node, human(p.WorkingSet), human(p.Request)), ""
 	}
 	if l := n.nearLimit(p); l != nil && l.Headroom() <= n.leftIfFirst(r) {
-		return fmt.Sprintf("%s is next to be killed at its own limit on %s: %s to go", named(p, l), node, human(l.Headroom())), n.order(r)
+		return fmt.Sprintf("%s is next to be killed at its own limit on %s: %s to go", named(p, l), node, left(l.Headroom())), n.order(r)
 	}
 	switch order := n.order(r); {
 	case order == v1alpha1.KillerEviction && r.Eviction == 1:
@@ -184,16 +184,19 @@ func toGo(bytes int64, known bool) string {
 	case !known:
 		return "how much memory is left is unknown"
 	case bytes <= 0:
-		return human(-bytes) + " below the threshold, so it is due"
+		return left(-bytes) + " below the threshold, so it is due"
 	}
-	return human(bytes) + " to go"
+	return left(bytes) + " to go"
 }
+
+// left is an amount of memory that is left, rounded as an order publishes the amount, so that one answer names one figure.
+func left(bytes int64) string { return human(kinds.Amount(bytes).Value()) }
 
 func headroom(bytes int64, known bool) string {
 	if !known {
 		return "an unknown amount"
 	}
-	return human(bytes)
+	return left(bytes)
 }
 
 // around are the pods before and after the pod in an order, the nearest ones.

@@ -218,6 +218,6 @@ func (n *Node) limitSum(p *facts.PodState) *kinds.Limit {
 	}
 	return &kinds.Limit{
 		Container: l.ContainerName(), Usage: kinds.Amount(l.Usage), Limit: kinds.Exact(l.Limit), Percent: l.Percent(),
-		Evidence: []kinds.Evidence{evidence(fromUsage, "%s: %s of %s, %s to go", of, human(l.Usage), human(l.Limit), human(l.Headroom()))},
+		Evidence: []kinds.Evidence{evidence(fromUsage, "%s: %s of %s, %s to go", of, human(l.Usage), human(l.Limit), left(l.Headroom()))},
 	}
 }
