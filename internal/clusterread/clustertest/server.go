@@ -112,14 +112,8 @@ func (s *Server) groups(w http.ResponseWriter, r *http.Request) {
 		s.class(w, path)
 	case path == "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews":
 		s.review(w, r)
-	case strings.HasPrefix(path, "/apis/metrics.k8s.io/v1beta1/namespaces/") && s.Metrics:
-		s.podUsage(w, path)
-	case strings.HasPrefix(path, "/apis/metrics.k8s.io/v1beta1/nodes/") && s.Metrics:
-		s.usage(w, "NodeMetrics", s.nodeUsage(path))
-	case path == "/apis/metrics.k8s.io/v1beta1/pods" && s.Metrics:
-		s.usage(w, "PodMetricsList", s.podMetrics())
-	case path == "/apis/metrics.k8s.io/v1beta1/nodes" && s.Metrics:
-		s.usage(w, "NodeMetricsList", s.nodeMetrics())
+	case strings.HasPrefix(path, metricsAPI) && s.Metrics:
+		s.metrics(w, r)
 	case strings.HasPrefix(path, "/apis/apps/v1/namespaces/") && strings.HasSuffix(path, "/deployments"):
 		list := &metav1.PartialObjectMetadataList{}
 		for _, name := range s.Deployments {
@@ -128,6 +122,24 @@ func (s *Server) groups(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, "meta.k8s.io/v1", "PartialObjectMetadataList", list)
 	case strings.HasPrefix(path, "/apis/killorder.io/"):
 		s.own(w, r)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+const metricsAPI = "/apis/metrics.k8s.io/v1beta1/"
+
+// metrics answers for metrics.k8s.io.
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
+	switch path := r.URL.Path; {
+	case strings.HasPrefix(path, metricsAPI+"namespaces/"):
+		s.podUsage(w, path)
+	case strings.HasPrefix(path, metricsAPI+"nodes/"):
+		s.usage(w, "NodeMetrics", s.nodeUsage(path))
+	case path == metricsAPI+"pods":
+		s.usage(w, "PodMetricsList", s.podMetrics())
+	case path == metricsAPI+"nodes":
+		s.usage(w, "NodeMetricsList", s.nodeMetrics())
 	default:
 		http.NotFound(w, r)
 	}

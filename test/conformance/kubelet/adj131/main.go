@@ -35,7 +35,8 @@ func main() {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
-		a := answer{qos.GetContainerOOMScoreAdjust(q.Pod, q.Container, q.Capacity), v1resource.GetResourceRequest(q.Pod, corev1.ResourceMemory)}
+		score := qos.GetContainerOOMScoreAdjust(q.Pod, q.Container, q.Capacity)
+		a := answer{score, v1resource.GetResourceRequest(q.Pod, corev1.ResourceMemory)}
 		if err := encode.Encode(a); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
