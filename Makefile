@@ -6,21 +6,22 @@ MAKEFLAGS += --no-print-directory
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
-# The image that image and docker-build make and deploy installs.
+# The name of the image: the targets image and docker-build make the image, deploy installs it.
 IMG ?= ghcr.io/killorder/killorder:latest
 # The platforms of that image.
 PLATFORMS ?= linux/amd64,linux/arm64
 # docker or podman.
 CONTAINER_TOOL ?= docker
-# Flags for the operator of `make run`, and for go test.
+# ARGS: flags for the operator of `make run` and for `make scale`. TESTFLAGS: flags for go test.
 ARGS ?=
 TESTFLAGS ?=
 
 LDFLAGS = -s -w -X main.version=$(VERSION) -X github.com/killorder/killorder/internal/cli.buildVersion=$(VERSION)
-# Everything under test/ is run by targets of its own: those tests need a cluster, root, or half an hour.
+# The tests under test/ have targets of their own, because these tests need a cluster, root, or half an hour.
 UNIT_PACKAGES = $$(go list ./... | grep -v /killorder/test/)
 CLUSTER := go run -C test/cluster ./cmd/cluster
-# The tools of packaging. tools/ship has its own go.mod: what these tools require would raise what the other tools get.
+# The tools of packaging. tools/ship has its own go.mod: in a shared go.mod, the requirements of these tools would raise the
+# versions of the modules that the other tools use.
 SHIP_TOOL_cyclonedx-gomod := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 SHIP_TOOL_helm := helm.sh/helm/v4/cmd/helm
 SHIP_TOOL_helm-docs := github.com/norwoodj/helm-docs/cmd/helm-docs
@@ -30,17 +31,17 @@ SHIP_TOOL_actionlint := github.com/rhysd/actionlint/cmd/actionlint
 SHIP_TOOL_govulncheck := golang.org/x/vuln/cmd/govulncheck
 SHIP_TOOL_go-licenses := github.com/google/go-licenses/v2
 SHIP_TOOLS := $(addprefix bin/tools/,$(patsubst SHIP_TOOL_%,%,$(filter SHIP_TOOL_%,$(.VARIABLES))))
-# cyclonedx-gomod, validate-krew-manifest and govulncheck are built where they are used.
+# The tools of `make verify`. The targets that use cyclonedx-gomod, validate-krew-manifest or govulncheck build these three.
 VERIFY_TOOLS := $(addprefix bin/tools/,controller-gen crd-ref-docs kustomize helm helm-docs opm actionlint go-licenses)
-# How many nodes and pods `make scale` simulates; no PODS means 30 a node.
+# How many nodes and pods `make scale` simulates; without PODS, each node has 30 pods.
 NODES ?= 200
 PODS ?=
-# One setting for all builds but those with the race detector: the build cache then has one copy of each package. What is
-# released is built with -trimpath, so all else is too. `make lint` runs vet over all modules, once; each `go test` would run
-# vet over the dependencies as well.
+# All builds except those with the race detector have the same settings, so that the build cache has one copy of each package.
+# The released programs are built with -trimpath, so all other programs are, too. `go test` does not run vet, because it would
+# also run vet over the dependencies, each time; `make lint` runs vet over all modules, once.
 export CGO_ENABLED := 0
 export GOFLAGS := $(shell go env GOFLAGS) -trimpath -vet=off
-# A cluster's own kubectl where the machine has none.
+# The machine's kubectl; if the machine has none, the kubectl that was built for the local cluster.
 KUBECTL ?= $(or $(shell command -v kubectl),$(CURDIR)/bin/k8s/kubectl)
 
 ##@ See it work
@@ -50,11 +51,11 @@ story: ## An answer in seconds, from Go alone: who dies first on the three nodes
 	bin/kubectl-killorder rank -f examples/story --top 3
 	@echo; echo "Why payments-api, and what to change:"
 	bin/kubectl-killorder explain deployment/payments-api -n shop -f examples/story
-demo: ## A local cluster with three nodes on the brink, the operator, and what it says
+demo: ## A local cluster with three nodes on the brink, the operator, and what the operator says
 	hack/demo.sh
 demo-down: ## Stop the demo
 	hack/demo.sh down
-recording: ## docs/demo.svg, which the README shows: what the demo prints
+recording: ## Draw docs/demo.svg, the README's picture of what the demo prints
 	@mkdir -p bin
 	DEMO_ONCE=1 DEMO_COLOR=1 hack/demo.sh | tee bin/demo.txt
 	bin/cluster record --from bin/demo.txt --to docs/demo.svg
@@ -65,7 +66,7 @@ run: ## Run the operator here, against the current kubeconfig (ARGS="--usage-int
 .PHONY: build generate docs image docker-build docker-push release community-operators
 build: ## bin/manager and bin/kubectl-killorder
 	go build -ldflags "$(LDFLAGS)" -o bin/ ./cmd/...
-generate: bin/tools/controller-gen bin/tools/crd-ref-docs bin/tools/kustomize bin/tools/helm-docs bin/tools/opm bin/tools/go-licenses ## Code and manifests that follow from the types, markers and config/
+generate: bin/tools/controller-gen bin/tools/crd-ref-docs bin/tools/kustomize bin/tools/helm-docs bin/tools/opm bin/tools/go-licenses ## Generate code and manifests from the types, their markers and config/
 	hack/generate.sh
 docs: ## bin/site: the documentation as a site (Debian: mkdocs, mkdocs-material)
 	mkdocs build --strict --quiet --config-file mkdocs.yml --site-dir $(CURDIR)/bin/site
@@ -74,7 +75,7 @@ image: bin/tools/cyclonedx-gomod ## bin/image: the operator's image from Go alon
 	  -version $(VERSION) -revision "$(REVISION)" -sbom $(CURDIR)/bin/tools/cyclonedx-gomod
 docker-build: ## The same image by docker or podman (IMG=...)
 	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) -t $(IMG) .
-docker-push: ## Push it (IMG=...)
+docker-push: ## Push the image to its registry (IMG=...)
 	$(CONTAINER_TOOL) push $(IMG)
 
 release: bin/tools/helm bin/tools/validate-krew-manifest ## bin/release: the plugin's archives and krew manifest, the chart, the manifests
@@ -91,11 +92,11 @@ test: test-unit test-integration ## Unit tests and integration tests
 test-unit: ## Unit tests, with the race detector
 	packages="$(UNIT_PACKAGES)"; CGO_ENABLED=1 go test -race $(TESTFLAGS) $$packages
 	go test -C api $(TESTFLAGS) ./...
-test-quick: ## Unit tests without it, in seconds
+test-quick: ## Unit tests without the race detector, in seconds
 	packages="$(UNIT_PACKAGES)"; go test $(TESTFLAGS) $$packages
 	go test -C api $(TESTFLAGS) ./...
 test-integration: ## The local cluster's own tests, then Ginkgo suites on a real kube-apiserver, etcd and metrics-server
-	@# Built into bin/ (minutes, once) where KUBEBUILDER_ASSETS names no folder. The suites mostly wait, so they run side by side.
+	@# If KUBEBUILDER_ASSETS names no folder, the programs are built into bin/ (minutes, once). The suites mostly wait, so 8 run at once.
 	assets="$${KUBEBUILDER_ASSETS:-$$($(CLUSTER) binaries)}"; export KUBEBUILDER_ASSETS="$$assets"; \
 	CGO_ENABLED=1 go test -C test/cluster -race -count=1 ./... && \
 	go test -C test/cluster/builds/kubernetes ./... && \
@@ -126,13 +127,13 @@ scale: build ## The operator, kube-state-metrics, a bare client, rank and kubect
 	bin/scale -nodes $(NODES) $(if $(PODS),-pods $(PODS)) $(ARGS)
 scale-guard: ## Fails if memory, garbage or writes of 100 nodes are worse by more than a third than in test/scale/guard.json
 	$(MAKE) scale NODES=100 ARGS="-alone -interval 10s -settle 6 -passes 3 -compare 50 -latency 0 -guard test/scale/guard.json"
-scale-growth: ## docs/pictures/scale.svg, and a table, from what runs of several sizes left in bin/
+scale-growth: ## docs/pictures/scale.svg and a table, from the results of `make scale` for several sizes in bin/
 	go run -C test/scale ./cmd/scale growth -svg $(CURDIR)/docs/pictures/scale.svg $(CURDIR)/bin/scale-*.json
 scale-kubelets: ## 5,000 simulated kubelets: what a pass over them takes, also while some hang (TESTFLAGS="-nodes 200 -passes 20")
 	go test -C test/scale -count=1 -v -timeout 60m . $(TESTFLAGS)
 fuzz: ## Each parser's fuzz target for a while (FUZZTIME=20s)
 	hack/fuzz.sh
-nightly: ## What CI samples, in full: more random nodes, scenarios and rounds, 5,000 nodes, all kubelet versions
+nightly: ## The checks of which CI runs a part, in full: more random nodes, scenarios and rounds, 5,000 nodes, all kubelet versions
 	$(MAKE) conformance-kubelet TESTFLAGS="-minors 1.34,1.35,1.36,1.37"
 	$(MAKE) conformance-kernel
 	$(MAKE) conformance-kernel-vm
@@ -142,29 +143,29 @@ nightly: ## What CI samples, in full: more random nodes, scenarios and rounds, 5
 	$(MAKE) scale-kubelets
 	FUZZTIME=1m hack/fuzz.sh all
 	$(MAKE) lint release image
-bench: ## Benchmarks (TESTFLAGS="-bench=Evaluate -count=6"), to be compared with go tool -modfile=tools/go.mod benchstat
+bench: ## Benchmarks (TESTFLAGS="-bench=Evaluate -count=6"); go tool -modfile=tools/go.mod benchstat compares the results
 	packages="$(UNIT_PACKAGES)"; go test -run '^$$' -bench . -benchmem $(TESTFLAGS) $$packages
 verify: $(VERIFY_TOOLS) ## Generated files, manifests, go.mod files and formatting are as they should be
 	hack/verify.sh
 vulncheck: bin/tools/govulncheck ## Known vulnerabilities in what the programs call (VULNCHECK_REQUIRED=1: fail where the database does not answer)
 	hack/vulncheck.sh
-lint: bin/tools/golangci-lint ## golangci-lint, in every module (LINT_FAST="FOLDER ...": there without what needs the types of dependencies)
+lint: bin/tools/golangci-lint ## golangci-lint, in every module (LINT_FAST="FOLDER ...": only the fast linters in these folders)
 	hack/lint.sh
-fmt: bin/tools/golangci-lint ## Format as lint wants it
+fmt: bin/tools/golangci-lint ## Format the code as lint wants it
 	hack/lint.sh fmt
 
 ##@ On the current kubeconfig's cluster
 .PHONY: install uninstall deploy undeploy
-install: ## The two kinds
+install: ## Install the CRDs of the two kinds
 	$(KUBECTL) apply --server-side -k config/crd
-uninstall: ## Remove the kinds, and with them every order
+uninstall: ## Remove the CRDs; this removes every order, too
 	$(KUBECTL) delete --ignore-not-found -k config/crd
-deploy: bin/tools/kustomize ## The kinds and the operator (IMG=...)
+deploy: bin/tools/kustomize ## Install the CRDs and the operator (IMG=...)
 	rm -rf bin/deploy && mkdir -p bin/deploy
 	cd bin/deploy && ../tools/kustomize create --resources ../../config/default && \
 	  ../tools/kustomize edit set image ghcr.io/killorder/killorder=$(IMG)
 	$(KUBECTL) apply --server-side -k bin/deploy
-undeploy: ## Remove all of it
+undeploy: ## Remove the CRDs and the operator; this removes every order, too
 	$(KUBECTL) delete --ignore-not-found -k config/default
 
 ##@ Other
@@ -172,11 +173,11 @@ undeploy: ## Remove all of it
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-clean: ## Remove bin/, the built cluster programs too
+clean: ## Remove bin/, with the programs that were built for the local cluster
 	rm -rf bin
 
-# Tools are pinned in a module of their own, so that go.mod holds what the product imports. A binary is built
-# once a version: `go tool` would check and load 1,000 packages on each call.
+# The tools are pinned in a module of their own, so that go.mod holds only what the product imports. Each tool is built once
+# per version, because `go tool` would check and load 1,000 packages on each call.
 TOOL_controller-gen := sigs.k8s.io/controller-tools/cmd/controller-gen
 TOOL_golangci-lint := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 TOOL_kustomize := sigs.k8s.io/kustomize/kustomize/v5
@@ -187,7 +188,7 @@ bin/tools/%: tools/go.mod tools/go.sum
 	@echo "building $* (once)"
 	go build -C tools -o ../$@ $(TOOL_$*)
 
-# The tags leave out what needs C libraries.
+# The tags leave out the parts of opm that need C libraries.
 bin/tools/opm: TAGS := -tags=json1,containers_image_openpgp,exclude_graphdriver_btrfs
 $(SHIP_TOOLS): bin/tools/%: tools/ship/go.mod tools/ship/go.sum
 	@echo "building $* (once)"

@@ -21,18 +21,19 @@ import (
 type Options struct {
 	// Root is the repository: its CRDs are installed.
 	Root string
-	// Binaries are kube-apiserver and etcd, and metrics-server where the demo is
-	// to run it.
+	// Binaries are the programs kube-apiserver and etcd, and metrics-server if
+	// the demo shall run metrics-server.
 	Binaries binaries.Set
 	// Manager and Plugin are killorder's own programs.
 	Manager, Plugin string
 	// Scenario is the story.
 	Scenario *scenario.Model
-	// Dir takes what the cluster writes; it is removed in the end.
+	// Dir is the folder for all files of the cluster; the demo removes the
+	// folder at the end.
 	Dir string
 	// Stay keeps the cluster up after the last scene.
 	Stay bool
-	// Color asks the plugin for colors, and has our own titles in bold.
+	// Color makes the plugin print in color and the demo print its titles in bold.
 	Color bool
 	Out   io.Writer
 }
@@ -51,7 +52,8 @@ type scene struct {
 	play  func(context.Context, *demo) error
 }
 
-// Run tells the story, and keeps the cluster up after it if asked to.
+// Run tells the story. With Stay set, Run then keeps the cluster up until ctx
+// ends or a program of the cluster ends.
 func Run(ctx context.Context, options Options) error {
 	d := &demo{Options: options, began: time.Now()}
 	d.kubectl, _ = exec.LookPath("kubectl")
@@ -73,8 +75,8 @@ func Run(ctx context.Context, options Options) error {
 	return unlessAsked(ctx, d.cluster.Wait(ctx))
 }
 
-// unlessAsked is the error, unless what failed did so because the user asked us
-// to stop.
+// unlessAsked returns err, or nil if the user has asked the demo to stop: a stop
+// makes the running calls fail, and these failures are no errors of the demo.
 func unlessAsked(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err

@@ -14,7 +14,8 @@ import (
 	"github.com/killorder/killorder/api/v1alpha1"
 )
 
-// install creates the two kinds and waits until the API serves them.
+// install creates the CRDs of the two kinds and waits until the API serves the
+// kinds.
 func (d *demo) install(ctx context.Context) error {
 	files, err := filepath.Glob(filepath.Join(d.Root, "config", "crd", "bases", "*.yaml"))
 	if err != nil || len(files) == 0 {
@@ -49,7 +50,8 @@ func (d *demo) list(ctx context.Context) ([]v1alpha1.NodeKillOrder, error) {
 	return list.Items, json.Unmarshal(data, list)
 }
 
-// waitForOrders waits until the orders of all nodes are as said.
+// waitForOrders waits until every node has an order and check accepts each of
+// the orders. what says in an error for what the demo waited.
 func (d *demo) waitForOrders(ctx context.Context, what string, timeout time.Duration, check func(*v1alpha1.NodeKillOrder) error) error {
 	return d.cluster.WaitUntil(ctx, timeout, what, func(ctx context.Context) error {
 		orders, err := d.list(ctx)

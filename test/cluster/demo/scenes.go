@@ -58,7 +58,8 @@ func whoDiesFirst(ctx context.Context, d *demo) error {
 	return nil
 }
 
-// culprits prints whom the orders blame, and whether somebody else would die.
+// culprits prints for each node the pod that the order blames, and whether
+// another pod would die.
 func (d *demo) culprits(ctx context.Context) error {
 	orders, err := d.list(ctx)
 	if err != nil {
@@ -87,12 +88,12 @@ func explain(ctx context.Context, d *demo) error {
 	return d.plugin(ctx, "explain", "pod/"+victim.Name, "-n", "shop")
 }
 
-// promise asks what the change would do that explain names.
+// promise asks the plugin for the effect of the change that explain suggests.
 func promise(ctx context.Context, d *demo) error {
 	return d.plugin(ctx, "whatif", "deployment/payments-api", "-n", "shop", "--requests", "memory=256Mi")
 }
 
-// fix gives payments-api what explain says.
+// fix gives payments-api the memory request that explain suggests.
 func fix(ctx context.Context, d *demo) error {
 	const namespace, workload = "shop", "payments-api"
 	d.show("kubectl set resources deployment payments-api -n shop -c app --requests=memory=256Mi")
@@ -125,8 +126,8 @@ func fix(ctx context.Context, d *demo) error {
 	return nil
 }
 
-// death leaves on worker-1 what a kubelet leaves that evicts data-pipeline, the
-// first of its order.
+// death writes what the kubelet of worker-1 would write if the kubelet evicted
+// data-pipeline, the first pod in the node's order.
 func death(ctx context.Context, d *demo) error {
 	const node, left = "worker-1", 92 << 20
 	victim, err := d.podOn(node, "data", "data-pipeline")

@@ -18,7 +18,8 @@ func (d *demo) title(text string) {
 
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.Out, format+"\n", args...) }
 
-// show prints a command as a reader would type it, and then what it prints.
+// show prints a command as a reader would type it. The caller then prints the
+// output of the command.
 func (d *demo) show(command string) { fmt.Fprintf(d.Out, "\n$ %s\n", command) }
 
 // plugin runs `kubectl killorder` with these words.
@@ -31,7 +32,7 @@ func (d *demo) plugin(ctx context.Context, words ...string) error {
 	return d.run(ctx, d.Plugin, append(words, color)...)
 }
 
-// get prints a resource as `kubectl get` does, with these further words.
+// get prints what `kubectl get WORDS` prints, also on a machine without kubectl.
 func (d *demo) get(ctx context.Context, words ...string) error {
 	d.show("kubectl get " + strings.Join(words, " "))
 	if d.kubectl != "" {

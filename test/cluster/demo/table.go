@@ -12,15 +12,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// paths are where the API serves what the demo gets without kubectl.
+// paths are the API paths of the resources that the demo reads without kubectl.
 var paths = map[string]string{
 	"nodekillorders": "/apis/killorder.io/v1alpha1/nodekillorders",
 	"events":         "/api/v1/namespaces/%s/events",
 	"pods":           "/api/v1/namespaces/%s/pods",
 }
 
-// table prints what `kubectl get WORDS` would: the API server makes the table,
-// a client only lays it out. It understands the words that the scenes use.
+// table prints what `kubectl get WORDS` would print: the API server makes the
+// table, and a client only lays the table out. table understands only the words
+// that the scenes use.
 func (d *demo) table(ctx context.Context, words []string) error {
 	path, ok := paths[words[0]]
 	if !ok {
@@ -54,8 +55,8 @@ func (d *demo) table(ctx context.Context, words []string) error {
 	return layOut(d.Out, table, wide)
 }
 
-// layOut prints a table as kubectl does: three spaces between columns, those of
-// priority 0 only unless wide.
+// layOut prints a table as kubectl does, with three spaces between columns. A
+// table that is not wide shows only the columns of priority 0.
 func layOut(out io.Writer, table *metav1.Table, wide bool) error {
 	w := tabwriter.NewWriter(out, 6, 4, 3, ' ', 0)
 	var shown []int

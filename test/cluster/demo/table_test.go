@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// TestLayOut has what kubectl v1.37.2 prints of the same tables.
+// TestLayOut compares with the output of kubectl v1.37.2 for the same tables.
 func TestLayOut(t *testing.T) {
 	table := &metav1.Table{
 		ColumnDefinitions: []metav1.TableColumnDefinition{{Name: "Name"}, {Name: "Headroom"}, {Name: "Last-Kill", Priority: 1}, {Name: "Age"}},

@@ -9,8 +9,9 @@ import (
 	"github.com/killorder/killorder/test/cluster/scenario"
 )
 
-// firstAddress is the address of node 0; the others follow. Addresses of 127/8
-// need no setting up on Linux: the whole block is the loopback interface's.
+// firstAddress is the address of node 0; the other nodes have the addresses after
+// it. Addresses of 127/8 need no configuration on Linux, because the whole block
+// belongs to the loopback interface.
 var firstAddress = binary.BigEndian.Uint32([]byte{127, 10, 0, 1})
 
 func addressOf(index int) netip.Addr {
@@ -19,8 +20,8 @@ func addressOf(index int) netip.Addr {
 	return netip.AddrFrom4(a)
 }
 
-// indexOf is the inverse of addressOf; other addresses give -1 or an index
-// past the last node.
+// indexOf is the inverse of addressOf. For the address of no node, the result is
+// negative or an index past the last node.
 func indexOf(a netip.Addr) int {
 	if !a.Is4() {
 		return -1
@@ -47,9 +48,9 @@ func MachineAddress() (address netip.Addr, ok bool) {
 	return netip.Addr{}, false
 }
 
-// places says where each node's kubelet answers: at an address of its own in
-// 127/8 and a port that all share, or, where the nodes share one address of the
-// machine, at a port of its own.
+// places knows where each node's kubelet answers. Either each node has an address
+// of its own in 127/8, and all nodes share one port; or all nodes share one
+// address of this machine, and each node has a port of its own.
 type places struct {
 	shared    netip.Addr // invalid: addresses of 127/8
 	listeners []net.Listener
@@ -90,8 +91,8 @@ func (p *places) of(node *scenario.Node) netip.AddrPort {
 	return netip.AddrPortFrom(addressOf(node.Index), p.port(0))
 }
 
-// at returns the index of the node that answers at an address, -1 or an index
-// past the last node where none does.
+// at returns the index of the node that answers at an address. If no node answers
+// there, the result is negative or an index past the last node.
 func (p *places) at(local netip.AddrPort) int {
 	if !p.shared.IsValid() {
 		return indexOf(local.Addr().Unmap())
@@ -117,8 +118,9 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-// sameMachine refuses connections from other machines. Addresses of 127/8 need
-// a listener on all addresses, because nobody can listen on a block of them.
+// sameMachine refuses connections from other machines, which can reach a shared
+// address. Other machines can also reach the listener for 127/8: a program cannot
+// listen on a block of addresses, so this listener takes all addresses.
 type sameMachine struct{ net.Listener }
 
 func (l sameMachine) Accept() (net.Conn, error) {
@@ -128,7 +130,7 @@ func (l sameMachine) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		local, remote := conn.LocalAddr().(*net.TCPAddr).IP, conn.RemoteAddr().(*net.TCPAddr).IP
-		if local.IsLoopback() || remote.Equal(local) { // who calls an address of its own machine has that address
+		if local.IsLoopback() || remote.Equal(local) { // a call from this machine to its own address comes from the same address
 			return conn, nil
 		}
 		_ = conn.Close()

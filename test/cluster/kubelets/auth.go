@@ -15,13 +15,14 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// decisionTTL is how long an answer of the API server is remembered: short, so
-// that a test which takes a right away need not wait long.
+// decisionTTL is how long the guard remembers an answer of the API server. The
+// time is short, so that a test that takes a right away does not wait long.
 const decisionTTL = 10 * time.Second
 
-// guard decides who may read what, as a kubelet with webhook authentication
-// and authorization does: a client certificate of the cluster, or a token that
-// the API server knows, whose user may get the node's subresource.
+// guard decides who may read what, as a kubelet with webhook authentication and
+// authorization does. The caller must show a client certificate of the cluster or
+// a token that the API server knows, and the caller's user must have the right to
+// get the subresource of the node.
 type guard struct {
 	client kubernetes.Interface
 	mu     sync.Mutex
@@ -64,7 +65,8 @@ func (g *guard) check(r *http.Request, node string) (int, error) {
 	return http.StatusForbidden, nil
 }
 
-// subresources are those that open a path, the finer one first
+// subresources returns the subresources of a node that open a path, the narrower
+// one first; the right to one of them is enough
 // (k8s.io/kubernetes pkg/kubelet/server/auth.go).
 func subresources(path string) []string {
 	switch {
@@ -102,8 +104,9 @@ func (g *guard) review(ctx context.Context, token string) (*user, error) {
 	return &user{name: review.Status.User.Username, groups: review.Status.User.Groups}, nil
 }
 
-// allowed asks once for all nodes of the process: rights on single nodes, by
-// resourceNames, are not told apart.
+// allowed asks the API server once for all nodes of the process, and applies the
+// answer for the first node to all of them. Roles that name single nodes
+// (resourceNames) are therefore not supported.
 func (g *guard) allowed(ctx context.Context, u *user, node, subresource string) (bool, error) {
 	key := fmt.Sprintf("%s\x00%q\x00%s", u.name, slices.Sorted(slices.Values(u.groups)), subresource)
 	return remember(g, g.rights, key, func() (bool, error) {
@@ -121,7 +124,8 @@ func (g *guard) allowed(ctx context.Context, u *user, node, subresource string) 
 	})
 }
 
-// remember returns a decision made lately, or makes and keeps it.
+// remember returns the kept decision if it is younger than decisionTTL. Otherwise
+// remember decides again and keeps the decision, but no error.
 func remember[T any](g *guard, made map[string]decision[T], key string, decide func() (T, error)) (T, error) {
 	g.mu.Lock()
 	old, ok := made[key]

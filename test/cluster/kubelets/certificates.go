@@ -39,8 +39,9 @@ func (c *certificates) of(node *scenario.Node, address netip.Addr) (*tls.Certifi
 	return cert, nil
 }
 
-// tlsConfig shows each caller the certificate of the node it called, and asks
-// for a certificate without insisting: a bearer token will do as well.
+// tlsConfig shows each caller the certificate of the node that the caller called.
+// The caller may show a certificate but need not, because the caller may have a
+// bearer token instead.
 func (s *Server) tlsConfig(authority *pki.Authority, certs *certificates) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,

@@ -9,8 +9,8 @@ import (
 	"github.com/killorder/killorder/test/cluster/scenario"
 )
 
-// configzBase is the part of a real kubelet's /configz that no scenario
-// changes, so that readers meet all the fields they would meet on a node.
+// configzBase is the part of a real kubelet's /configz that no scenario changes.
+// With this part, a simulated answer has all fields that a real answer has.
 //
 //go:embed configz.json
 var configzBase []byte

@@ -58,7 +58,7 @@ func fixture(t *testing.T) *scenario.Model {
 }
 
 // TestResourceMetrics compares with a file that metrics-server's own decoder
-// reads in a test of builds/metrics-server.
+// reads in a test of builds/kubernetes.
 func TestResourceMetrics(t *testing.T) {
 	const path = "testdata/metrics-resource.txt"
 	have := appendResourceMetrics(nil, take(fixture(t).Nodes[0], began, began.Add(50*time.Second)), began)

@@ -6,12 +6,12 @@ import (
 	"github.com/killorder/killorder/test/cluster/scenario"
 )
 
-// sandboxBytes is what a pod uses besides its containers: the process that
-// holds its namespaces. PodMetrics do not count it, the pod's cgroup does.
+// sandboxBytes is the memory of a pod's sandbox: the process that holds the pod's
+// namespaces. The pod's cgroup counts the sandbox; PodMetrics do not.
 const sandboxBytes = 768 << 10
 
-// startupCPU is the consumption a container starts with, in seconds.
-// metrics-server drops readings whose counter is 0.
+// startupCPU is the CPU time that a container has used when it starts, in seconds.
+// The value is not 0, because metrics-server drops readings whose counter is 0.
 const startupCPU = 0.05
 
 // sample is one reading of a node; all memory is in bytes.

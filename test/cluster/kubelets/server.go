@@ -1,7 +1,8 @@
 // Package kubelets answers, in one process, for the kubelets of many nodes:
 // /metrics/resource, /stats/summary and /configz over TLS, each node at an
-// address or at a port of its own. Memory follows the scenario and is worked
-// out when asked for, so a node costs nothing until somebody reads it.
+// address or at a port of its own. Memory follows the scenario. The server
+// computes an answer only when a caller asks for it, so a node that nobody reads
+// costs nothing.
 package kubelets
 
 import (
@@ -32,7 +33,7 @@ type Server struct {
 	tls     *tls.Config
 	http    *http.Server
 	buffers sync.Pool
-	// started is when the containers did, began when the usage curves did.
+	// started is when the containers started, began is when the usage curves began.
 	started, began time.Time
 	mu             sync.RWMutex // guards the nodes' pods, which Replace changes, and began and held
 	// held is how long memory had been changing when Hold stopped the change; nil while memory changes.
@@ -40,7 +41,7 @@ type Server struct {
 }
 
 // Listen takes a free port, which all nodes share: each node has an address of
-// its own in 127/8. Answers come from Serve on.
+// its own in 127/8. The nodes answer only after a call of Serve.
 func Listen(nodes []*scenario.Node, authority *pki.Authority, client kubernetes.Interface, started time.Time) (*Server, error) {
 	return ListenAt(netip.Addr{}, nodes, authority, client, started)
 }
@@ -72,7 +73,8 @@ func ListenAt(
 }
 
 // Serve begins the usage curves and answers in the background until Close. The
-// objects have to be loaded by then: it reads the UIDs they got.
+// objects must be loaded before Serve, because the answers contain the UIDs that
+// the API server has given to the objects.
 func (s *Server) Serve() {
 	s.began = time.Now()
 	for _, listener := range s.places.listeners {
@@ -119,8 +121,8 @@ func (s *Server) Release() {
 	s.began, s.held = s.begun(time.Now()), nil
 }
 
-// Replace makes a node's kubelet know one pod instead of another from now on.
-// Either may be nil: a pod that ends, or one more.
+// Replace makes a node's kubelet know successor instead of old from now on. With
+// a nil successor the pod old ends; with a nil old the node gets one pod more.
 func (s *Server) Replace(node *scenario.Node, old, successor *scenario.Pod) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

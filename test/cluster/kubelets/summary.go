@@ -9,8 +9,8 @@ import (
 	"github.com/killorder/killorder/test/cluster/scenario"
 )
 
-// Summary is the short answer of a node's /stats/summary at a moment, where
-// memory began to change, and containers started, at another.
+// Summary is the short answer of a node's /stats/summary at the time at. began is
+// when the containers started and memory began to change.
 func Summary(node *scenario.Node, began, at time.Time) *stats.Summary {
 	return summary(take(node, began, at), began, true)
 }

@@ -18,16 +18,17 @@ import (
 	"github.com/killorder/killorder/test/cluster/scenario"
 )
 
-// workers is how many objects are under way at a time: more than this, and the
-// API server of a small machine only answers each of them later.
+// workers is how many objects the loader creates at the same time. With more
+// workers, the API server of a small machine only answers each request later.
 const workers = 32
 
-// Loader creates objects; what exists already it takes as it is.
+// Loader creates objects. If an object exists already, the loader uses that one.
 type Loader struct {
 	client kubernetes.Interface
 	// address returns where the kubelet of a node answers.
 	address func(*scenario.Node) netip.AddrPort
-	// progress is told each kind and how many of how many are done.
+	// progress is called after each object, with the kind, the number of objects
+	// done and the number of all objects.
 	progress func(kind string, done, all int)
 	started  time.Time
 }
@@ -106,11 +107,11 @@ func (l *Loader) node(ctx context.Context, n *scenario.Node) error {
 	return nil
 }
 
-// Pod creates one more pod of a node that Load has created, and stores the
-// object's UID in it.
+// Pod creates one more pod on a node that Load has created, and stores the UID of
+// the object in p.
 func (l *Loader) Pod(ctx context.Context, p *scenario.Pod) error { return l.pod(ctx, p) }
 
-// pod takes two requests: the API server drops the status on creation.
+// pod needs two requests, because the API server drops the status of a new pod.
 func (l *Loader) pod(ctx context.Context, p *scenario.Pod) error {
 	pods := l.client.CoreV1().Pods(p.Class.Namespace)
 	object, err := pods.Create(ctx, scenario.PodObject(p), metav1.CreateOptions{})

@@ -71,8 +71,8 @@ func (s style) set(codes string) style {
 	return s
 }
 
-// wrap breaks a line as a terminal does, after so many characters. There is
-// always one line at least.
+// wrap breaks a line as a terminal does, each time a row has as many characters
+// as columns says. An empty line makes one empty row.
 func wrap(l line, columns int) (rows []line) {
 	row, free := line{}, columns
 	for _, s := range l {

@@ -1,5 +1,6 @@
 // Package recording draws what the demo printed as an SVG that shows one scene
-// after another, for a README: text stays text, and needs no player.
+// after another. The README shows an SVG, not a video, because an SVG needs no
+// player and its text stays text.
 package recording
 
 import (
@@ -36,8 +37,9 @@ func Write(out io.Writer, text string) error {
 	return err
 }
 
-// split makes pages of scenes. What comes before the first scene is the build,
-// and the last title says only that the demo ends.
+// split turns the scenes into pages. It drops the lines before the first title,
+// which come from the build, and titles without text below: the last title says
+// only that the demo ends.
 func split(text string) (pages []page) {
 	var scenes [][]line
 	for raw := range strings.Lines(text) {

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Sizes in pixels. textLength holds each run of text to its columns, whatever
-// font the reader has.
+// Sizes in pixels. The attribute textLength keeps each run of text in its columns
+// in every font that a reader may have.
 const (
 	charWidth, lineHeight, fontSize, margin = 8.0, 17, 13, 12
 )
@@ -18,8 +18,8 @@ var colors = map[byte]string{
 	'1': "#ff7b72", '2': "#7ee787", '3': "#f2cc60", '4': "#79c0ff", '5': "#d2a8ff", '6': "#76e3ea", '7': "#e6edf3",
 }
 
-// draw makes every page a group, of which one is visible at a time. A viewer
-// that knows no animation shows the first.
+// draw makes an SVG group of each page; one group is visible at a time. A viewer
+// without animation shows the first page.
 func draw(pages []page) string {
 	total := time.Duration(0)
 	for _, p := range pages {
@@ -46,7 +46,8 @@ func draw(pages []page) string {
 	return b.String()
 }
 
-// styles let page i be seen from its begin to its end in each round.
+// styles writes one animation for each page: the page is visible during its share
+// of a round, and the rounds repeat.
 func styles(b *strings.Builder, pages []page, total time.Duration) {
 	began := time.Duration(0)
 	for i, p := range pages {

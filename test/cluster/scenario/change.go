@@ -5,9 +5,10 @@ import (
 	"slices"
 )
 
-// Change returns the pod that its controller would make in the place of p after
-// somebody changed the workload's template: of another name and revision. The
-// model's nodes keep p; the simulated kubelets learn of the new pod by Replace.
+// Change returns the pod that the controller of p would create instead of p after
+// somebody changed the workload's template. The new pod has another name and
+// another revision. The model's nodes keep p; the method Replace of the simulated
+// kubelets puts the new pod in the place of p.
 func (m *Model) Change(p *Pod, change func(*PodClass)) *Pod {
 	class := *p.Class
 	class.Containers = slices.Clone(class.Containers)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// noiseStep is how long a noisy figure stays the same: as long as the kubelet
-// keeps its own stats, so that its endpoints agree with each other.
+// noiseStep is how long a figure with noise stays the same: as long as a real
+// kubelet keeps its stats. All endpoints of a kubelet then give the same figure.
 const noiseStep = 10 * time.Second
 
 // Curve is an amount of memory over time, in bytes: From until After, then a

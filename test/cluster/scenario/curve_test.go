@@ -48,8 +48,8 @@ func TestNoiseIsBoundedAndRepeatable(t *testing.T) {
 	}
 }
 
-// TestStory holds the story to what the docs say of it: who dies at node-level
-// OOM, and that memory is short in the end, on all three nodes.
+// TestStory checks what the docs say about the story: which pod dies at a
+// node-level OOM, and that memory is short at the end, on all three nodes.
 func TestStory(t *testing.T) {
 	model, err := Load("../scenarios/story.yaml")
 	if err != nil {

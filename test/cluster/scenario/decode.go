@@ -56,10 +56,11 @@ func decodeEach[T any](list string, raw []json.RawMessage) ([]T, error) {
 	return out, nil
 }
 
-// entryName is how errors call an entry: its place and, if it has one, name.
+// entryName is the name of an entry in errors: the entry's place in the list and,
+// if the entry has a name, this name.
 func entryName(list string, i int, raw json.RawMessage) string {
 	var named struct{ Name, Namespace string }
-	_ = json.Unmarshal(raw, &named) // half-read is good enough for a name
+	_ = json.Unmarshal(raw, &named) // ignore the error: the fields read before it are enough for a name
 	switch {
 	case named.Name == "":
 		return fmt.Sprintf("%s[%d]", list, i)

@@ -7,5 +7,5 @@
 // own: decode (YAML to the structs of types.go, strictly), compile (strings to
 // bytes and durations, with an error naming object and field), expand (classes
 // to nodes and pods). Objects for the API server are built on demand from the
-// expanded model, because 150,000 of them would not fit beside each other.
+// expanded model, because 150,000 objects at the same time need too much memory.
 package scenario

@@ -10,10 +10,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// EvictionEvent is the Event of a kubelet that evicts a pod for want of memory.
-// elapsed is the scenario's time, available is the node's memory.available, in
-// bytes. Words and annotations are those of k8s.io/kubernetes v1.37.2
-// pkg/kubelet/eviction/helpers.go, evictionMessage.
+// EvictionEvent is the Event that a kubelet writes when it evicts a pod because
+// memory is short. elapsed is the time since the start of the scenario; available
+// is the node's memory.available, in bytes. The words and annotations are those of
+// k8s.io/kubernetes v1.37.2 pkg/kubelet/eviction/helpers.go, evictionMessage.
 func EvictionEvent(p *Pod, object *corev1.Pod, elapsed time.Duration, available int64, at metav1.Time) *corev1.Event {
 	var message strings.Builder
 	fmt.Fprintf(&message, "The node was low on resource: memory. Threshold quantity: %s, available: %s. ",
@@ -52,8 +52,9 @@ func EvictionEvent(p *Pod, object *corev1.Pod, elapsed time.Duration, available 
 // where that is exact.
 func kibi(bytes int64) string { return resource.NewQuantity(bytes>>10<<10, resource.BinarySI).String() }
 
-// SetEvictedStatus makes a running pod's status that of an evicted one, as a
-// kubelet v1.37 leaves it when the containers are gone before it looks.
+// SetEvictedStatus turns the status of a running pod into the status of an evicted
+// pod. The result is what a kubelet v1.37 writes if the containers are gone before
+// the kubelet looks at them.
 func SetEvictedStatus(object *corev1.Pod, message string, at metav1.Time) {
 	status := &object.Status
 	status.Phase, status.Reason, status.Message = corev1.PodFailed, "Evicted", message
@@ -83,7 +84,7 @@ func setEnded(condition *corev1.PodCondition, at metav1.Time) {
 	condition.Status, condition.Reason, condition.LastTransitionTime = corev1.ConditionFalse, reason, at
 }
 
-// setLost is how a container ends whose exit nobody saw.
+// setLost sets the status of a container whose exit the kubelet has not seen.
 func setLost(c *corev1.ContainerStatus) {
 	const unknown, killed = "ContainerStatusUnknown", 137
 	no := false

@@ -46,7 +46,7 @@ func (e nodeEntry) names() []string {
 	return names
 }
 
-// place puts the pods of one class on the nodes it names.
+// place puts the pods of one class on the nodes that the class names.
 func place(model *Model, class *PodClass) error {
 	ordinal := 0
 	for _, node := range model.Nodes {
@@ -74,8 +74,8 @@ func (c *PodClass) runsOn(node string) bool {
 	})
 }
 
-// podName is what the pod's controller would call it; the same scenario gives
-// the same names.
+// podName is the name that the pod's controller would give to the pod; the same
+// scenario gives the same names.
 func podName(class *PodClass, node *Node, seed uint64, index, ordinal int) string {
 	random := suffix(seed, index)
 	switch class.Owner {
@@ -94,9 +94,10 @@ func podName(class *PodClass, node *Node, seed uint64, index, ordinal int) strin
 	return fmt.Sprintf("%s-%d", class.Name, ordinal+1)
 }
 
-// suffix returns the five characters that controllers put after a name, from
-// their alphabet. Multiplying by a number prime to 27 permutes all suffixes, so
-// no two pods of a scenario get the same one.
+// suffix returns the five characters that controllers put after a name, from the
+// alphabet that controllers use. Multiplying by a number that has no divisor in
+// common with 27 permutes all suffixes, so no two pods of a scenario get the same
+// suffix.
 func suffix(seed uint64, index int) string {
 	const alphabet, all = "bcdfghjklmnpqrstvwxz2456789", 27 * 27 * 27 * 27 * 27
 	n := (uint64(index)*9_406_681 + mix(seed)%all) % all
@@ -107,7 +108,7 @@ func suffix(seed uint64, index int) string {
 	return string(out[:])
 }
 
-// addNamespaces adds those that pods name but the file does not list.
+// addNamespaces adds the namespaces that pods name but the file does not list.
 func (m *Model) addNamespaces(pods []*PodClass) {
 	for _, class := range pods {
 		if !slices.ContainsFunc(m.Namespaces, func(n Namespace) bool { return n.Name == class.Namespace }) {
@@ -116,7 +117,8 @@ func (m *Model) addNamespaces(pods []*PodClass) {
 	}
 }
 
-// checkFit refuses what no scheduler would have made: two pods of one name.
+// checkFit refuses two pods of one name in a namespace, because the API server
+// would refuse the second pod.
 func (m *Model) checkFit() error {
 	seen := make(map[[2]string]bool, m.Pods)
 	for _, node := range m.Nodes {

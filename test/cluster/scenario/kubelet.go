@@ -11,7 +11,7 @@ import (
 // memoryAvailable is the eviction signal of the whole node.
 const memoryAvailable = "memory.available"
 
-// evictionHardDefaults are the kubelet's on Linux
+// evictionHardDefaults are the kubelet's default thresholds on Linux
 // (k8s.io/kubernetes pkg/kubelet/apis/config/v1beta1/defaults_linux.go).
 var evictionHardDefaults = map[string]string{
 	memoryAvailable:      "100Mi",
@@ -45,8 +45,9 @@ func compileKubelet(f *fields, s *kubeletSpec) Kubelet {
 	return k
 }
 
-// evictionHard does as the kubelet does: naming any threshold drops the
-// defaults of all others, unless they are to be merged.
+// evictionHard returns the hard thresholds that a kubelet would use. If the
+// configuration names any threshold, the defaults of all other thresholds are
+// dropped, unless mergeDefaultEvictionSettings is true.
 func evictionHard(s *kubeletSpec) map[string]string {
 	if s.EvictionHard != nil && !s.MergeDefaultEvictionSettings {
 		return s.EvictionHard
@@ -56,7 +57,8 @@ func evictionHard(s *kubeletSpec) map[string]string {
 	return merged
 }
 
-// threshold returns the hard eviction threshold in bytes, 0 if there is none.
+// threshold returns the hard threshold of memory.available in bytes, 0 if there
+// is none.
 func threshold(f *fields, class *NodeClass) int64 {
 	text, ok := class.Kubelet.EvictionHard[memoryAvailable]
 	if !ok {
@@ -79,8 +81,8 @@ func allocatable(f *fields, class *NodeClass) corev1.ResourceList {
 	return out
 }
 
-// PodsLimit is the limit of the cgroup of all pods, in bytes: capacity less
-// reservations where the kubelet enforces it for pods.
+// PodsLimit is the memory limit of the cgroup of all pods, in bytes: capacity less
+// reservations if the kubelet enforces the limit on pods, else the whole capacity.
 func (c *NodeClass) PodsLimit() int64 {
 	if slices.Contains(c.Kubelet.EnforceNodeAllocatable, "pods") {
 		return c.MemoryCapacity() - c.Kubelet.Reserved

@@ -24,7 +24,7 @@ type Namespace struct {
 	Labels map[string]string
 }
 
-// PriorityClass is created if it does not exist (the system ones do).
+// PriorityClass is created if it does not exist (the system's classes exist).
 type PriorityClass struct {
 	Name  string
 	Value int32
@@ -56,7 +56,8 @@ func (c *NodeClass) Hugepages() int64 {
 	return sum
 }
 
-// Kubelet is the configuration that /configz tells, as text like there.
+// Kubelet is the configuration that /configz shows. Quantities are text, as in
+// /configz.
 type Kubelet struct {
 	Version                      string
 	EvictionHard                 map[string]string
@@ -83,7 +84,7 @@ type Node struct {
 	// Index counts the nodes of the model from 0.
 	Index int
 	Pods  []*Pod
-	// UID is the API server's; the loader sets it.
+	// UID is the UID of the Node object; the loader sets the UID.
 	UID string
 }
 
@@ -110,9 +111,9 @@ type Container struct {
 	Usage       Curve
 	// RSS is the anonymous part of the working set, 0 to 1.
 	RSS float64
-	// Swap is what it has swapped out, in bytes.
+	// Swap is the container's memory that is swapped out, in bytes.
 	Swap int64
-	// CPU is its constant consumption, in cores.
+	// CPU is the container's constant CPU usage, in cores.
 	CPU        float64
 	Unmeasured bool
 }
@@ -124,7 +125,7 @@ type Pod struct {
 	Node  *Node
 	// Index counts the pods of the model from 0.
 	Index int
-	// UID is the one the kubelet knows the pod by; the loader sets it.
+	// UID is the UID by which the kubelet knows the pod; the loader sets the UID.
 	UID string
 }
 
@@ -151,7 +152,8 @@ func (n *Node) SystemWorkingSet(elapsed time.Duration) (kubelet, runtime, other 
 	return s.Kubelet.At(elapsed, key), s.Runtime.At(elapsed, key+1), s.Other.At(elapsed, key+2)
 }
 
-// Settled returns how long after the start no memory grows any more.
+// Settled returns the time from the start until all growing or shrinking memory
+// has reached its last amount.
 func (m *Model) Settled() time.Duration {
 	settled := time.Duration(0)
 	for _, n := range m.Nodes {

@@ -73,8 +73,8 @@ func nodeInfo(n *Node) corev1.NodeSystemInfo {
 	return info
 }
 
-// PodObject is the Pod as a scheduler would have bound it, without status
-// (the API server drops that on creation).
+// PodObject is the Pod as a scheduler would have bound it. The Pod has no status,
+// because the API server drops the status of a new pod.
 func PodObject(p *Pod) *corev1.Pod {
 	class := p.Class
 	pod := &corev1.Pod{
@@ -121,7 +121,7 @@ func podLabels(p *Pod) map[string]string {
 	return labels
 }
 
-// podAnnotations marks the mirror pods of static ones as the kubelet does.
+// podAnnotations marks the mirror pods of static pods as the kubelet does.
 func podAnnotations(p *Pod) map[string]string {
 	if p.Class.Owner != "Node" {
 		return p.Class.Annotations
@@ -135,8 +135,9 @@ func podAnnotations(p *Pod) map[string]string {
 	return annotations
 }
 
-// staticUID is the UID under which the kubelet knows a static pod: not that of
-// its mirror, but a hash of its file.
+// staticUID is the UID by which the kubelet knows a static pod. A real kubelet
+// takes a hash of the pod's file, not the UID of the mirror pod. A simulated pod
+// has no file, so its UID is a hash of namespace and name.
 func staticUID(p *Pod) string {
 	h := fnv.New128a()
 	fmt.Fprintf(h, "%s/%s", p.Class.Namespace, p.Name)
@@ -144,7 +145,8 @@ func staticUID(p *Pod) string {
 }
 
 // ownerReferences point at the controller that would have made the pod. The
-// controllers themselves do not exist: no garbage collector looks for them.
+// controllers themselves do not exist; nobody deletes the pods for this reason,
+// because the cluster runs no garbage collector.
 func ownerReferences(p *Pod) []metav1.OwnerReference {
 	apiVersion, kind, name := "apps/v1", p.Class.Owner, p.Class.Name
 	uid := StableUID(kind, p.Class.Namespace, name)
@@ -173,8 +175,8 @@ func StableUID(words ...string) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", x[0:4], x[4:6], x[6:8], x[8:10], x[10:16])
 }
 
-// KubeletUID is the UID the kubelet's own stats carry for the pod whose object
-// has the given UID.
+// KubeletUID is the UID of a pod in the kubelet's stats: objectUID, the UID of the
+// Pod object, unless the pod is the mirror of a static pod.
 func KubeletUID(p *Pod, objectUID types.UID) string {
 	if p.Class.Owner == "Node" {
 		return staticUID(p)

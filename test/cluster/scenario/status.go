@@ -9,7 +9,7 @@ import (
 )
 
 // SetPodStatus fills in what the kubelet would report about a pod that was
-// started at the given time. It leaves alone what the API server has set.
+// started at the given time. Fields that the API server has set stay as they are.
 func SetPodStatus(pod *corev1.Pod, p *Pod, hostIP string, started time.Time) {
 	at := metav1.NewTime(started)
 	status := &pod.Status

@@ -46,8 +46,9 @@ type nodeSpec struct {
 	System      systemSpec        `json:"system,omitempty"`
 }
 
-// kubeletSpec is what the node's /configz tells. Without evictionHard the
-// kubelet's own defaults apply; with it, only what it names.
+// kubeletSpec is what the node's /configz shows. Without evictionHard, the
+// kubelet's default thresholds apply. With evictionHard, only the thresholds that
+// evictionHard names apply, unless mergeDefaultEvictionSettings is true.
 type kubeletSpec struct {
 	Version                      string            `json:"version,omitempty"`
 	EvictionHard                 map[string]string `json:"evictionHard,omitempty"`
@@ -77,7 +78,8 @@ type podSpec struct {
 	// Owner is the kind of workload: Deployment, StatefulSet, DaemonSet, Job,
 	// Node (a mirror pod of a static one) or empty for a bare pod.
 	Owner string `json:"owner,omitempty"`
-	// Nodes names the nodes it runs on, as names or patterns (path.Match); absent: all.
+	// Nodes names the nodes that run the pods, as names or patterns (path.Match);
+	// absent: all nodes.
 	Nodes         []string          `json:"nodes,omitempty"`
 	PerNode       *int              `json:"perNode,omitempty"`
 	Labels        map[string]string `json:"labels,omitempty"`
@@ -96,7 +98,7 @@ type resourcesSpec struct {
 
 type containerSpec struct {
 	Name string `json:"name"`
-	// Sidecar makes it an init container that keeps running.
+	// Sidecar makes the container an init container that keeps running.
 	Sidecar  bool              `json:"sidecar,omitempty"`
 	Image    string            `json:"image,omitempty"`
 	Requests map[string]scalar `json:"requests,omitempty"`
@@ -128,8 +130,8 @@ func (u *usageSpec) UnmarshalJSON(data []byte) error {
 	return decodeStrict(data, (*plain)(u))
 }
 
-// scalar is a string or a number, kept as it was written: it is parsed where
-// the field it stands in is known.
+// scalar is a string or a number, kept as it was written. The compile step parses
+// the scalar, because only that step knows what the field needs.
 type scalar string
 
 // UnmarshalJSON keeps numbers as written.

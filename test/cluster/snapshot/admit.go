@@ -9,15 +9,15 @@ import (
 	"github.com/killorder/killorder/test/cluster/scenario"
 )
 
-// systemPriorities are the classes that every cluster has
+// systemPriorities are the values of the priority classes that every cluster has
 // (k8s.io/kubernetes pkg/apis/scheduling/types.go).
 var systemPriorities = map[string]int32{
 	"system-cluster-critical": 2_000_000_000,
 	"system-node-critical":    2_000_001_000,
 }
 
-// admit sets what the API server sets when it takes a pod: the priority of its
-// class, the requests that follow from limits, the QoS class.
+// admit sets the fields that the API server sets in a new pod: the priority of
+// the pod's class, the requests that follow from limits, and the QoS class.
 func admit(pod *corev1.Pod, classes []scenario.PriorityClass) {
 	priority := systemPriorities[pod.Spec.PriorityClassName]
 	for _, class := range classes {
@@ -35,7 +35,7 @@ func admit(pod *corev1.Pod, classes []scenario.PriorityClass) {
 	pod.Status.QOSClass = qosClass(pod)
 }
 
-// defaultRequests requests what is limited and not requested
+// defaultRequests sets each missing request to the limit of the same resource
 // (k8s.io/kubernetes pkg/apis/core/v1/defaults.go, SetDefaults_Pod).
 func defaultRequests(r *corev1.ResourceRequirements) {
 	requests := corev1.ResourceList{}
@@ -48,7 +48,8 @@ func defaultRequests(r *corev1.ResourceRequirements) {
 
 // qosClass follows k8s.io/kubernetes pkg/apis/core/v1/helper/qos/qos.go for
 // pods without resources of their own: Guaranteed where every container has CPU
-// and memory limits that equal its requests, BestEffort where none has any.
+// and memory limits that equal its requests, BestEffort where no container has a
+// request or a limit of CPU or memory.
 func qosClass(pod *corev1.Pod) corev1.PodQOSClass {
 	guaranteed, bestEffort := true, true
 	for _, containers := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {

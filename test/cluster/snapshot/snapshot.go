@@ -23,15 +23,16 @@ import (
 	"github.com/killorder/killorder/test/cluster/scenario"
 )
 
-// kubeletAddress and kubeletPort are what the objects say of where a kubelet
-// answers. Nobody calls it: the folder holds the answers.
+// kubeletAddress and kubeletPort are the address and the port of the kubelets in
+// the objects. Nobody calls this address, because the folder holds the answers.
 const (
 	kubeletAddress = "192.0.2.1"
 	kubeletPort    = 10250
 )
 
-// Files returns the folder's files by their path in it. began is when the
-// containers started and memory began to change, at is when it is looked at.
+// Files returns the content of the folder's files by their path in the folder.
+// began is when the containers started and memory began to change; at is the
+// moment that the snapshot shows.
 func Files(model *scenario.Model, began, at time.Time) (map[string][]byte, error) {
 	var objects []any
 	for _, n := range model.Namespaces {
@@ -92,7 +93,8 @@ func answers(files map[string][]byte, n *scenario.Node, began, at time.Time) err
 	return nil
 }
 
-// meta is what the API server adds to an object's name and labels.
+// meta adds to an object's name and labels what the API server would add: a UID
+// and the time of creation.
 func meta(m metav1.ObjectMeta, kind string, created time.Time) metav1.ObjectMeta {
 	m.UID = types.UID(scenario.StableUID(kind, m.Namespace, m.Name))
 	m.CreationTimestamp = metav1.NewTime(created)
@@ -115,7 +117,8 @@ func priorityClass(class scenario.PriorityClass, created time.Time) *schedulingv
 	}
 }
 
-// node also sets the model's UID of the node, which its static pods carry.
+// node returns the Node object and stores its UID in the model, because the
+// mirror pods of static pods name the Node's UID as their owner.
 func node(n *scenario.Node, created time.Time) *corev1.Node {
 	object := scenario.NodeObject(n, kubeletAddress, kubeletPort, created)
 	object.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Node"}
@@ -124,7 +127,8 @@ func node(n *scenario.Node, created time.Time) *corev1.Node {
 	return object
 }
 
-// pod also sets the UID by which the kubelet knows the pod.
+// pod returns the Pod object and stores in the model the UID by which the kubelet
+// knows the pod.
 func pod(p *scenario.Pod, classes []scenario.PriorityClass, created time.Time) *corev1.Pod {
 	object := scenario.PodObject(p)
 	object.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}
@@ -135,7 +139,8 @@ func pod(p *scenario.Pod, classes []scenario.PriorityClass, created time.Time) *
 	return object
 }
 
-// Write makes a folder hold these files and no others of their kinds.
+// Write writes the files into a folder. Write first removes the folder's old
+// kubelet answers, so that none stays of a node that is gone.
 func Write(folder string, files map[string][]byte) error {
 	if err := os.RemoveAll(filepath.Join(folder, "kubelet")); err != nil {
 		return err

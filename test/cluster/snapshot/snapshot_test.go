@@ -16,8 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite examples/story")
 
-// TestStory compares examples/story, which the README ranks, with the end of
-// the demo's scenario. `make generate` rewrites the folder.
+// TestStory compares examples/story, the snapshot in the README's example of
+// rank, with the end of the demo's scenario. `make generate` rewrites the folder.
 func TestStory(t *testing.T) {
 	const folder = "../../../examples/story"
 	model, err := scenario.Load("../scenarios/story.yaml")
@@ -70,8 +70,8 @@ pods:
 - {name: static, namespace: kube-system, owner: Node, priorityClass: system-node-critical, containers: [{name: c, requests: {cpu: 1}}]}
 `
 
-// TestAdmit has what a real API server makes of these pods
-// (test/cluster/cluster compares some of them with one).
+// TestAdmit compares with the values that a real API server gives to these pods
+// (a test in test/cluster/cluster reads such values from a real API server).
 func TestAdmit(t *testing.T) {
 	model, err := scenario.Parse([]byte(classes))
 	if err != nil {

@@ -18,8 +18,8 @@ func runDemo(ctx context.Context, args []string) error {
 	file := flags.String("scenario", "", "scenario `file`: the story")
 	manager := flags.String("manager", "", "the operator's `program`")
 	plugin := flags.String("plugin", "", "the kubectl plugin's `program`")
-	dir := flags.String("dir", "", "new `folder` for everything the cluster writes, removed in the end")
-	metrics := flags.Bool("metrics-server", false, "run metrics-server, too; the simulated kubelets are read anyway")
+	dir := flags.String("dir", "", "new `folder` for everything the cluster writes; removed at the end")
+	metrics := flags.Bool("metrics-server", false, "also run metrics-server; the operator reads the simulated kubelets in both cases")
 	stay := flags.Bool("stay", false, "keep the cluster up after the last scene, until Ctrl-C")
 	color := flags.Bool("color", false, "print in color")
 	if err := parse(flags, args); err != nil {
@@ -32,7 +32,7 @@ func runDemo(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	for _, path := range []*string{manager, plugin} { // the cluster's folder is where programs run
+	for _, path := range []*string{manager, plugin} { // the programs run in the cluster's folder
 		if *path, err = filepath.Abs(*path); err != nil {
 			return err
 		}

@@ -82,12 +82,13 @@ func run(ctx context.Context, args []string) error {
 	return errUsage
 }
 
-// newFlags returns flags whose errors are printed by parse.
+// newFlags returns the flags of a command. A wrong flag does not end the program:
+// parse prints the error and returns errUsage.
 func newFlags(command string) *flag.FlagSet {
 	return flag.NewFlagSet("cluster "+command, flag.ContinueOnError)
 }
 
-// parse takes flags and no further arguments.
+// parse reads the flags and refuses any further argument.
 func parse(flags *flag.FlagSet, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -105,8 +106,8 @@ func parse(flags *flag.FlagSet, args []string) error {
 func runBinaries(ctx context.Context, args []string) error {
 	flags := newFlags("binaries")
 	root := rootFlag(flags)
-	node := flags.Bool("node", false, "build kubelet, containerd and what else a real node needs, too")
-	controlPlane := flags.Bool("control-plane", false, "kube-apiserver and etcd alone")
+	node := flags.Bool("node", false, "also build kubelet, containerd and the other programs that a real node needs")
+	controlPlane := flags.Bool("control-plane", false, "find or build kube-apiserver and etcd alone")
 	stateMetrics := flags.Bool("kube-state-metrics", false, "find or build kube-state-metrics alone, for test/scale")
 	if err := parse(flags, args); err != nil {
 		return err
@@ -136,7 +137,7 @@ func runBinaries(ctx context.Context, args []string) error {
 }
 
 func rootFlag(flags *flag.FlagSet) *string {
-	return flags.String("root", "", "the repository, whose bin/k8s takes the programs (default: the one this folder is in)")
+	return flags.String("root", "", "the repository, in whose bin/k8s the programs are built (default: the repository of the current folder)")
 }
 
 func wanted(root string) (binaries.Options, error) {

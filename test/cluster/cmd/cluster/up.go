@@ -29,12 +29,12 @@ func runUp(ctx context.Context, args []string) error {
 	var extra list
 	root := rootFlag(flags)
 	file := flags.String("scenario", "", "scenario `file`: the nodes and pods (default: none)")
-	dir := flags.String("dir", "", "new `folder` for everything the cluster writes, removed in the end (default: a temporary one)")
+	dir := flags.String("dir", "", "new `folder` for everything the cluster writes; removed at the end (default: a temporary one)")
 	resolution := flags.Duration("metric-resolution", 10*time.Second, "how often metrics-server reads the kubelets, at least 10s")
-	metrics := flags.Bool("metrics-server", true, "run metrics-server, too")
-	proxied := flags.Bool("proxied", false, "give nodes an address that the API server forwards to, not addresses of 127/8")
+	metrics := flags.Bool("metrics-server", true, "also run metrics-server")
+	proxied := flags.Bool("proxied", false, "give all nodes one address to which the API server forwards requests, not addresses of 127/8")
 	withParent := flags.Bool("stop-with-parent", false, "stop when the process that started this one ends, however it ends")
-	noWait := flags.Bool("no-wait", false, "be ready before metrics-server, if it runs, has figures for all nodes")
+	noWait := flags.Bool("no-wait", false, "do not wait until metrics-server has figures for all nodes")
 	flags.Var(&extra, "apiserver-flag", "a `flag` for kube-apiserver, like --feature-gates=A=true; may be repeated")
 	if err := parse(flags, args); err != nil {
 		return err
@@ -85,7 +85,8 @@ func up(ctx context.Context, options cluster.Options, wait bool) error {
 	return c.Wait(ctx)
 }
 
-// untilOrphaned ends the context when another process becomes our parent.
+// untilOrphaned returns a context that ends when the process that started this
+// one ends: the kernel then makes another process our parent.
 func untilOrphaned(ctx context.Context) context.Context {
 	ctx, cancel := context.WithCancel(ctx)
 	parent := os.Getppid()
@@ -98,8 +99,8 @@ func untilOrphaned(ctx context.Context) context.Context {
 	return ctx
 }
 
-// unlessAsked is the error, unless what failed did so because we were asked to
-// stop.
+// unlessAsked returns err, or nil if the user has asked us to stop: a stop makes
+// the running calls fail, and these failures are no errors of the cluster.
 func unlessAsked(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
@@ -169,7 +170,7 @@ func runControl(ctx context.Context, command string, args []string) error {
 	return cluster.Control(ctx, *dir, args[0]+"/"+command)
 }
 
-// controllable is what a running cluster can be asked for.
+// controllable lists the requests that a running cluster accepts.
 var controllable = map[string]bool{
 	"metrics-server/stop": true, "metrics-server/start": true,
 	"etcd/crash": true, "etcd/start": true, "kube-apiserver/crash": true, "kube-apiserver/start": true,
