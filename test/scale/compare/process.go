@@ -3,13 +3,11 @@ package compare
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -66,15 +64,37 @@ func run(ctx context.Context, keep bool, path string, args ...string) (c command
 	}
 	cmd.Stderr = &complaints
 	began := time.Now()
-	if err := cmd.Run(); err != nil {
+	if err := cmd.Start(); err != nil {
+		return c, err
+	}
+	ended, peak := make(chan struct{}), make(chan int64)
+	go func() { peak <- watchPeak(cmd.Process.Pid, ended) }()
+	err = cmd.Wait()
+	c.wall = time.Since(began)
+	close(ended)
+	if c.peak = <-peak; err != nil {
 		return c, fmt.Errorf("%s %s: %w: %s", path, strings.Join(args, " "), err, complaints.Bytes())
 	}
-	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return c, errors.New("no resource usage of a process here")
+	c.cpu, c.output = cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime(), out.Bytes()
+	return c, nil
+}
+
+// peakEvery is how often a program's peak is read. The peak only grows, so no more than the program's last moments are missed.
+const peakEvery = 5 * time.Millisecond
+
+// watchPeak returns the peak of a process that runs until ended is closed. getrusage(2) would count what this process itself takes:
+// a new process begins as a copy.
+func watchPeak(pid int, ended <-chan struct{}) (peak int64) {
+	look := time.NewTicker(peakEvery)
+	defer look.Stop()
+	for {
+		if now, err := peakOf(pid); err == nil { // none of a process that has ended
+			peak = max(peak, now)
+		}
+		select {
+		case <-ended:
+			return peak
+		case <-look.C:
+		}
 	}
-	return command{
-		wall: time.Since(began), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),
-		peak: usage.Maxrss << 10, output: out.Bytes(),
-	}, nil
 }
