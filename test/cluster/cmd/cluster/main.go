@@ -137,7 +137,7 @@ func runBinaries(ctx context.Context, args []string) error {
 }
 
 func rootFlag(flags *flag.FlagSet) *string {
-	return flags.String("root", "", "the repository, in whose bin/k8s the programs are built (default: the repository of the current folder)")
+	return flags.String("root", "", "the repository, in whose bin/k8s the programs are built (default: that of the current folder)")
 }
 
 func wanted(root string) (binaries.Options, error) {
