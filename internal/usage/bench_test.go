@@ -16,7 +16,7 @@ const benchPods = 150_000
 // benchReadings are of pods with names of 37 characters.
 type benchReadings struct {
 	pods int
-	// twoIn: one in so many pods has two containers, the others one.
+	// twoIn: one of every twoIn pods has two containers, the others have one.
 	twoIn      int
 	pod        usage.Pod
 	containers []usage.Container
@@ -54,8 +54,8 @@ func (b *benchReadings) fill(pass *usage.Pass, at time.Time) {
 
 func (b *benchReadings) containerCount() int { return b.pods + b.pods/b.twoIn }
 
-// filled is a store that has had so many passes of these readings, half a minute apart, the next pass, and what it takes
-// of the heap, in bytes.
+// filled returns a store after the given number of passes over these readings, half a minute apart, a function that makes
+// the next pass, and the memory of the store on the heap, in bytes.
 func (b *benchReadings) filled(passes int) (store *usage.Store, next func(), bytes float64) {
 	clock := &fakeClock{now: start}
 	before := heap()
@@ -72,10 +72,10 @@ func (b *benchReadings) filled(passes int) (store *usage.Store, next func(), byt
 	return store, next, float64(heap() - before)
 }
 
-// fullHistory is how many passes leave nothing more to remember: 20 minutes.
+// fullHistory is the number of passes after which the history does not grow any more: 20 minutes of passes.
 const fullHistory = 40
 
-// mixes of pods, and what a container of many may take once the history is full.
+// mixes of pods, and the most bytes that a container may take in a large store whose history is full.
 var mixes = []struct {
 	name      string
 	twoIn     int
@@ -88,7 +88,8 @@ var mixes = []struct {
 	{"with RSS and swap, one container each", benchPods, true, 140},
 }
 
-// TestStoreMemory holds a tenth more, for what few pods take and many share.
+// TestStoreMemory allows a tenth more than mixes says: its store has fewer pods, so each pod has a larger part of the fixed
+// cost.
 func TestStoreMemory(t *testing.T) {
 	for _, m := range mixes {
 		t.Run(m.name, func(t *testing.T) {

@@ -7,11 +7,11 @@ import (
 	"github.com/killorder/killorder/internal/usage"
 )
 
-// TestClockThatJumps: whichever way our clock jumps, the first pass whose readings agree with it is what readers see, with
-// a history that is true, and nothing of the time that never was stays.
+// TestClockThatJumps: whichever way our clock jumps, readers see the first pass whose readings agree with the clock. The
+// history is then true, and no reading with a wrong time stays.
 func TestClockThatJumps(t *testing.T) {
 	for name, tc := range map[string]struct {
-		// jumps of our clock and of those that readings are stamped by, before the second pass.
+		// How far our clock, and the clocks that stamp the readings, jump before the second pass.
 		ours, theirs time.Duration
 		want         int64 // what web uses after the second pass, 0 for unknown
 		wantHistory  int
@@ -19,7 +19,7 @@ func TestClockThatJumps(t *testing.T) {
 		"no clock jumps":                            {0, 0, 2 * mib, 2},
 		"all clocks are put back an hour":           {-time.Hour, -time.Hour, 2 * mib, 1},
 		"all clocks are put an hour ahead":          {time.Hour, time.Hour, 2 * mib, 1},
-		"ours is put back an hour":                  {-time.Hour, 0, 0, 0}, // what is read is from the future
+		"ours is put back an hour":                  {-time.Hour, 0, 0, 0}, // the new readings seem to be from the future
 		"ours is put an hour ahead":                 {time.Hour, 0, 0, 0},
 		"theirs are put back an hour":               {0, -time.Hour, mib, 1}, // too old: the last reading stays
 		"theirs are put an hour ahead":              {0, time.Hour, mib, 1},

@@ -8,8 +8,8 @@ import (
 	"github.com/killorder/killorder/internal/usage"
 )
 
-// TestEveryPodIsFound: while there are more pods in each pass than in the one before, and pods of the same name in
-// several namespaces.
+// TestEveryPodIsFound: every pod is found while the number of pods grows from pass to pass, and while pods in several
+// namespaces have the same name.
 func TestEveryPodIsFound(t *testing.T) {
 	clock := &fakeClock{now: start}
 	store := usage.NewStore(keep, clock.Now)

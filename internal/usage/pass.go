@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	// sampleSpacing is the least time between two samples of a history: ten minutes are at most nine of them.
+	// sampleSpacing is the least time between two samples of a history, in seconds: ten minutes have room for nine samples
+	// at most.
 	sampleSpacing = 75
 	// maxAhead is how far clocks may differ before a reading counts as one from the future.
 	maxAhead = facts.MaxClockSkew
@@ -98,7 +99,7 @@ func (p *Pass) Pod(r *Pod) {
 	case repeated && p.next.rows[already].observed > at:
 		return
 	case repeated && len(p.next.rows) > 2*p.next.index.used+maxRepeats:
-		p.Drop(DropRepeated) // each takes a row
+		p.Drop(DropRepeated) // each repeated reading takes a row
 		return
 	}
 	old, _, known := p.last.find(key)
@@ -119,8 +120,9 @@ func (p *Pass) Pod(r *Pod) {
 	}
 }
 
-// judgePod returns the pod's working set in bytes, or why the reading cannot be used. Of containers, those that have a
-// name are added up; an unnamed one is an adapter's total of the pod, and counts only where no other is listed.
+// judgePod returns the pod's working set in bytes, or why the reading cannot be used. The sum is over the containers that
+// have a name. A container without a name is the total of the pod, as some adapters report it, and counts only if no
+// container has a name.
 func (p *Pass) judgePod(r *Pod) (workingSet int64, cause DropCause) {
 	if len(r.Namespace) == 0 || len(r.Name) == 0 {
 		return 0, DropMalformed
@@ -163,8 +165,9 @@ func (p *Pass) judgeTime(observed time.Time) DropCause {
 	return ""
 }
 
-// isAhead reports whether a time in Unix seconds is later than it can be. A reading of the last pass is ahead only if our
-// clock has been put back since: if it stayed, it would hide new readings until the clock reaches its time.
+// isAhead reports whether a time in Unix seconds is too far in the future. A reading of the last pass can be ahead only if
+// our clock was put back since then: such a reading is dropped, because it would otherwise hide new readings until the clock
+// reaches its time.
 func (p *Pass) isAhead(observed int64) bool { return observed > p.now.Add(maxAhead).Unix() }
 
 func (p *Pass) addRow(slot int, key podKey, r row, source facts.Source) {
@@ -219,8 +222,8 @@ func (p *Pass) carry(old int, key podKey, slot int) {
 	p.next.samplePages = append(p.next.samplePages, p.last.samplePages[from:to]...)
 }
 
-// Commit makes the pass what readers see. Pods and nodes without a reading in this pass keep their last reading, until
-// that reading is too old.
+// Commit lets readers see the pass. Pods and nodes without a reading in this pass keep their last reading, until that
+// reading is too old.
 func (p *Pass) Commit() Result {
 	p.result.Pods, p.result.Nodes = p.next.index.used, len(p.next.nodes)
 	oldest := p.now.Add(-p.store.keep)

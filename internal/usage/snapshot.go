@@ -87,7 +87,7 @@ func newSnapshot(seed maphash.Seed, last *snapshot) *snapshot {
 	}
 }
 
-// room for a few more than there were.
+// room returns a capacity a little above n.
 func room(n int) int { return n + n/32 }
 
 // end returns a row that begins where row i ends in the arrays.

@@ -19,8 +19,8 @@ type Store struct {
 
 var _ facts.Readings = (*Store)(nil)
 
-// NewStore makes an empty store. It keeps readings, and the history of working sets, for the given time: a pod
-// or node that a pass has no reading for keeps its last one until then. The time may be up to 18 hours.
+// NewStore makes an empty store. The store keeps readings, and the history of working sets, for the given time: if a pass
+// has no reading of a pod or node, its last reading stays until it is that old. The time may be up to 18 hours.
 func NewStore(keep time.Duration, now func() time.Time) *Store {
 	s := &Store{keep: keep, now: now, seed: maphash.MakeSeed()}
 	s.current.Store(newSnapshot(s.seed, &snapshot{}))
@@ -32,7 +32,7 @@ func (s *Store) Now() time.Time { return s.now() }
 
 // Pod returns the pod's latest reading, and whether there is one. The slices are the caller's own.
 func (s *Store) Pod(namespace, name string) (facts.PodReading, bool) {
-	var buffer [128]byte // most keys fit, and then this call's key needs no memory
+	var buffer [128]byte // most keys fit into the buffer, and then need no allocation
 	snap := s.current.Load()
 	i, _, ok := snap.find(keyOf(buffer[:], namespace, name))
 	if !ok {

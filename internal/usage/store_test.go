@@ -250,7 +250,7 @@ func TestNodeReading(t *testing.T) {
 	}
 }
 
-// TestKeptUntilTooOld: what passes have no reading for stays for ten minutes, then goes.
+// TestKeptUntilTooOld: a pod or node without a new reading keeps its last one for ten minutes, and is then forgotten.
 func TestKeptUntilTooOld(t *testing.T) {
 	clock := &fakeClock{now: start}
 	store := usage.NewStore(keep, clock.Now)

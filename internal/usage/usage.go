@@ -31,7 +31,7 @@ type Pod struct {
 	Source          facts.Source
 	Namespace, Name []byte
 	ObservedAt      time.Time
-	// WorkingSet of the pod in bytes; if Unknown, the sum of the containers' stands in.
+	// WorkingSet of the pod in bytes; if it is Unknown, the sum of the containers' working sets is used.
 	WorkingSet int64
 	Containers []Container
 }
@@ -42,8 +42,8 @@ type Container struct {
 	facts.ContainerUsage
 }
 
-// Reading is a copy of the pod's reading, without history. Where the working set is Unknown, the sum of those containers'
-// stands in whose working set is known.
+// Reading is a copy of the pod's reading, without history. If the pod's working set is Unknown, the copy has the sum of the
+// known working sets of the containers.
 func (p *Pod) Reading() facts.PodReading {
 	r := facts.PodReading{
 		Source: p.Source, ObservedAt: p.ObservedAt, WorkingSet: p.WorkingSet, Containers: make([]facts.ContainerReading, len(p.Containers)),
@@ -79,9 +79,9 @@ const (
 	DropNoTimestamp DropCause = "NoTimestamp"
 	// DropExpired: older than readings are kept.
 	DropExpired DropCause = "Expired"
-	// DropNoMemory: no figure for memory, or not for every container that the pod's would be a sum of.
+	// DropNoMemory: no figure for the pod's memory, and not for each container either, so that no sum can stand in.
 	DropNoMemory DropCause = "NoMemory"
-	// DropMalformed: without a name, or a quantity that is none.
+	// DropMalformed: a name is missing, or a quantity cannot be parsed.
 	DropMalformed DropCause = "Malformed"
 	// DropUnmatched: of a pod or a node that the cluster does not have.
 	DropUnmatched DropCause = "Unmatched"

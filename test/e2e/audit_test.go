@@ -19,8 +19,8 @@ var (
 	kubeletAccount  = node.ServiceAccount(system, "killorder-kubelet-reader")
 )
 
-// After all scenes the API server's audit log is read: what the operator asked of it, and what the kubelet asked it
-// about the operator.
+// After all scenes the suite reads the API server's audit log: the requests of the operator, and the kubelet's questions
+// about the operator's accounts.
 var _ = ginkgo.AfterSuite(func(ctx ginkgo.SpecContext) {
 	if api == nil {
 		return // the node did not come up, which is failure enough
@@ -66,9 +66,9 @@ func auditRequests(ctx ginkgo.SpecContext, events []node.AuditEvent) (summary st
 		all, discovery)
 }
 
-// auditReviews expects that the kubelet never saw the operator's own account, and asked about the other one only whether
-// it may get stats and configuration; other rights, that to nodes/proxy above all, are neither needed nor there. While the
-// account lacked a right, and then only, it was refused.
+// auditReviews expects that the kubelet never saw the operator's own account. About kubeletAccount, the kubelet asked only
+// whether it may get stats and configuration; other rights, above all that to nodes/proxy, are not needed and not granted.
+// The account was refused only while a scene had taken a right from it.
 func auditReviews(events []node.AuditEvent) (summary string) {
 	ginkgo.GinkgoHelper()
 	allowed, refused := map[string]int{}, map[string]int{}

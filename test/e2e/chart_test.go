@@ -22,14 +22,15 @@ var kept = []string{
 	"customresourcedefinition.apiextensions.k8s.io/nodekillorders.killorder.io",
 }
 
-// tryChart installs the operator from the chart, expects orders, and removes it again, before the scenes: what counts
-// kills there begins with the operator that dist/install.yaml installs.
+// tryChart installs the operator from the chart, expects orders, and removes the operator again. This happens before the
+// scenes: the count of kills in the scenes has to begin with the operator that dist/install.yaml installs.
 func tryChart(ctx ginkgo.SpecContext) {
 	ginkgo.GinkgoHelper()
 	helm(ctx, "install", "killorder", filepath.Join(harness.Root(), "charts", "killorder"), "--create-namespace",
 		"--set", "extraArgs={--usage-interval="+usageInterval.String()+"}")
 	expectOrders(ctx, "helm install of charts/killorder")
-	// A pod that outlives its rights would be refused, and the audit log would say so.
+	// The pods have to end before their rights are removed: requests of a pod without rights would be refused, and would be
+	// in the audit log.
 	kubectl(ctx, "scale", "deployment/killorder-manager", "-n", system, "--replicas=0")
 	gomega.Eventually(func(g gomega.Gomega) {
 		var pods corev1.PodList

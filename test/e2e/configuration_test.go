@@ -17,7 +17,7 @@ import (
 // noticed is how long the operator may take to see that a kubelet has other settings.
 const noticed = 90 * time.Second
 
-// Each time the kubelet is restarted with other settings, and the operator has to follow without being told.
+// Each scene restarts the kubelet with other settings, and the operator has to notice that by itself.
 var _ = ginkgo.Describe("configuration", ginkgo.Ordered, func() {
 	for _, setting := range []struct {
 		name   string
@@ -50,8 +50,8 @@ var _ = ginkgo.Describe("configuration", ginkgo.Ordered, func() {
 	}
 })
 
-// sharing has thresholds of both kinds, and reservations of both. The percentage is about 1 GiB of this machine: the
-// operator's pods still fit into what is left to allocate.
+// sharing has thresholds of both kinds, and reservations of both. The percentage is about 1 GiB of this machine, so that the
+// operator's pods still fit into the allocatable memory.
 func sharing(ctx ginkgo.SpecContext) node.Memory {
 	ginkgo.GinkgoHelper()
 	percent := 100 * 1024 * mebibyte / order(ctx).Status.Memory.Capacity.AsApproximateFloat64()
@@ -60,13 +60,13 @@ func sharing(ctx ginkgo.SpecContext) node.Memory {
 	}
 }
 
-// exactReading is how far two readings of what nobody has published may be apart, in bytes: the node does not stand
-// still between them.
+// exactReading is how far two readings may be apart, in bytes, when one is the plugin's and the other the kubelet's. The
+// plugin shows the present reading, but the node's usage changes between the two reads.
 func exactReading(int64) int64 { return 32 * mebibyte }
 
-// equals expects that what is said is what the kubelet has: settings to the byte, readings as near as within says, in
-// bytes. The kubelet gives pods less than the node has, so that its limit is the nearer one: what is left of it is
-// right only if all reservations are.
+// equals expects that the published figures are the kubelet's: settings to the byte, readings as near as within says, in
+// bytes. The kubelet gives pods less memory than the node has, so the limit of the pods is hit first: the headroom below
+// this limit is right only if all reservations are.
 func (k *kubeletMemory) equals(g gomega.Gomega, m *v1alpha1.MemoryStatus, within func(bytes int64) int64) {
 	exactly(g, "hard threshold", m.EvictionThreshold, k.hard)
 	exactly(g, "soft threshold", m.SoftEvictionThreshold, k.soft)

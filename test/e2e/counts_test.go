@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	// scraper is an account that may read the operator's metrics, by the role that config/default has for that.
+	// scraper is an account that may read the operator's metrics, by the role that config/default has for this purpose.
 	scraper       = "scraper"
 	metricsReader = "killorder-metrics-reader"
 	metricsPort   = "8443"
@@ -46,7 +46,7 @@ func (l *ledger) expectCounts(ctx ginkgo.SpecContext) {
 	say("kills: killorder_kills_total: %s", countsOf(want))
 }
 
-// countedKills adds up the counts of all replicas: the one that leads counts.
+// countedKills adds up the counts of all replicas, since only the replica that leads counts kills.
 func countedKills(ctx context.Context, g gomega.Gomega, bearer string) map[v1alpha1.KillCause]int {
 	counts := map[v1alpha1.KillCause]int{}
 	for _, host := range operatorAddresses(ctx, g) {

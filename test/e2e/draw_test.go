@@ -8,8 +8,8 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// Random pods hold and request multiples of 50 MiB and differ where it decides, so that no two pods are so near to
-// each other that a reading's noise (the operator publishes within 16Mi or 5%) could decide between them.
+// Random pods hold and request multiples of 50 MiB. Two pods always differ clearly in the figure that decides between them,
+// so that the noise of a reading (the operator publishes within 16Mi or 5%) cannot decide.
 
 // drawForKubelet returns pods of every QoS class and three priorities, of which three at least exceed their requests.
 func drawForKubelet(round int) []hog {
@@ -22,9 +22,9 @@ func drawForKubelet(round int) []hog {
 	}
 }
 
-// drawForKernel returns pods with requests so large that they decide as often as what the pods hold, on a node of
-// that capacity in bytes. In odd rounds another pod would die first if the node ran out in place of kubepods: only who
-// knows which limit is hit can tell.
+// drawForKernel returns pods for a node of the given capacity in bytes. Their requests are so large that requests decide as
+// often as the memory that the pods hold. In odd rounds the first victim is another pod if the node runs out of memory than
+// if kubepods does: only a prediction that knows which limit is hit can be right.
 func drawForKernel(round int, capacity int64) []hog {
 	random := newRandom(1000 + round)
 	for {
@@ -66,7 +66,7 @@ func draw(random *rand.Rand, prefix string, most, above int) []hog {
 	return hogs
 }
 
-// fit reports whether there is enough to choose from, and room for all beside the operator.
+// fit reports whether the pods are enough to choose from, and all fit on the node beside the operator.
 func fit(hogs []hog, mostRequested int) bool {
 	used, requested := 0, 0
 	for _, h := range hogs {

@@ -16,19 +16,20 @@ import (
 	"github.com/killorder/killorder/api/v1alpha1"
 )
 
-// evictionThreshold in MiB, as evicting has it; deepest is how little is left available at most, far from where the
-// kernel would kill.
+// evictionThreshold in MiB, as evicting has it. deepest is the least memory that a scene leaves available: far from the
+// point at which the kernel would kill.
 const (
 	evictionThreshold = 1400
 	deepest           = 200
-	// calmAfter is how long more has to be left than the threshold until nobody will be evicted any more. The kubelet reads what
-	// kubepods uses whenever it looks, so that a look that comes later finds no reason either.
+	// calmAfter is how long the available memory has to be above the threshold until no further eviction is expected. The
+	// kubelet reads the usage of kubepods anew each time it checks, so a later check finds no reason to evict either.
 	calmAfter = 5 * time.Second
 )
 
-// In even rounds a pod that is never evicted grows and brings the node down, so that all readings that matter are
-// right. In odd rounds one of the candidates grows: the operator and the kubelet then judge it by readings of different
-// age, and where only its own place differs, that is the explanation, and is counted.
+// In even rounds a pod that is never evicted grows and uses up the node's memory, so that the readings of all candidates
+// stay right. In odd rounds one of the candidates grows: the operator and the kubelet then judge this pod by readings of
+// different age. If only the place of this pod differs, the age of the reading is the explanation, and the round is counted
+// as such.
 var _ = ginkgo.Describe("eviction by allocatableMemory.available", ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
 	results := map[v1alpha1.UsageSource]*tally{}
 	ginkgo.BeforeAll(func(ctx ginkgo.SpecContext) {
@@ -89,8 +90,8 @@ var _ = ginkgo.Describe("eviction by allocatableMemory.available", ginkgo.Ordere
 	}, ginkgo.SpecTimeout(patience(8*time.Minute)))
 })
 
-// expectRejection expects that the kubelet, under the pressure that made it evict, rejects a BestEffort pod. Such a pod says
-// that it was evicted, and has never run: after all scenes it must not stand in status.kills.
+// expectRejection expects that the kubelet rejects a BestEffort pod while the pressure that made it evict goes on. The
+// status of such a pod says "evicted" although the pod has never run: status.kills must not show the pod after all scenes.
 func expectRejection(ctx ginkgo.SpecContext) {
 	ginkgo.GinkgoHelper()
 	late := hog{name: "late", holds: 10, bound: true}
@@ -110,14 +111,14 @@ func growing(pod string) string {
 	return ", while " + pod + " grew"
 }
 
-// eviction is the order by each source just before the first eviction, the kubelet's own at that moment, and whom it
-// evicted.
+// eviction is the order by each source just before the first eviction, the kubelet's own order at that moment, and the pods
+// that the kubelet evicted.
 type eviction struct {
 	predicted       map[v1alpha1.UsageSource][]string
 	ranked, evicted []string
 }
 
-// judge compares a predicted order with what happened, grower being the candidate that grew meanwhile, if one did.
+// judge compares a predicted order with what happened. grower is the candidate that grew meanwhile, "" if none did.
 func (e *eviction) judge(predicted []string, grower string) outcome {
 	switch {
 	case slices.Equal(predicted, e.ranked) && startsWith(predicted, e.evicted):
@@ -138,8 +139,8 @@ func (e *eviction) predict(ctx ginkgo.SpecContext) {
 	}
 }
 
-// evict runs pods and brings the node so far below the threshold that the published order lets `victims` of them
-// die, by growing one of them or, where none is named, another.
+// evict runs pods and lets the pod grower grow or, if grower is "", another pod that is never evicted. The available memory
+// ends so far below the threshold that the first `victims` pods of the published order have to die.
 func evict(ctx ginkgo.SpecContext, hogs []hog, grower string, victims int) (e eviction) {
 	ginkgo.GinkgoHelper()
 	all, less := slices.Clone(hogs), ""
@@ -177,8 +178,8 @@ func evict(ctx ginkgo.SpecContext, hogs []hog, grower string, victims int) (e ev
 	return e
 }
 
-// deficit is how much must be missing, in MiB, for the last of the victims to be needed too: half of it, and all that
-// the others hold.
+// deficit is how much memory must be missing, in MiB, so that the last victim is needed too: all that the victims before it
+// hold, and half of what it holds itself.
 func deficit(hogs []hog, victims []string) (mib int) {
 	for i, name := range victims {
 		h := hogs[slices.IndexFunc(hogs, func(h hog) bool { return h.name == name })]
@@ -191,7 +192,7 @@ func deficit(hogs []hog, victims []string) (mib int) {
 	return mib
 }
 
-// evictionOrder is the published one, of the pods of the scenes.
+// evictionOrder is the published order, limited to the pods of the scenes.
 func evictionOrder(o *v1alpha1.NodeKillOrder) (pods []string) {
 	for _, v := range o.Status.EvictionOrder {
 		if v.Namespace == scenes {
@@ -201,7 +202,7 @@ func evictionOrder(o *v1alpha1.NodeKillOrder) (pods []string) {
 	return pods
 }
 
-// beforeOperator counts the pods that go before the operator: the scene ends before its own turn.
+// beforeOperator counts the pods that go before the operator: the scene has to end before the operator's turn comes.
 func beforeOperator(o *v1alpha1.NodeKillOrder) int {
 	for i, v := range o.Status.EvictionOrder {
 		if v.Namespace == system {

@@ -14,20 +14,20 @@ import (
 // longestGrowth is how long a round may take until its last eviction.
 const longestGrowth = 10 * time.Minute
 
-// afresh is how long after an eviction what is published may still be about the time before it: a kubelet's reading is up
-// to 15 seconds old, and the operator asks every 5 seconds.
+// afresh is how long after an eviction the published order may still describe the time before the eviction: a kubelet's
+// reading is up to 15 seconds old, and the operator asks every 5 seconds.
 const afresh = 25 * time.Second
 
-// leads are how long before an eviction the victim is to be foreseen. The shortest is one reading.
+// leads are the times before an eviction at which the prediction is judged. The shortest is one reading.
 var leads = []time.Duration{15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute}
 
-// foresight counts victims that were foreseen by summary.next alone, and by summary.forecast where there was one. summary.next may
-// name a pod that is near its own limit; so the first of the kubelet's order alone is counted too, which a reader who knows the
-// killer would take.
+// foresight counts the victims that were foreseen in three ways: by summary.next alone, by summary.forecast where there was
+// one, and by the first pod of evictionOrder. The last is counted because summary.next may name a pod that is near its own
+// limit; a reader who knows that the kubelet will evict looks at evictionOrder.
 type foresight struct {
 	next, order, forecast tally
-	// nextOnly and forecastOnly are the evictions in which only one of the two was right, orderOnly and overOrder those in
-	// which only the order or only the forecast was.
+	// nextOnly and forecastOnly count the evictions in which only next or only the forecast was right. orderOnly and
+	// overOrder do the same for evictionOrder and the forecast.
 	nextOnly, forecastOnly, orderOnly, overOrder int
 }
 
@@ -57,8 +57,9 @@ func (f *foresight) say(what string) {
 		what, f.forecastOnly, f.nextOnly, f.overOrder, f.orderOnly)
 }
 
-// Some pods grow steadily until the kubelet has evicted two, which takes less time for the second than for the first: what is
-// known of the growth stays. In even rounds the pod that goes first in the end comes to the front in the last third of the time.
+// Some pods grow steadily until the kubelet has evicted two of them. The second eviction comes soon after the first, and the
+// operator still knows how fast the other pods have grown. In even rounds the pod that is evicted first becomes the first
+// candidate only in the last third of the time.
 var _ = ginkgo.Describe("pods that grow", ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
 	counts := make([]foresight, len(leads))
 	ginkgo.BeforeAll(func(ctx ginkgo.SpecContext) {
@@ -106,7 +107,8 @@ type growingHog struct {
 	growth int
 }
 
-// drawGrowing draws pods of which two or three grow, and that differ clearly whenever one is evicted.
+// drawGrowing draws pods, of which two or three grow. Whenever the kubelet evicts, the first victim is clearly ahead of the
+// other pods.
 func drawGrowing(round int) []growingHog {
 	random := newRandom(2000 + round)
 	for {
@@ -129,7 +131,7 @@ func drawGrowing(round int) []growingHog {
 	}
 }
 
-// requested is what the pods request, of which the scheduler has room for 1500 MiB beside the operator.
+// requested is the sum of the pods' requests. The scheduler has room for 1500 MiB beside the operator.
 func requested(hogs []growingHog) (mib int) {
 	for _, h := range hogs {
 		mib += h.request
@@ -154,14 +156,15 @@ func instructive(hogs []growingHog, late bool) bool {
 	return (first != last && then != last) == late && (late || first == last)
 }
 
-// expectedEviction is one as the documented rules have it: after how many minutes, who, and how far that pod is ahead, in MiB.
+// expectedEviction is an eviction by the documented rules: after how many minutes, of which pod, and how far this pod is
+// ahead of the next, in MiB.
 type expectedEviction struct {
 	minutes float64
 	pod     string
 	lead    int
 }
 
-// play are the first two evictions of a round, fewer where growth ends before.
+// play returns the first two evictions of a round, or fewer if growth ends before.
 func play(hogs []growingHog) (course []expectedEviction) {
 	left := slices.Clone(hogs)
 	for minutes := 0.0; minutes < longestGrowth.Minutes() && len(course) < 2; minutes += 0.1 {
@@ -179,7 +182,8 @@ func play(hogs []growingHog) (course []expectedEviction) {
 	return course
 }
 
-// firstGrowing is whom the kubelet takes first after so many minutes, and how far it is ahead by usage over request, in MiB.
+// firstGrowing is the pod that the kubelet evicts first after so many minutes, and how far this pod is ahead by usage over
+// request, in MiB.
 func firstGrowing(hogs []growingHog, minutes float64) (pod string, lead int) {
 	later := make([]hog, len(hogs))
 	for i, h := range hogs {
@@ -198,7 +202,8 @@ func firstGrowing(hogs []growingHog, minutes float64) (pod string, lead int) {
 	return a.name, lead
 }
 
-// compareForKubelet says which of two pods the kubelet evicts first, by its documented rules: it shares no code with the engine.
+// compareForKubelet says which of two pods the kubelet evicts first, by the kubelet's documented rules. The function shares
+// no code with the engine, so that an error of the engine shows.
 func compareForKubelet(a, b hog) int {
 	switch {
 	case a.exceeds() != b.exceeds() && a.exceeds():
@@ -275,7 +280,7 @@ func growUntilEvicted(ctx ginkgo.SpecContext, growers []growingHog, enough int) 
 			}
 			for want := int(float64(g.growth)*time.Since(began).Minutes()) / step; asked[i] < want; asked[i]++ {
 				if machine.Host.Signal(ctx, pids[i], syscall.SIGUSR1) != nil {
-					break // it has just been evicted, or nobody is evicted in the end
+					break // the pod has just been evicted; if it was not, the wait for evictions fails
 				}
 				time.Sleep(20 * time.Millisecond) // signals of one kind do not queue up
 			}

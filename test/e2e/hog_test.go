@@ -18,7 +18,7 @@ import (
 	"github.com/killorder/killorder/test/e2e/node"
 )
 
-// step is what a hog holds more with each signal, in MiB.
+// step is how much more memory a hog holds after each signal, in MiB.
 const step = 10
 
 // hog is a pod that holds memory. Amounts are in MiB, 0 for none.
@@ -151,12 +151,12 @@ func container(ctx ginkgo.SpecContext, pod string) node.Container {
 	return all[i]
 }
 
-// stepTime is how long to wait for a step to be held. Where a node has no memory left a process gets none for minutes, and
-// the kernel kills nobody as long as nobody asks for more.
+// stepTime is how long to wait until a step is held. On a node without free memory, a process may wait minutes for its step,
+// and the kernel kills no process until some process asks for more.
 const stepTime = time.Second
 
-// push makes a pod hold more and more until done says that it is enough, or the pod is gone. Each step is held before the
-// next one is asked for, as far as it can be: steps in waiting would go on after the end.
+// push makes a pod hold more and more until done returns true, or the pod is gone. Each step is asked for only when the step
+// before is held, if possible: otherwise steps that wait would still be taken after the end.
 func push(ctx ginkgo.SpecContext, pod string, done func() bool) {
 	ginkgo.GinkgoHelper()
 	pid := container(ctx, pod).PID
@@ -206,7 +206,8 @@ func awaitOrder(ctx ginkgo.SpecContext, hogs ...hog) (o *v1alpha1.NodeKillOrder)
 	return o
 }
 
-// awaitOrders returns that order, and the one by metrics.k8s.io alone, once both do.
+// awaitOrders returns the published order and the order by metrics.k8s.io alone, once both show all hogs with what they
+// hold.
 func awaitOrders(ctx ginkgo.SpecContext, hogs ...hog) (published, byMetrics *v1alpha1.NodeKillOrder) {
 	ginkgo.GinkgoHelper()
 	gomega.Eventually(func(g gomega.Gomega) {
@@ -229,7 +230,8 @@ func shows(g gomega.Gomega, o *v1alpha1.NodeKillOrder, hogs []hog) {
 		}
 		g.Expect(v.Usage).NotTo(gomega.BeNil(), "%s has no reading", h.name)
 		holds := h.holds + h.sidecar
-		// What was published stays while a reading is within 16Mi or 5% of it; the program itself takes some MiB.
+		// The operator publishes a new reading only when it differs by more than 16Mi or 5%; the program itself takes some
+		// MiB.
 		g.Expect(v.Usage.Value()/mebibyte).To(gomega.BeNumerically("~", holds+5, max(20, holds/20)), h.name)
 	}
 }

@@ -14,7 +14,8 @@ import (
 )
 
 // vmMemory of the virtual machine in MiB: three times what pods may use, so that the scale of the node and the scale of
-// kubepods differ as on this machine. Memory that nobody in there touches takes none of this machine's.
+// kubepods differ as they do on this machine. Memory that the virtual machine does not touch takes no memory of this
+// machine.
 const vmMemory = 12 << 10
 
 // virtual is the virtual machine that the node is in; nil where the node is this machine.
@@ -52,7 +53,7 @@ func newHost(ctx ginkgo.SpecContext, programs *binaries.NodeSet, images, logs st
 	return virtual
 }
 
-// patience is how long to wait for what takes that long on this machine: the virtual one is emulated.
+// patience is how long to wait for something that takes d on this machine: the virtual machine is emulated, and slower.
 func patience(d time.Duration) time.Duration {
 	if *onVM {
 		return 4 * d

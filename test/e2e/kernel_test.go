@@ -17,10 +17,10 @@ import (
 // published is within 16Mi or 5% of a working set, and a working set is not quite what the kernel weighs.
 const margin = 40 * mebibyte
 
-// kubepods runs out long before the node does, and the kernel weighs oom_score_adj by the limit that ran out. The
-// kubelet tells the operator of that limit. Who knows metrics.k8s.io alone may have to take the node's scale, on which another
-// pod is the first in every other round: that is counted, and the same readings are weighed on the scale of kubepods by the
-// engine, which has to be right.
+// kubepods runs out of memory long before the node does, and the kernel weighs oom_score_adj by the limit that was hit. The
+// kubelet tells the operator the limit of kubepods. With metrics.k8s.io alone, the limit may be unknown: then the scale of
+// the node is taken, on which another pod is the first victim in every other round. Such rounds are counted. The engine also
+// weighs the same readings on the scale of kubepods, and has to be right there.
 var _ = ginkgo.Describe("the kernel in an overcommitted kubepods", ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
 	var published, byMetrics, scaled tally
 	ginkgo.BeforeAll(func(ctx ginkgo.SpecContext) { configure(ctx, killing) }, ginkgo.NodeTimeout(patience(3*time.Minute)))

@@ -26,8 +26,8 @@ type oomKill struct {
 	before []node.Container
 }
 
-// expectKills expects the kill in status.kills, and those of all others that the kernel took at the same step: a cgroup
-// that has run out may need more than one victim.
+// expectKills expects this kill in status.kills, and the kills of all other processes that the kernel killed at the same
+// step: a cgroup that has run out of memory may need more than one victim.
 func (k *oomKill) expectKills(ctx ginkgo.SpecContext, cause v1alpha1.KillCause) {
 	ginkgo.GinkgoHelper()
 	awaitEnd(ctx, k.pod)
@@ -41,15 +41,16 @@ func (k *oomKill) expectKills(ctx ginkgo.SpecContext, cause v1alpha1.KillCause) 
 	}
 }
 
-// oomLine is what the kernel logs of each kill. Below the suite's control group the limit that was hit has a name; an OOM
-// of the whole node has none.
+// oomLine is what the kernel logs of each kill. oom_memcg names the control group whose limit was hit; for an OOM of the
+// whole node the line has global_oom in its place.
 var oomLine = regexp.MustCompile(`oom-kill:constraint=.*,(?:oom_memcg=([^,]*)|(global_oom)),task_memcg=([^,]*),`)
 
 // wholeNode is the scope of a kill for want of memory on the whole node.
 const wholeNode = "node"
 
-// kernelLog reads what the kernel logs from now on. It tells which limit was hit. Of many kills it may not tell who died
-// first: the kernel drops messages when many come at once, and they may be of others on the machine. Not every root may read it.
+// kernelLog reads what the kernel logs from now on. The log tells which limit was hit. If there are many kills, the log may
+// not tell which process died first: the kernel drops messages when many come at once, also messages about other processes
+// of the machine. Not every root user may read the log.
 type kernelLog struct {
 	// fd is a descriptor without a wrapper: Go's own would wait for records that have not come. -1 is none.
 	fd   int
@@ -149,8 +150,8 @@ func firstKill(ctx ginkgo.SpecContext, grower string) oomKill {
 	return oomKill{pod: first.Pod, scope: logged[0].scope, before: all}
 }
 
-// killsIn are the first kills of each of these pods, in the kernel's order; those that the log does not tell of within a
-// second are empty, and last.
+// killsIn returns the first kill of each of these pods, in the kernel's order. If the log does not tell of a pod within a
+// second, its kill is empty, and stands last.
 func (l *kernelLog) killsIn(podUIDs ...string) (found []loggedKill) {
 	missing, deadline := slices.Clone(podUIDs), time.Now().Add(patience(time.Second))
 	for ; len(missing) > 0 && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
@@ -164,7 +165,7 @@ func (l *kernelLog) killsIn(podUIDs ...string) (found []loggedKill) {
 	return append(found, make([]loggedKill, len(missing))...)
 }
 
-// ended reports whether a process was killed, be it waited for or not.
+// ended reports whether a process was killed, even if its parent has not yet waited for it.
 func ended(ctx ginkgo.SpecContext, pid int) bool {
 	stat, err := machine.Host.ReadFile(ctx, fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

@@ -18,8 +18,9 @@ import (
 	"github.com/killorder/killorder/test/e2e/node"
 )
 
-// The other scenes expect the kills that are theirs: of limit, eviction and kubepods. Here is what looks like a kill and is
-// none, and a kill that looks like none. That the former never stand in status.kills is judged after all scenes.
+// The other scenes expect their own kills: by limit, eviction and kubepods. The scenes here have ends of pods that look like
+// kills and are none, and a kill that does not look like one. After all scenes, the ledger checks that status.kills never
+// showed an end that was no kill.
 var _ = ginkgo.Describe("what ended a pod", ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
 	ginkgo.BeforeAll(func(ctx ginkgo.SpecContext) { configure(ctx, single(evicting)) }, ginkgo.NodeTimeout(patience(3*time.Minute)))
 	ginkgo.AfterEach(remove, ginkgo.NodeTimeout(patience(3*time.Minute)))
@@ -64,7 +65,8 @@ var _ = ginkgo.Describe("what ended a pod", ginkgo.Ordered, ginkgo.ContinueOnFai
 	}, ginkgo.SpecTimeout(patience(5*time.Minute)))
 })
 
-// single is that setting with the kernel killing one process of a container, not all: cgroup v1 knows nothing else.
+// single is the given setting, but the kernel kills one process of a container and not all of them. On cgroup v1 the kernel
+// always does so.
 func single(m node.Memory) node.Memory {
 	m.SingleProcess = true
 	return m

@@ -40,9 +40,9 @@ func readingOf(g gomega.Gomega, m *stats.MemoryStats) reading {
 // headroom of allocatableMemory.available.
 func (k *kubeletMemory) headroom() int64 { return k.pods.available - k.podsHard }
 
-// readKubeletMemory asks the kubelet for its configuration and its readings. The limit of the pods is that of their
-// control group, which the kubelet made of its reservations, and what it reports as allocatable tells what it makes
-// of its threshold: neither is computed here.
+// readKubeletMemory asks the kubelet for its configuration and its readings. The limit of the pods is read from their
+// control group, where the kubelet has subtracted its reservations. The kubelet's threshold follows from what it reports as
+// allocatable. Neither figure is computed here.
 func readKubeletMemory(ctx ginkgo.SpecContext, g gomega.Gomega) (k kubeletMemory) {
 	config, err := machine.Configz(ctx)
 	g.Expect(err).NotTo(gomega.HaveOccurred())
@@ -72,7 +72,7 @@ func readKubeletMemory(ctx ginkgo.SpecContext, g gomega.Gomega) (k kubeletMemory
 	return k
 }
 
-// threshold is a threshold of the configuration in bytes, where the signal is of that many.
+// threshold is a threshold of the configuration in bytes. A percentage is of limit, the limit of the signal in bytes.
 func threshold(g gomega.Gomega, text string, limit int64) int64 {
 	if text == "" {
 		return 0

@@ -19,7 +19,7 @@ import (
 	"github.com/killorder/killorder/test/e2e/node"
 )
 
-// promptly is how soon after the API shows a death status.kills has to show it.
+// promptly is how soon status.kills has to show a death after the API shows it.
 const promptly = 10 * time.Second
 
 // ledger is what status.kills showed during the whole suite, read as often as it may change, beside what really happened.
@@ -29,7 +29,8 @@ type ledger struct {
 	// shown are all kills by their key; twice are keys that one status showed more than once.
 	shown map[string]v1alpha1.Kill
 	twice []string
-	// real are the kills that the scenes have seen happen: pod and container, "" for a whole pod, and the right cause.
+	// real are the kills that the scenes have seen happen, with the right cause. The key is the pod and the container, and
+	// the container is "" if the whole pod was killed.
 	real map[string]v1alpha1.KillCause
 }
 
@@ -123,8 +124,9 @@ func evictedForMemory(ctx ginkgo.SpecContext) (pods []string) {
 	return pods
 }
 
-// expectEvictions expects the evictions so far in status.kills, and only those pods. The kubelet leaves out Events of a pod
-// that has had many, as one whose image cannot be pulled: seen names the pods whose status says so.
+// expectEvictions expects that status.kills shows all evictions until now. The kubelet leaves out Events of a pod that has
+// had many, for instance because its image cannot be pulled: seen names evicted pods without such an Event, which their own
+// status shows as evicted.
 func expectEvictions(ctx ginkgo.SpecContext, seen ...string) {
 	ginkgo.GinkgoHelper()
 	for _, pod := range append(evictedForMemory(ctx), seen...) {
@@ -134,7 +136,8 @@ func expectEvictions(ctx ginkgo.SpecContext, seen ...string) {
 	}
 }
 
-// judge compares all that status.kills has shown with all that has happened: nothing twice, nothing else.
+// judge compares everything that status.kills has shown with everything that has happened: no kill is shown twice, and no
+// kill that did not happen is shown.
 func (l *ledger) judge(ctx ginkgo.SpecContext) string {
 	ginkgo.GinkgoHelper()
 	for _, pod := range evictedForMemory(ctx) {

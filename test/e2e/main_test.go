@@ -54,8 +54,8 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// obstacle says why the suite cannot run on this machine; "" if nothing is known to be in the way. Debian's packages are
-// downloaded here: a machine without them is a machine on which nothing can be tested.
+// obstacle says why the suite cannot run on this machine; "" if no obstacle is known. Debian's packages for the virtual
+// machine are downloaded here: without the packages the suite could test nothing.
 func obstacle() string {
 	if why := isolate.Obstacle(); why != "" || !*onVM {
 		return why
@@ -91,8 +91,9 @@ func outside() (status int, err error) {
 	return isolate.Run()
 }
 
-// build compiles a static binary, as an image without anything else needs it, with the flags of all other builds (GOFLAGS):
-// others would make a second copy of all packages that the control plane's programs and the operator share.
+// build compiles a static binary, since the images have no libraries. The flags are those of all other builds (GOFLAGS):
+// with other flags, Go's build cache would hold a second copy of all packages that the control plane's programs and the
+// operator share.
 func build(ctx context.Context, output, module, pkg string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-C", module, "-buildvcs=false", "-ldflags=-s -w -X main.version=e2e",
 		"-o", output, pkg)

@@ -25,8 +25,8 @@ const (
 	// system is where dist/install.yaml puts the operator, scenes where all other pods are.
 	system = "killorder-system"
 	scenes = "scenes"
-	// usageInterval is shorter than the default, since the suite waits for it some dozen times. The operator waits for a
-	// kubelet no longer than a third of it: an emulated one takes its time.
+	// usageInterval is shorter than the default, since the suite waits for a pass some dozen times. vmUsageInterval is
+	// longer: the operator waits for a kubelet no longer than a third of the interval, and an emulated kubelet is slow.
 	usageInterval   = 5 * time.Second
 	vmUsageInterval = 20 * time.Second
 )
@@ -102,8 +102,8 @@ func expectOrders(ctx ginkgo.SpecContext, installedBy string) {
 	say("operator: all replicas available, and an order published, %.1f s after %s", time.Since(began).Seconds(), installedBy)
 }
 
-// operatorAvailable expects that all replicas run and never had to be started again, but for one that lost its lease,
-// which it does on a machine that stands still for ten seconds.
+// operatorAvailable expects that all replicas run and were never restarted, except for a replica that lost its lease: this
+// happens on a machine that stands still for ten seconds.
 func operatorAvailable(ctx ginkgo.SpecContext, g gomega.Gomega) {
 	if outsideOperator != nil {
 		if ended := outsideOperator.Ended(); ended != nil {

@@ -38,7 +38,7 @@ func startOutside(ctx ginkgo.SpecContext) {
 	for i := range flags {
 		flags[i] = strings.ReplaceAll(flags[i], "$(NAMESPACE)", system)
 	}
-	// Of a flag that is given twice the last one counts.
+	// If a flag is given twice, the last value counts.
 	flags = append(flags, "--kubeconfig="+file, "--leader-election-namespace="+system, "--usage-interval="+vmUsageInterval.String(),
 		"--metrics-bind-address=127.0.0.1:"+metricsPort, "--health-probe-bind-address=0")
 	var err error

@@ -33,20 +33,20 @@ func createReader(ctx ginkgo.SpecContext) {
 	})).To(gomega.Succeed())
 }
 
-// byPlugin is the order of this moment as the plugin ranks it, by the same code as the operator, for somebody who may
-// read the kubelet through the API server.
+// byPlugin is the order of this moment as the plugin ranks it, with the same engine as the operator, for a user who may read
+// the kubelet through the API server.
 func byPlugin(ctx ginkgo.SpecContext) *v1alpha1.NodeKillOrder {
 	ginkgo.GinkgoHelper()
 	return runPlugin(ctx, "")
 }
 
-// metricsOnly is that order by what metrics.k8s.io knows, without the kubelet's own readings and settings.
+// metricsOnly is the plugin's order from metrics.k8s.io alone, without the kubelet's own readings and settings.
 func metricsOnly(ctx ginkgo.SpecContext) *v1alpha1.NodeKillOrder {
 	ginkgo.GinkgoHelper()
 	return runPlugin(ctx, "note: kubelets are read only for those who may get nodes/proxy: ranking by metrics.k8s.io, thresholds are inferred\n", "--as", reader)
 }
 
-// runPlugin ranks the node, and expects those notes of it first, and no other about kubelets.
+// runPlugin ranks the node, and expects that the plugin prints the given notes first and no other note about kubelets.
 func runPlugin(ctx ginkgo.SpecContext, notes string, args ...string) *v1alpha1.NodeKillOrder {
 	ginkgo.GinkgoHelper()
 	args = append(args, "rank", node.Name, "-o", "json", "--top", "0", "--kubeconfig", machine.Kubeconfig())

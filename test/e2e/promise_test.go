@@ -23,8 +23,8 @@ import (
 // promised is the name of a Deployment of one replica, which is the first victim until its request is changed.
 const promised = "promised"
 
-// whatif says who is the first victim after a change; the change is made, as the plugin's own command makes it; the
-// kubelet then has to take the pod that was named.
+// whatif says which pod is the first victim after a change. The scene then makes the change with the command that the plugin
+// prints, and expects that the kubelet evicts the pod that whatif named.
 var _ = ginkgo.Describe("a promise", ginkgo.Ordered, func() {
 	hogs := []hog{
 		{name: "promise-next", holds: 250, request: 100},

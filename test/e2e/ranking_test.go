@@ -10,7 +10,8 @@ import (
 	"github.com/onsi/gomega"
 )
 
-// kubeletLog is what the kubelet logs from now on. It tells the whole order, of which evictions show the beginning.
+// kubeletLog is what the kubelet logs from now on. The log tells the kubelet's whole order; evictions show only its
+// beginning.
 type kubeletLog struct{ from int }
 
 func openKubeletLog() kubeletLog {
@@ -27,7 +28,7 @@ func readKubeletLog() string {
 
 var ranked = regexp.MustCompile(`"Eviction manager: pods ranked for eviction" pods=\[([^\]]*)\]`)
 
-// firstRanking is the kubelet's order of the pods of the scenes when it first had to evict, less one of them.
+// firstRanking is the kubelet's order of the pods of the scenes when the kubelet first had to evict, without the pod `less`.
 func (l kubeletLog) firstRanking(less string) (pods []string) {
 	ginkgo.GinkgoHelper()
 	m := ranked.FindStringSubmatch(readKubeletLog()[l.from:])

@@ -22,7 +22,7 @@ import (
 // rights are an account's rules, by namespace; those of the whole cluster are under "".
 type rights map[string][]rbacv1.PolicyRule
 
-// manifest is any object of which only those of RBAC matter.
+// manifest is any object; only the fields of RBAC objects are read.
 type manifest struct {
 	Kind     string
 	Metadata struct{ Name, Namespace string }
@@ -52,7 +52,8 @@ func grantedRights(ctx ginkgo.SpecContext) rights {
 	})
 }
 
-// everyonesRights are what Kubernetes itself grants all accounts: to find out which kinds there are.
+// everyonesRights are the rights that Kubernetes itself grants to all accounts: these rights let a client find out which API
+// resources exist.
 func everyonesRights(ctx ginkgo.SpecContext) rights {
 	ginkgo.GinkgoHelper()
 	var all []manifest

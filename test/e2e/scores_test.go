@@ -14,7 +14,7 @@ import (
 	"github.com/killorder/killorder/test/e2e/node"
 )
 
-// The pods of the story, in small, and those whose score has a rule of its own.
+// The pods of the story, smaller, and the pods whose score has a rule of its own.
 var _ = ginkgo.Describe("scores", ginkgo.Ordered, func() {
 	hogs := []hog{
 		{name: "payments-api", holds: 200},

@@ -25,11 +25,11 @@ const (
 	mebibyte = 1 << 20
 	// hogImage is the image of all pods but the operator's.
 	hogImage = "localhost/killorder-e2e/memhog:1"
-	// kubepods is the limit of all pods together: what they take of this machine is bounded by it.
+	// kubepods is the limit of all pods together, in bytes: it bounds how much memory the pods take of this machine.
 	kubepods = 4096 * mebibyte
 )
 
-// evicting lets the kubelet evict long before the kernel kills, and killing never.
+// With evicting, the kubelet evicts long before the kernel kills. With killing, the kubelet never evicts.
 var (
 	evicting = node.Memory{Limit: kubepods, Threshold: "1400Mi"}
 	killing  = node.Memory{Limit: kubepods, Threshold: "0%"}
@@ -80,7 +80,7 @@ var _ = ginkgo.BeforeSuite(func(ctx ginkgo.SpecContext) {
 	go kills.follow(following)
 }, ginkgo.NodeTimeout(20*time.Minute))
 
-// configure gives the kubelet other figures, if it has not these already.
+// configure restarts the kubelet with the given memory settings, unless the kubelet already has them.
 func configure(ctx ginkgo.SpecContext, m node.Memory) {
 	ginkgo.GinkgoHelper()
 	if told == m {

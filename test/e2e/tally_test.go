@@ -8,8 +8,8 @@ import (
 	"github.com/killorder/killorder/test/e2e/interval"
 )
 
-// sources are those that are judged side by side, in the same rounds: what the operator publishes, and what the same
-// code says at the same moment by metrics.k8s.io alone.
+// sources are judged side by side in the same rounds: the operator publishes the order by the first, and the same code makes
+// the order by metrics.k8s.io alone at the same moment.
 var sources = []v1alpha1.UsageSource{v1alpha1.UsageSourceKubelet, v1alpha1.UsageSourceMetricsAPI}
 
 // outcome of a predicted order.
@@ -18,7 +18,7 @@ type outcome int
 const (
 	// wrong: another order than the real one.
 	wrong outcome = iota
-	// aged: only a growing pod had another place, for the age of its reading.
+	// aged: only a growing pod has another place, because its reading was older than the kubelet's.
 	aged
 	// whole: the real order.
 	whole
@@ -29,7 +29,7 @@ var outcomes = [...]string{wrong: "wrong", aged: "right but for the growing pod"
 // tally counts first victims and, where they can be seen, whole orders.
 type tally struct {
 	right, all int
-	// excused are those of the others in whose rounds a pod had just grown.
+	// excused counts the wrong first victims in rounds whose outcome is aged.
 	excused int
 	orders  [whole + 1]int
 }

@@ -12,14 +12,16 @@ import (
 	"github.com/killorder/killorder/test/e2e/node"
 )
 
-// smallMemory of the virtual machine in MiB, where the machine itself has to run out of memory.
+// smallMemory is the memory of the virtual machine, in MiB, for the scene in which the whole virtual machine has to run out
+// of memory.
 const smallMemory = 2560
 
-// unlimited leaves kubepods without a limit, and the kubelet without a threshold: nobody but the kernel kills, and not
-// before the machine has no memory left.
+// unlimited gives kubepods no limit and the kubelet no threshold: only the kernel kills, and only once the machine has no
+// memory left.
 var unlimited = node.Memory{Limit: 1600 * mebibyte, Threshold: "0%", Unenforced: true}
 
-// This machine must not run out of memory for a test; a virtual machine may. It is a smaller one meanwhile.
+// This machine must not run out of memory for a test, but a virtual machine may. In this scene the virtual machine has less
+// memory than in the others.
 var _ = ginkgo.Describe("the kernel on a node without memory", ginkgo.Ordered, func() {
 	hogs := []hog{
 		{name: "node-besteffort", holds: 100},

@@ -62,8 +62,8 @@ func (s *Source) readMetrics(ctx context.Context, into usage.Sink) []usage.Failu
 	return append(s.Metrics.Read(ctx, known), known.failures()...)
 }
 
-// division of the nodes between the two sources, in one pass. Kubelets may answer while metrics.k8s.io is read: the
-// source that was chosen for a node first supplies all of its readings in the pass.
+// division says, for one pass, which of the two sources each node's readings come from. The choice for a node is made once
+// in a pass, because a kubelet may begin to answer while metrics.k8s.io is read.
 type division struct {
 	kubelets   Kubelets
 	needsOther map[string]bool
@@ -79,7 +79,7 @@ func (d *division) byKubelet(node string) bool {
 	return !other
 }
 
-// fromKubelets lets a kubelet's readings through, but for those of one that has just begun to answer again.
+// fromKubelets lets a kubelet's readings through, except those of a kubelet that has only just begun to answer again.
 type fromKubelets struct {
 	usage.Sink
 	by *division

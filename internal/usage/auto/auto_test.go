@@ -135,7 +135,7 @@ func TestPodsOfNoKnownNodeAreLeftOut(t *testing.T) {
 	}
 }
 
-// late is unread when first asked about, and answers while metrics.k8s.io is read.
+// late needs the other source when first asked, and answers while metrics.k8s.io is read.
 type late struct{ kubelets }
 
 func (l *late) NeedsOther(node string) bool {
@@ -144,7 +144,8 @@ func (l *late) NeedsOther(node string) bool {
 	return unread
 }
 
-// TestOneThatAnswersMeanwhile: a node's readings are all of one source.
+// TestOneThatAnswersMeanwhile: when a kubelet begins to answer during a pass, all readings of its node still come from one
+// source.
 func TestOneThatAnswersMeanwhile(t *testing.T) {
 	const metrics = facts.SourceMetricsAPI
 	s := &Source{
@@ -161,7 +162,7 @@ func TestOneThatAnswersMeanwhile(t *testing.T) {
 	}
 }
 
-// TestReadingsThatMatchNothing are left out, and a failure names one of them if they are many.
+// TestReadingsThatMatchNothing: these readings are left out. If there are many, a failure names one of them.
 func TestReadingsThatMatchNothing(t *testing.T) {
 	const metrics = facts.SourceMetricsAPI
 	for name, tc := range map[string]struct {

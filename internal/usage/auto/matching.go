@@ -60,8 +60,8 @@ func (m *matching) Node(name string, r facts.NodeReading) {
 	m.Sink.Node(name, r)
 }
 
-// failures says where more than a tenth of the readings match nothing. Fewer are of pods and nodes that are just gone, or
-// that are not known here yet.
+// failures returns a failure for each part of which more than a tenth of the readings match nothing. A smaller share is
+// normal: these pods and nodes are just gone, or are not known here yet.
 func (m *matching) failures() (fs []usage.Failure) {
 	for _, part := range []struct {
 		of    string

@@ -17,9 +17,9 @@ const authorityAge = time.Minute
 
 var errNoCertificate = errors.New("it holds no certificate that can be read")
 
-// trusting sends requests to servers whose certificates are signed by an authority in a file. The file changes when
-// authorities are rotated, and trusting follows. client-go's transports would follow too, but they always keep connections
-// open.
+// trusting sends requests to servers whose certificates are signed by an authority in a file. When authorities are rotated,
+// the file changes and trusting reads the file again. client-go's transports would notice the change too, but they always
+// keep connections open, and a connection to a kubelet serves one request (see newClient).
 type trusting struct {
 	file string
 	now  func() time.Time
@@ -36,7 +36,8 @@ func (t *trusting) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.current().RoundTrip(req)
 }
 
-// current returns a transport that trusts what the file holds. A file that cannot be read changes nothing.
+// current returns a transport that trusts the authorities in the file. If the file cannot be read, the authorities that were
+// read before stay trusted.
 func (t *trusting) current() *http.Transport {
 	t.mu.Lock()
 	defer t.mu.Unlock()

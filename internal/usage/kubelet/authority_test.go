@@ -9,8 +9,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// TestAuthoritiesThatChange: kubelets are trusted by what the file holds, which is looked at once a minute; while it
-// holds nothing of use, by what it held before.
+// TestAuthoritiesThatChange: the authorities in the file decide which kubelets are trusted. The file is read once a minute;
+// while it holds no usable certificate, the authorities that it held before stay trusted.
 func TestAuthoritiesThatChange(t *testing.T) {
 	other, err := os.ReadFile("testdata/other-ca.pem")
 	if err != nil {

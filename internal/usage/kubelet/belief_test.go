@@ -14,8 +14,8 @@ import (
 	"github.com/killorder/killorder/internal/usage/kubelet/summary"
 )
 
-// TestKubeletsAreBelievedAboutTheirOwnPodsOnly: one that is in somebody else's hands cannot tell of other nodes' pods,
-// nor of any number of pods that are not there.
+// TestKubeletsAreBelievedAboutTheirOwnPodsOnly: a kubelet that an attacker controls cannot report pods of other nodes, nor
+// pods that do not exist.
 func TestKubeletsAreBelievedAboutTheirOwnPodsOnly(t *testing.T) {
 	evil := newFake(t, "evil")
 	own := summaryOf("evil", start)
@@ -28,7 +28,7 @@ func TestKubeletsAreBelievedAboutTheirOwnPodsOnly(t *testing.T) {
 	}
 }
 
-// TestLateAnswersAreOfTheNextPass: one that is slower than the others' patience is read all the same.
+// TestLateAnswersAreOfTheNextPass: when a kubelet answers after the pass has ended, its answer is part of the next pass.
 func TestLateAnswersAreOfTheNextPass(t *testing.T) {
 	inBubble(t, func(t *testing.T, on *pipes) {
 		slow, good := newFakeOn(t, on, "slow"), newFakeOn(t, on, "good")
@@ -58,7 +58,8 @@ func TestLateAnswersAreOfTheNextPass(t *testing.T) {
 	})
 }
 
-// TestLateAnswersOfNodesThatAreGone are dropped, and so they are when kubelets are no longer asked.
+// TestLateAnswersOfNodesThatAreGone: such answers are dropped, and so are all late answers when kubelets are no longer
+// asked.
 func TestLateAnswersOfNodesThatAreGone(t *testing.T) {
 	r := newRig(t, 30*time.Second)
 	r.Source.kubelets["there"] = &kubelet{}
@@ -76,7 +77,7 @@ func TestLateAnswersOfNodesThatAreGone(t *testing.T) {
 	}
 }
 
-// TestOneFailureOfAKubeletNeverRead: it is tried again at once, unless the answer is final.
+// TestOneFailureOfAKubeletNeverRead: the kubelet is asked again at once, unless a second request would fail in the same way.
 func TestOneFailureOfAKubeletNeverRead(t *testing.T) {
 	tests := map[string]struct {
 		first     http.HandlerFunc
@@ -109,7 +110,7 @@ func TestOneFailureOfAKubeletNeverRead(t *testing.T) {
 	}
 }
 
-// TestReadingsDoNotAlternate: a kubelet that answers one request of three is not read at all.
+// TestReadingsDoNotAlternate: a kubelet that answers only one request of three is not used as a source at all.
 func TestReadingsDoNotAlternate(t *testing.T) {
 	f := newFake(t, "worker-1")
 	healthy := f.stats

@@ -34,13 +34,15 @@ type Trust struct {
 // maxSessions is how many kubelets' TLS sessions are kept, to be resumed: 5.6 kB each.
 const maxSessions = 16384
 
-// newClient returns a client for kubelets, with an account's tokens, or without those with the credentials of config.
+// newClient returns a client for kubelets. The client shows the tokens of an account or, without an account, the credentials
+// of config.
 //
-// A connection serves one request: 5,000 kept open would save 7% of a core and take ten times the memory of readings and
-// all else (docs/scale.md). TLS sessions are resumed, which saves less, but tells a kubelet that was restarted.
+// A connection serves one request. To keep 5,000 connections open would save 7% of a core, but take ten times the memory of
+// the readings and everything else (docs/scale.md). TLS sessions are resumed: this saves less, but a session that is not
+// resumed shows that the kubelet was restarted.
 //
-// A request that is given up leaves its connection half made, and only the transport's own limits end the connection
-// then. They are a little longer than the timeout of a request, so that the error is always the request's own.
+// When a request is given up while its connection is being made, only the transport's own limits end that connection. These
+// limits are a little longer than the timeout of a request, so that the error is always that of the request.
 func newClient(config *rest.Config, o *Options, shown *tokens, timeout time.Duration) (*http.Client, error) {
 	c := rest.CopyConfig(config)
 	if o.Account != nil {
@@ -80,7 +82,7 @@ func newClient(config *rest.Config, o *Options, shown *tokens, timeout time.Dura
 	}}, nil
 }
 
-// maxChain bounds the certificates that a kubelet shows, in bytes: they stay in memory with the TLS session.
+// maxChain bounds the certificates that a kubelet shows, in bytes: the certificates stay in memory with the TLS session.
 const maxChain = 32 << 10
 
 var errLargeChain = errors.New("the certificates it shows are larger than 32 KiB")

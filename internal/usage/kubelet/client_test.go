@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// silentKubelet accepts connections and never says a word, so that no TLS handshake comes to an end.
+// silentKubelet accepts connections and never sends a byte, so that no TLS handshake ends.
 type silentKubelet struct {
 	node           Node
 	accepted, open atomic.Int32
@@ -55,13 +55,13 @@ func TestHandshakeThatHangs(t *testing.T) {
 	})
 }
 
-// TestPatienceHasAnEnd: a pass ends while kubelets hang that it has no answer of, suspects or not.
+// TestPatienceHasAnEnd: a pass ends although some kubelets hang, suspects or not.
 func TestPatienceHasAnEnd(t *testing.T) {
 	for name, problem := range map[string]*Problem{"a suspect": {}, "one that was read the last time": nil} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, on *pipes) {
 				silent := newSilentKubelet(t, on, "silent")
-				r := newRig(t, 30*time.Second, newFakeOn(t, on, "good")) // a request may take 10 seconds, and patience 5
+				r := newRig(t, 30*time.Second, newFakeOn(t, on, "good")) // a request may take 10 seconds, the wait after the last request 5
 				r.nodes = append(r.nodes, silent.node)
 				r.Source.kubelets = map[string]*kubelet{"silent": {Node: silent.node, health: health{phase: phaseRead, problem: problem}}}
 				began := time.Now()
@@ -79,7 +79,8 @@ func TestPatienceHasAnEnd(t *testing.T) {
 	}
 }
 
-// TestSessionsAreResumed by every version of TLS that kubelets speak, and the session of one kubelet by no other.
+// TestSessionsAreResumed: sessions are resumed with every version of TLS that kubelets speak, and no kubelet resumes the
+// session of another.
 func TestSessionsAreResumed(t *testing.T) {
 	for name, version := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +88,8 @@ func TestSessionsAreResumed(t *testing.T) {
 			r := newRig(t, 30*time.Second, f, g)
 			r.client.Transport.(interface{ WrappedRoundTripper() http.RoundTripper }).
 				WrappedRoundTripper().(*http.Transport).TLSClientConfig.MaxVersion = version
-			// Both have one IP address, and so one place in the cache: each is offered the other's session.
+			// Both kubelets have the same IP address, so their sessions share one place in the cache: each kubelet is
+			// offered the session of the other.
 			for i, node := range []*fake{f, f, f, g, g, f} {
 				told, err := r.get(t.Context(), &node.node, pathConfigz, func(body io.Reader) error {
 					_, err := io.Copy(io.Discard, body)

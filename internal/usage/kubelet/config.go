@@ -9,16 +9,18 @@ import (
 )
 
 const (
-	// configAge is when a configuration is read again. It changes only when the kubelet restarts, and most restarts are
-	// noticed.
+	// configAge is how long after a read the configuration is read again. A configuration changes only when the kubelet
+	// restarts, and most restarts are noticed sooner by other signs.
 	configAge = time.Hour
-	// configRetry is when a configuration that could not be read is tried again.
+	// configRetry is how long after a failed read the configuration is read again.
 	configRetry = 5 * time.Minute
-	// unresumedMost is how many new sessions after a resumed one count as a restart each; further ones do not. A kubelet may
-	// restart several times in a row, but one that has ceased to resume sessions must not be asked with each connection.
+	// unresumedMost is how many new sessions after a resumed one count as a restart each; further new sessions do not count.
+	// A kubelet may restart several times in a row, but a kubelet that no longer resumes any session must not be asked for
+	// its configuration at each connection.
 	unresumedMost = 3
-	// configDoubt is how long a configuration is believed that may no longer be the running kubelet's. Kubelets that
-	// resume no TLS session are read once in configAge, so that theirs is never doubted for longer.
+	// configDoubt is how long a configuration is still believed after it was last known to be the running kubelet's.
+	// Kubelets that resume no TLS session are read once in configAge, so their configuration is read again before it is
+	// dropped.
 	configDoubt = 2 * configAge
 	// maxConfigz bounds an answer of /configz, in bytes; a real one has some 6 kB.
 	maxConfigz = 128 << 10
@@ -34,7 +36,8 @@ const (
 	configUnknown configState = iota
 	// configCurrent while TLS session, boot ID and version still match those seen when the configuration was read.
 	configCurrent
-	// configDoubted: the kubelet may have restarted since, with another configuration.
+	// configDoubted: the kubelet may have restarted since the configuration was read, and may now have another
+	// configuration.
 	configDoubted
 )
 
@@ -58,8 +61,8 @@ type config struct {
 	dueAt time.Time
 	// sureAt is when the configuration was last known to be the running kubelet's.
 	sureAt time.Time
-	// resumes is how many more sessions that are not resumed will be taken as restarts: 0 for a kubelet that was never seen
-	// to resume one.
+	// resumes is how many more sessions that are not resumed count as restarts. It is 0 for a kubelet that never resumed a
+	// session.
 	resumes int8
 }
 
@@ -102,8 +105,8 @@ func (c *config) doubt() {
 	}
 }
 
-// isDue reports whether the configuration should be read now. A time that is further ahead than any was set by a clock
-// that has been put back since.
+// isDue reports whether the configuration should be read now. If dueAt is further ahead than configAge, the clock was put
+// back after dueAt was set: the configuration is then read now.
 func (c *config) isDue(now time.Time) bool {
 	return !now.Before(c.dueAt) || c.dueAt.Sub(now) > configAge
 }

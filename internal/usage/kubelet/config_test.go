@@ -43,7 +43,8 @@ func TestConfigurationIsReadWhenItMayHaveChanged(t *testing.T) {
 	}
 }
 
-// TestConfigurationIsNotBelievedForEver: two hours after it was last known to be that of the kubelet that runs, it is not.
+// TestConfigurationIsNotBelievedForEver: a configuration is believed for two hours after it was last known to be the running
+// kubelet's, and no longer.
 func TestConfigurationIsNotBelievedForEver(t *testing.T) {
 	for name, change := range map[string]func(*rig, *fake){
 		"a kubelet that fails":                     func(_ *rig, f *fake) { f.stats = status(500) },
@@ -76,7 +77,8 @@ func TestConfigurationIsNotBelievedForEver(t *testing.T) {
 	}
 }
 
-// TestConfigurationWithoutSessions: of a kubelet that resumes no TLS session, it is read hourly, and known throughout.
+// TestConfigurationWithoutSessions: the configuration of a kubelet that resumes no TLS session is read hourly, and is known
+// all the time.
 func TestConfigurationWithoutSessions(t *testing.T) {
 	f := newFake(t, "worker-1")
 	r := newRig(t, 30*time.Second, f)
@@ -92,7 +94,7 @@ func TestConfigurationWithoutSessions(t *testing.T) {
 	}
 }
 
-// TestConfigurationThatCannotBeRead does not keep usage from being read, and the last one known stays.
+// TestConfigurationThatCannotBeRead: the kubelet's usage is still read, and the last known configuration stays.
 func TestConfigurationThatCannotBeRead(t *testing.T) {
 	tests := map[string]struct {
 		configz http.HandlerFunc

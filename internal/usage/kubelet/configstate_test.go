@@ -7,8 +7,9 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// TestConfigState plays the table of config's comment. Each event comes a minute after the one before: r the
-// configuration is read, f it cannot be read, s a TLS session is resumed, n one is not, b the node boots.
+// TestConfigState plays the table in the comment of config. Each event comes a minute after the one before: r means that the
+// configuration is read, f that it cannot be read, s that a TLS session is resumed, n that a session is not resumed, b that
+// the node boots.
 func TestConfigState(t *testing.T) {
 	const soon, inAnHour, in5Minutes = 0, configAge, configRetry
 	for name, tc := range map[string]struct {
@@ -16,8 +17,8 @@ func TestConfigState(t *testing.T) {
 		wantState configState
 		// wantSure is how many events ago the configuration was last known to be the running kubelet's, -1 for never.
 		wantSure int
-		wantDue  time.Duration // after the event that set it
-		setAgo   int           // events since then
+		wantDue  time.Duration // how long after the event that set dueAt
+		setAgo   int           // how many events ago dueAt was set
 	}{
 		"Unknown":                          {"", configUnknown, -1, soon, 0},
 		"Unknown, read":                    {"r", configCurrent, 0, inAnHour, 0},
@@ -71,7 +72,8 @@ func TestConfigState(t *testing.T) {
 	}
 }
 
-// TestConfigStateWhenTheClockJumps: nothing waits, and nothing is forgotten, for a clock that was put back or ahead.
+// TestConfigStateWhenTheClockJumps: when the clock is put back or ahead, no read is delayed and no configuration is
+// forgotten.
 func TestConfigStateWhenTheClockJumps(t *testing.T) {
 	for name, tc := range map[string]struct {
 		jump    time.Duration

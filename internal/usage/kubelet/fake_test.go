@@ -34,10 +34,10 @@ type fake struct {
 	stats, configz http.HandlerFunc
 	asked, configs atomic.Int32
 	open           atomic.Int32
-	// accepts says which tokens are good beside the operator's own, shown is the last one that came.
+	// accepts says which tokens are good beside the operator's own. shown is the last token that a client sent.
 	accepts func(string) bool
 	shown   atomic.Pointer[string]
-	// at is when its figures are from.
+	// at is the time of the figures in its answers.
 	at atomic.Pointer[time.Time]
 	// pipes is where the kubelet listens in a bubble; nil for a real socket.
 	pipes *pipes
@@ -104,7 +104,7 @@ func listen(t *testing.T, on *pipes, address string) net.Listener {
 	return listener
 }
 
-// restart is what a kubelet's restart is to its clients: the same address and certificate, and no memory.
+// restart acts as the restart of a kubelet: the address and the certificate stay, and the TLS sessions are forgotten.
 func (f *fake) restart(t *testing.T) {
 	t.Helper()
 	address := f.Listener.Addr().String()
@@ -131,7 +131,7 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// certificateOf a fake signs itself, as those of all fakes.
+// certificateOf returns the certificate of a fake in PEM. It is signed by itself, as the certificates of all fakes are.
 func certificateOf(f *fake) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: f.Certificate().Raw})
 }
@@ -176,7 +176,7 @@ type rig struct {
 	now   atomic.Pointer[time.Time]
 }
 
-// newRig makes a source that trusts the fakes, and asks those nodes.
+// newRig makes a source that trusts the fakes, and asks them.
 func newRig(t *testing.T, interval time.Duration, fakes ...*fake) *rig {
 	t.Helper()
 	config := &rest.Config{Host: "https://api.invalid", BearerToken: token}

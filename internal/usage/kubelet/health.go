@@ -12,7 +12,7 @@ const (
 	maxBackoff = 5 * time.Minute
 	// tolerated is how many requests in a row may fail before the node's readings come from elsewhere.
 	tolerated = 1
-	// convincing is how many requests in a row must then be answered before the readings come from the kubelet again.
+	// convincing is how many requests in a row must be answered after that, before the readings come from the kubelet again.
 	convincing = 3
 )
 
@@ -22,14 +22,15 @@ type phase int8
 const (
 	// phaseNew: the kubelet was never read.
 	phaseNew phase = iota
-	// phaseRead: its readings are used. After one failure, its last reading still is.
+	// phaseRead: its readings are used. After one failure, its last reading is still used.
 	phaseRead
 	// phaseFailed: its node's readings come from elsewhere.
 	phaseFailed
 )
 
-// health is what became of the requests for a kubelet's Summary. Readings of two sources differ, so a node should not
-// alternate between them: one failure changes nothing, and neither does one answer after several failures.
+// health is what became of the requests for a kubelet's Summary. Two sources measure differently, so the readings of a node
+// should not change from one source to the other and back: one failure changes nothing, and one answer after several
+// failures changes nothing either.
 //
 //	phase     an answer             a failure
 //	New       Read                  New, Failed from the second in a row
@@ -37,7 +38,8 @@ const (
 //	Failed    Failed, then Read     Failed
 //	          from the third in a row
 //
-// After the first failure the kubelet is asked in the next pass, and then left alone for twice as long each time.
+// After the first failure the kubelet is asked in the next pass. After each further failure the kubelet is left alone for
+// twice as long as before.
 type health struct {
 	phase phase
 	// problem and err say why the last request failed; they are nil if it was answered, or if there was none.
@@ -80,14 +82,16 @@ func (h *health) count(again bool) {
 // failing reports whether the last request failed.
 func (h *health) failing() bool { return h.problem != nil }
 
-// mayAsk reports whether the kubelet may be asked now. A time that is further ahead than any backoff was set by a clock
-// that has been put back since. Where only our token is missing, nobody gains if the kubelet is left alone.
+// mayAsk reports whether the kubelet may be asked now. If notBefore is further ahead than maxBackoff, the clock was put back
+// after notBefore was set: the kubelet may then be asked. Where the operator lacks a token, the failure is not the
+// kubelet's, so there is no reason to leave the kubelet alone.
 func (h *health) mayAsk(now time.Time) bool {
 	return !now.Before(h.notBefore) || h.notBefore.Sub(now) > maxBackoff ||
 		(h.failing() && h.problem.Cause == usage.FailedToken)
 }
 
-// text says why the node's readings come from elsewhere; "" if they do not, or nothing is known yet.
+// text says why the node's readings come from another source. It is "" if they come from the kubelet, or if nothing is known
+// yet.
 func (h *health) text() string {
 	switch {
 	case h.phase == phaseRead:
@@ -99,8 +103,8 @@ func (h *health) text() string {
 	return ""
 }
 
-// backoff is how long a kubelet that failed so often in a row is left alone. After the first failure that is less than
-// the interval, so that the next pass asks it.
+// backoff is how long a kubelet is left alone after so many failures in a row. After the first failure this time is shorter
+// than the interval, so that the next pass asks the kubelet.
 func backoff(interval time.Duration, failures int) time.Duration {
 	wait := interval / 2
 	for range failures - 1 {
@@ -109,5 +113,5 @@ func backoff(interval time.Duration, failures int) time.Duration {
 	return jittered(wait)
 }
 
-// jittered is up to a tenth less, so that what happened together does not come back together.
+// jittered shortens a time by up to a tenth, so that kubelets that failed together are not asked again together.
 func jittered(d time.Duration) time.Duration { return d - rand.N(d/10+1) }

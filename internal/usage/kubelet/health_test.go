@@ -54,7 +54,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// TestHealthWhenTheClockJumps: nobody is left alone for an hour because the clock was put back.
+// TestHealthWhenTheClockJumps: no kubelet is left alone for an hour because the clock was put back.
 func TestHealthWhenTheClockJumps(t *testing.T) {
 	var h health
 	for range 20 {

@@ -17,7 +17,7 @@ import (
 // hostileSize of most answers, in bytes: all but the last shape are refused, or taken, long before.
 const hostileSize = 1 << 20
 
-// filled is text with its middle repeated until the whole has so many bytes.
+// filled repeats the middle part until the whole text has the given size in bytes.
 func filled(begin, middle, end string, size int) string {
 	return begin + strings.Repeat(middle, (size-len(begin)-len(end))/len(middle)) + end
 }
@@ -30,10 +30,10 @@ func own(members string) string {
 // nodePart begins a Summary of worker-1 that is fine so far.
 const nodePart = `{"node":{"nodeName":"worker-1","memory":{"time":"2026-11-24T06:00:00Z","workingSetBytes":100,"availableBytes":50}}`
 
-// hostile are answers that are small on the wire for what they might become.
+// hostile are answers that are small on the wire but would take much memory once decoded.
 var hostile = map[string]struct {
 	answer string
-	// refused is why, "" for an answer that is taken for what is true in it.
+	// refused is why the answer is refused. "" means that the answer is accepted, for the true part of it.
 	refused string
 }{
 	"pods without number": {
@@ -77,7 +77,7 @@ var hostile = map[string]struct {
 	"an infinite exponent":      {nodePart + `,"node":{"memory":{"workingSetBytes":1e999999999}}}`, "is not an amount in bytes"},
 }
 
-// TestHostileAnswers: whatever an answer lists, what is made of it and what stays of it is small.
+// TestHostileAnswers: whatever an answer lists, decoding it takes little memory, and the result is small.
 func TestHostileAnswers(t *testing.T) {
 	r := newRig(t, 30*time.Second)
 	for name, tc := range hostile {
@@ -117,8 +117,9 @@ func heapOf(f func()) (grown, allocated int64) {
 	return int64(after.HeapAlloc) - int64(before.HeapAlloc), int64(after.TotalAlloc - before.TotalAlloc)
 }
 
-// TestHostileKubelets: 22 of them at once, which answer in all of these shapes to both requests, take little memory, each
-// says on its node's order why it is refused, and the honest one beside them is read in each pass.
+// TestHostileKubelets: 22 hostile kubelets answer both requests at the same time, in all of these shapes. Together they take
+// little memory, the problem of each says why its answer is refused, and the honest kubelet beside them is read in each
+// pass.
 func TestHostileKubelets(t *testing.T) {
 	honest := newFake(t, "honest")
 	fakes, shapes := []*fake{honest}, []string{}
@@ -145,7 +146,7 @@ func TestHostileKubelets(t *testing.T) {
 			}
 		}
 	})
-	// The servers of the fakes, which share the process, are part of this.
+	// This figure includes the servers of the fakes, which run in the same process.
 	if t.Logf("at most %d MiB more", peak>>20); peak > 64<<20 {
 		t.Errorf("%d MiB more", peak>>20)
 	}
@@ -157,7 +158,7 @@ func TestHostileKubelets(t *testing.T) {
 	}
 }
 
-// slowly writes an answer in pieces, so that it is read beside the others.
+// slowly writes an answer in pieces, so that several answers are read at the same time.
 func slowly(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		for piece := range slices.Chunk([]byte(text[:min(len(text), 64<<10)]), 4<<10) {

@@ -27,8 +27,8 @@ type Problem struct {
 // errNoAddress: the Node does not say where its kubelet is.
 var errNoAddress = errors.New("the Node has no address of a preferred type, or no kubelet port")
 
-// problemOf says what an error means that came up when a kubelet's answer was read; nil for no error. The right to get the
-// resource opens that answer.
+// problemOf returns the problem behind an error that came up while a kubelet's answer was read; nil for no error. The
+// kubelet gives that answer only to those who may get the resource, such as nodes/stats.
 func problemOf(err error, resource string) *Problem {
 	if err == nil {
 		return nil

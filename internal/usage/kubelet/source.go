@@ -18,26 +18,28 @@ import (
 )
 
 const (
-	// trustedAtOnce bounds the kubelets asked at the same time. Requests begin one after another, spread over half of
-	// the interval, and a Summary takes up to some hundred milliseconds: of 5,000 kubelets some 30 are asked at a time. The
-	// bound is larger for the day on which a zone's kubelets begin to hang together: a third of 5,000 may hang while the
-	// others are read.
+	// trustedAtOnce bounds the kubelets asked at the same time. Requests begin one after another, spread over half of the
+	// interval, and a Summary takes up to some hundred milliseconds: of 5,000 kubelets some 30 are asked at a time. The
+	// bound is much larger, because all kubelets of a zone may begin to hang together: when a third of 5,000 hang, the
+	// others must still be read.
 	trustedAtOnce = 1200
-	// suspectsAtOnce bounds the kubelets asked at the same time of those that failed the last time: most of them hang.
+	// suspectsAtOnce bounds how many of the kubelets that failed the last time are asked at the same time: most of these
+	// kubelets hang.
 	suspectsAtOnce = 256
-	// mostBetween is the most time from the beginning of one request to the beginning of the next: a small cluster, whose
-	// requests could be spread more widely, is read sooner.
+	// mostBetween is the longest time between the beginnings of two requests. The requests of a small cluster could be
+	// spread more widely, but then its readings would come later.
 	mostBetween = 20 * time.Millisecond
 	// maxTimeout of one request.
 	maxTimeout = 10 * time.Second
 	// patience is how long a pass waits for answers after the last request. A kubelet whose node is short of memory takes
-	// seconds, and that node matters most; the readings of all others wait as long, so the wait is short.
+	// seconds to answer, and that node matters most; but the readings of all other nodes wait too, so the wait is short.
 	patience = 5 * time.Second
 	// ofKubelets is the part of usage that fails with a kubelet.
 	ofKubelets = "kubelets"
 	// The resources whose right to get opens a kubelet's answers.
 	resourceStats, resourceConfigz = "nodes/stats", "nodes/configz"
-	// resultAnswered is the result of kubelets that were read; that of the others is the cause of the failure.
+	// resultAnswered is the result of kubelets that were read. The result of the other kubelets is the cause of their
+	// failure.
 	resultAnswered = "Answered"
 )
 
@@ -62,7 +64,7 @@ type Options struct {
 	// Interval between two passes.
 	Interval time.Duration
 	Trust    Trust
-	// Account is whose token kubelets get, nil for the credentials of the client configuration.
+	// Account is the service account whose token kubelets get; nil means the credentials of the client configuration.
 	Account *Account
 	Now     func() time.Time
 	Log     logr.Logger
@@ -84,7 +86,7 @@ type Source struct {
 	mu       sync.RWMutex
 	kubelets map[string]*kubelet
 	late     []lateAnswer
-	// logged bounds what is logged when many kubelets fail together.
+	// logged limits the log lines when many kubelets fail together.
 	logged *rate.Limiter
 }
 
@@ -108,9 +110,9 @@ func New(config *rest.Config, o Options) (*Source, error) {
 	}, nil
 }
 
-// Read hands the sink the readings of every kubelet that answers: node by node, a node before its pods, and each answer as
-// a whole or not at all. Read waits a little for slow kubelets; a later answer is part of the next pass. Kubelets for which
-// the time of a pass was too short are asked first in the next pass.
+// Read hands the sink the readings of every kubelet that answers: node by node, the node before its pods, and each answer as
+// a whole or not at all. Read waits a little for slow kubelets; an answer that comes later is part of the next pass. If the
+// time of a pass is too short for some kubelets, the next pass asks these first.
 func (s *Source) Read(ctx context.Context, into usage.Sink) []usage.Failure {
 	nodes, err := s.Nodes(ctx)
 	if err != nil {

@@ -54,7 +54,7 @@ func says(text string) http.HandlerFunc {
 
 func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
-// half promises a whole answer.
+// half announces a whole answer and sends half of it.
 func half(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Length", "100000")
 	_, _ = io.WriteString(w, summaryOf("bad", start)[:200])
@@ -69,8 +69,8 @@ func halfThenHang(w http.ResponseWriter, r *http.Request) {
 
 func hangUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// TestFailures: each failure is one clear sentence, what was half read is not used, and another kubelet is read as if
-// nothing were wrong.
+// TestFailures: each failure is reported in one clear sentence, an answer that was read only in part is not used, and
+// another kubelet is read as usual.
 func TestFailures(t *testing.T) {
 	tests := map[string]struct {
 		stats http.HandlerFunc
@@ -112,7 +112,7 @@ func TestFailures(t *testing.T) {
 		"is not there":   {node: func(n *Node) { n.Port = 1 }, want: Problem{usage.FailedUnreachable, "The kubelet refuses connections."}},
 		"has no address": {node: func(n *Node) { n.Host = "" }, want: Problem{usage.FailedNoAddress, "The Node names no address of its kubelet."}},
 		"has no port":    {node: func(n *Node) { n.Port = 0 }, want: Problem{usage.FailedNoAddress, "The Node names no address of its kubelet."}},
-		"has no known name": { // one that cannot be, so that no DNS server is asked
+		"has no known name": { // the name is invalid, so that no DNS server is asked
 			node: func(n *Node) { n.Host = "kubelet..invalid" },
 			want: Problem{usage.FailedUnreachable, "The name of the kubelet's address cannot be resolved."},
 		},
@@ -206,8 +206,8 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// TestBackoff: one that fails is asked ever more seldom, down to each five minutes, and again in each pass once it
-// answers. One failure alone changes nothing for those who read.
+// TestBackoff: a kubelet that fails is asked less and less often, down to once in five minutes. Once the kubelet answers, it
+// is asked in each pass again. A single failure does not change the source of the node's readings.
 func TestBackoff(t *testing.T) {
 	const interval = 30 * time.Second
 	f, good := newFake(t, "worker-1"), newFake(t, "worker-2")
@@ -233,7 +233,7 @@ func TestBackoff(t *testing.T) {
 		t.Errorf("the other was asked %d times of 41", got)
 	}
 	f.stats = healthy
-	r.nodes[0].Port, r.nodes[0].Host = f.node.Port, "127.0.0.2" // where nobody is, but another address: at once
+	r.nodes[0].Port, r.nodes[0].Host = f.node.Port, "127.0.0.2" // nobody listens there, but a new address is tried at once
 	before := f.asked.Load()
 	r.at(t, 41*interval)
 	if got := r.Problem("worker-1"); got != "The kubelet refuses connections." {
@@ -251,7 +251,7 @@ func TestBackoff(t *testing.T) {
 	}
 }
 
-// TestWhoIsAskedFirst: who waited longest; a node that is gone is forgotten.
+// TestWhoIsAskedFirst: the kubelet that has waited longest is asked first, and a kubelet whose node is gone is forgotten.
 func TestWhoIsAskedFirst(t *testing.T) {
 	r := rigOf(t, &rest.Config{}, Trust{}, 30*time.Second)
 	r.Source.kubelets = map[string]*kubelet{
@@ -279,7 +279,8 @@ func TestWhoIsAskedFirst(t *testing.T) {
 	}
 }
 
-// TestHangingKubeletsKeepNobodyOut: there are as many of them as are asked at the same time.
+// TestHangingKubeletsKeepNobodyOut: as many kubelets hang as may be asked at the same time, and another kubelet is still
+// read.
 func TestHangingKubeletsKeepNobodyOut(t *testing.T) {
 	inBubble(t, func(t *testing.T, on *pipes) {
 		hanging, good := newFakeOn(t, on, "hanging"), newFakeOn(t, on, "good")
@@ -322,7 +323,7 @@ func TestNodesThatCannotBeListed(t *testing.T) {
 	}
 }
 
-// TestNothingLeaks: neither goroutines nor connections stay after passes over kubelets good and bad.
+// TestNothingLeaks: after passes over good and bad kubelets, no goroutine and no connection stays.
 func TestNothingLeaks(t *testing.T) {
 	inBubble(t, func(t *testing.T, on *pipes) {
 		fakes := []*fake{newFakeOn(t, on, "good"), newFakeOn(t, on, "500"), newFakeOn(t, on, "half"), newFakeOn(t, on, "gone"), newFakeOn(t, on, "late")}

@@ -26,15 +26,15 @@ type asked struct {
 }
 
 // tryAgain reports whether the request should be repeated at once. A kubelet that was never read, for instance after the
-// operator started, has no earlier reading that could bridge a single failure. A kubelet that hangs would take too long, and
-// other errors are final.
+// operator started, has no earlier reading that could bridge a single failure. A request to a kubelet that hangs is not
+// repeated, since it takes too long; after any other error, a second request would fail in the same way.
 func (n *asked) tryAgain(err error) bool {
 	p := problemOf(err, resourceStats)
 	return p != nil && n.isNew && (p.Cause == usage.FailedUnreachable || p.Cause == usage.FailedOther || p.Cause == usage.FailedGarbage)
 }
 
-// due brings the known kubelets up to date with the nodes and returns the kubelets to ask now, first the one whose last
-// request is the longest ago. Suspects are those that failed the last time.
+// due brings the known kubelets up to date with the nodes and returns the kubelets to ask now. The kubelet whose last
+// request is the longest ago comes first. Suspects are the kubelets whose last request failed.
 func (s *Source) due(nodes []Node) (trusted, suspects []asked) {
 	now := s.Now()
 	s.mu.Lock()
@@ -63,8 +63,8 @@ func (s *Source) due(nodes []Node) (trusted, suspects []asked) {
 	return trusted, suspects
 }
 
-// update returns the kubelet as the Node now describes it: a new one if the Node is another object. A changed address is
-// tried at once, and after a boot or an update the configuration may be another.
+// update returns the kubelet as the Node now describes it, or a new kubelet if the Node is another object. A changed address
+// is tried at once. After a boot or an update, the kubelet may have another configuration.
 func (k *kubelet) update(n *Node, now time.Time) *kubelet {
 	if k == nil || k.UID != n.UID {
 		return &kubelet{Node: *n}
@@ -99,9 +99,9 @@ func (s *Source) known(n *asked) *kubelet {
 }
 
 // keep takes over the result of asking a kubelet for its Summary, and reports whether the configuration should be read too.
-// Where the kubelet refuses the Summary alone, the configuration may still be read; any other failure would fail that request
-// too. A session that is not resumed tells of a restart even where the answer is an error; one that is resumed renews the belief
-// in the configuration only where the answer is none.
+// If the kubelet refuses only the Summary, the configuration may still be readable; after any other failure, the request for
+// the configuration would fail too. A session that is not resumed means a restart, even if the answer is an error. A session
+// that is resumed renews the belief in the configuration only if the answer is no error.
 func (s *Source) keep(n *asked, problem *Problem, err error, told session) (wantsConfig bool) {
 	now := s.Now()
 	s.mu.Lock()
@@ -155,7 +155,7 @@ func (s *Source) addLate(a lateAnswer) {
 	}
 }
 
-// isOf reports whether the node of a late answer is still there, and is no other of the same name.
+// isOf reports whether the node of a late answer still exists, and is not a new node of the same name.
 func (s *Source) isOf(a lateAnswer) bool {
 	k := s.kubelets[a.node]
 	return k != nil && k.UID == a.uid
@@ -170,8 +170,8 @@ func (s *Source) takeLate() []lateAnswer {
 	return late
 }
 
-// NeedsOther reports whether a node's readings have to come from another source: its kubelet was never read, or failed
-// in more than one pass, until it has been read in some again.
+// NeedsOther reports whether a node's readings have to come from another source. That is so if its kubelet was never read,
+// and from the second failed request in a row until several requests in a row have been answered again.
 func (s *Source) NeedsOther(node string) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -191,8 +191,8 @@ func (s *Source) AnyNeedsOther() bool {
 	return false
 }
 
-// Config returns the configuration of a node's kubelet as last read; nil if it never was, or if for two hours it has
-// not been known to be the running kubelet's.
+// Config returns the configuration of a node's kubelet as last read. It returns nil if the configuration was never read, or
+// has not been known for two hours to be the running kubelet's.
 func (s *Source) Config(node string) *facts.KubeletConfig {
 	now := s.Now()
 	s.mu.RLock()

@@ -23,7 +23,7 @@ import (
 
 const evidence = "../../snapshot/testdata/evidence/kubelet/vm/stats-summary.json"
 
-// byTypes reads a Summary as a snapshot's is read: with the API's own types.
+// byTypes reads a Summary with the API's own types, as the Summary in a snapshot is read.
 func byTypes(t *testing.T, text []byte) *summary.Answer {
 	t.Helper()
 	var s stats.Summary
@@ -112,7 +112,7 @@ func TestReadLeavesNothingBehind(t *testing.T) {
 	sameAnswer(t, byTypes(t, []byte(text)), got)
 }
 
-// TestReadAnySummary: whatever a kubelet leaves out, what is read is what the API's types say.
+// TestReadAnySummary: whatever fields a kubelet leaves out, the decoder reads the same as the API's types.
 func TestReadAnySummary(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var d summary.Decoder
@@ -179,7 +179,8 @@ func anyAmount(r *rand.Rand) *uint64 {
 	return new(uint64(r.IntN(1 << 34)))
 }
 
-// BenchmarkRead decodes the answer of a node of 30 pods of two containers, and the same with the API's types.
+// BenchmarkRead decodes the answer of a node with 30 pods of two containers, once with the Decoder and once with the API's
+// types.
 func BenchmarkRead(b *testing.B) {
 	text := thirtyPods(b)
 	b.Run("from the wire", func(b *testing.B) {
@@ -204,7 +205,7 @@ func BenchmarkRead(b *testing.B) {
 	})
 }
 
-// thirtyPods is the real kubelet's answer, its first pod thirty times with two containers.
+// thirtyPods is the answer of a real kubelet in which the first pod is repeated thirty times, with two containers.
 func thirtyPods(tb testing.TB) []byte {
 	tb.Helper()
 	captured, err := os.ReadFile(evidence)

@@ -14,14 +14,15 @@ import (
 )
 
 const (
-	// tokenLife is the shortest that the API server gives (kubernetes v1.37.2, pkg/apis/authentication/validation).
+	// tokenLife is the shortest life of a token that the API server allows (kubernetes v1.37.2,
+	// pkg/apis/authentication/validation).
 	tokenLife = 10 * time.Minute
 	// tokenTimeout bounds a request for a token.
 	tokenTimeout = 5 * time.Second
 )
 
-// Account is the service account that kubelets see in place of the operator's own: whoever answers at a node's address
-// gets the token, so the account should have get on nodes/stats and nodes/configz, and no other right.
+// Account is the service account that kubelets see in place of the operator's own. Whoever answers at a node's address gets
+// the token, so the account should have get on nodes/stats and nodes/configz, and no other right.
 type Account struct {
 	Namespace, Name string
 	// Accounts are the namespace's service accounts.
@@ -33,7 +34,7 @@ type Account struct {
 
 func (a *Account) String() string { return a.Namespace + "/" + a.Name }
 
-// tokens are an account's, each renewed after half of its life.
+// tokens holds the latest token of an account, which is renewed after half of its life.
 type tokens struct {
 	*Account
 	now func() time.Time
@@ -47,7 +48,7 @@ type tokens struct {
 	err error
 }
 
-// tokenError is a request to a kubelet that was not made, for want of a token.
+// tokenError is a request to a kubelet that was not sent, because there was no token for it.
 type tokenError struct {
 	account *Account
 	error
@@ -100,8 +101,8 @@ func (t *tokens) renew(ctx context.Context) {
 	}
 }
 
-// isYounger reports whether there is a token that was received less than that long ago. After the clock was put back, the
-// token was received in the future: how old the token is, is then not known, and it counts as old. The caller holds mu.
+// isYounger reports whether there is a token that was received less than the given time ago. If the clock was put back, the
+// token seems to have been received in the future: its age is not known, and the token counts as old. The caller holds mu.
 func (t *tokens) isYounger(than time.Duration) bool {
 	age := t.now().Sub(t.received)
 	return t.text != "" && age >= 0 && age < than
@@ -127,7 +128,8 @@ type showing struct {
 	next http.RoundTripper
 }
 
-// RoundTrip sends a request. Without a token it sends none: no other credentials are shown in its place.
+// RoundTrip sends a request with the token. If there is no token, RoundTrip sends nothing: it must not show other
+// credentials in place of the token.
 func (s *showing) RoundTrip(r *http.Request) (*http.Response, error) {
 	token, err := s.current()
 	if err != nil {

@@ -24,7 +24,7 @@ type issuer struct {
 	fails  error
 	given  []time.Time
 	asked  []string
-	longer bool // than was asked for
+	longer bool // the tokens live longer than was asked for
 }
 
 func (i *issuer) CreateToken(
@@ -64,7 +64,8 @@ func newAccountRig(t *testing.T) (*rig, *fake, *issuer) {
 	return r, f, tokens
 }
 
-// TestKubeletsGetTheAccountsToken, which is renewed in time, and never any other credentials.
+// TestKubeletsGetTheAccountsToken: kubelets get the account's token, which is renewed in time, and never any other
+// credentials.
 func TestKubeletsGetTheAccountsToken(t *testing.T) {
 	r, f, tokens := newAccountRig(t)
 	shown := map[string]bool{}
@@ -89,7 +90,8 @@ func TestKubeletsGetTheAccountsToken(t *testing.T) {
 	}
 }
 
-// TestTokenThatIsNotGiven: the one before serves while it is good, then nothing does, and the reason is clear.
+// TestTokenThatIsNotGiven: the token before is used until it expires. After that no request is sent, and the problem says
+// why.
 func TestTokenThatIsNotGiven(t *testing.T) {
 	accounts := schema.GroupResource{Resource: "serviceaccounts/token"}
 	for name, tc := range map[string]struct {
@@ -131,7 +133,7 @@ func TestTokenThatIsNotGiven(t *testing.T) {
 	}
 }
 
-// TestTokensAndTheClock: a clock that jumps costs a request for a token, and no reading.
+// TestTokensAndTheClock: when the clock jumps, one more token is requested and no reading is lost.
 func TestTokensAndTheClock(t *testing.T) {
 	for name, jump := range map[string]time.Duration{"an hour back": -time.Hour, "an hour ahead": time.Hour} {
 		t.Run(name, func(t *testing.T) {

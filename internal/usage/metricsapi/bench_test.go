@@ -74,8 +74,8 @@ func (c *largeCluster) pods(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(buffer)
 }
 
-// BenchmarkPass150k makes whole passes, into a store that holds as many pods already. peak-bytes is by how much
-// the heap grows at most during a pass. Typed is the same with the generated client, for comparison.
+// BenchmarkPass150k makes whole passes into a store that already holds as many pods. peak-bytes is the largest growth of the
+// heap during a pass. Typed does the same with the generated client, for comparison.
 func BenchmarkPass150k(b *testing.B) {
 	cluster := newLargeCluster(b)
 	nodes := answer(encodedNodes(b))

@@ -21,7 +21,7 @@ const (
 	ofUsage      wire.Number = 2 // of ContainerMetrics
 	ofKey        wire.Number = 1 // of an entry of a map
 	ofValue      wire.Number = 2
-	ofQuantity   wire.Number = 1 // of Quantity: its text
+	ofQuantity   wire.Number = 1 // of Quantity, the field that holds its text
 )
 
 type fields = map[wire.Number]*wire.Wanted

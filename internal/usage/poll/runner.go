@@ -19,8 +19,8 @@ type Runner struct {
 	Source   usage.Source
 	Store    *usage.Store
 	Interval time.Duration
-	// Ready returns once the cluster's pods are known; nil waits for nothing. Readings of pods that are not known are left
-	// out, so that a pass before would leave the first orders without usage for an interval.
+	// Ready returns once the cluster's pods are known; nil waits for nothing. Readings of unknown pods are left out: if a
+	// pass ran before Ready, the first orders would have no usage until the next pass.
 	Ready func(context.Context) error
 	// OnPass is called after each pass, also after one that failed; nil calls nothing.
 	OnPass  func()
@@ -30,8 +30,8 @@ type Runner struct {
 	mu     sync.Mutex
 	status Status
 
-	// failing and dropping are what the log has reported and what has not ended since. Only the passes, which follow one
-	// another, use them.
+	// failing and dropping hold what the log has reported as begun and not yet as ended. Only the passes use these sets, and
+	// passes follow one another, so the sets need no lock.
 	failing  sets.Set[failureKey]
 	dropping sets.Set[usage.DropCause]
 }
@@ -60,8 +60,9 @@ func (r *Runner) Status() Status {
 // NeedLeaderElection is true: only the leader writes, and only who writes needs readings.
 func (*Runner) NeedLeaderElection() bool { return true }
 
-// Start makes passes until the context is done. The first comes at once, since a new leader's orders wait for the pass, and the
-// others keep its rhythm: a pass that takes longer than the interval skips beats and does not shift them.
+// Start makes passes until the context is done. The first pass comes at once, since the orders of a new leader wait for it.
+// The beats of the later passes are whole intervals after the first pass: a pass that takes longer than the interval skips
+// beats, but does not move them.
 func (r *Runner) Start(ctx context.Context) error {
 	if r.Ready != nil && r.Ready(ctx) != nil {
 		return nil // only the end of the context ends the waiting

@@ -24,7 +24,7 @@ const (
 	keep = 10 * time.Minute
 )
 
-// reading of a pod with one container that uses so much.
+// reading is of a pod with one container that uses workingSet bytes.
 func reading(name string, workingSet int64) *usage.Pod {
 	c := usage.Container{Name: []byte("app"), ContainerUsage: facts.NoContainerUsage}
 	c.WorkingSet = workingSet

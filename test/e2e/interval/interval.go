@@ -20,7 +20,8 @@ func Wilson(right, all int) (low, high float64) {
 	return max(0, middle-half), min(1, middle+half)
 }
 
-// Text says a rate in percent and where the true one is, in parentheses with a space before them; "" where nothing was counted.
+// Text writes a rate in percent and the interval of the true rate, in parentheses with a space before them; "" if nothing
+// was counted.
 func Text(right, all int) string {
 	if all == 0 {
 		return ""

@@ -30,8 +30,8 @@ func MemoryCgroup(path ...string) string {
 	return filepath.Join(append([]string{root, run}, path...)...)
 }
 
-// hierarchies are the folders under which control groups are made: one a controller on cgroup v1 (and that of v2, on
-// machines that have both), one on v2.
+// hierarchies are the folders under which control groups are made. On cgroup v1 there is one folder for each controller (and
+// the folder of v2, on machines that have both); on v2 there is one folder.
 func hierarchies() ([]string, error) {
 	if Unified() {
 		return []string{cgroupRoot}, nil
@@ -53,7 +53,7 @@ func hierarchies() ([]string, error) {
 	return found, nil
 }
 
-// makeCgroups makes the group under which the kubelet makes all others.
+// makeCgroups makes the suite's control group. The kubelet makes all its groups under this one.
 func makeCgroups() error {
 	if elsewhere {
 		return nil
@@ -67,7 +67,7 @@ func makeCgroups() error {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return err
 		}
-		// A new group of v1 has no CPUs to run on; the kubelet expects that its root has.
+		// A new group of v1 has no CPUs to run on, but the kubelet expects that its root group has some.
 		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
 			if data, err := os.ReadFile(filepath.Join(root, file)); err == nil && !Unified() {
 				if err := os.WriteFile(filepath.Join(dir, file), data, 0o644); err != nil {

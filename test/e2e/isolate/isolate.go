@@ -1,6 +1,7 @@
-// Package isolate runs the suite where nothing of the machine can be touched: in network, mount and process
-// namespaces of its own. When its first process ends, in whatever way, the kernel ends all others, and mounts and
-// interfaces are gone with them. Only what lies outside is removed by hand: one folder, and one control group.
+// Package isolate runs the suite in network, mount and process namespaces of its own, so that the suite cannot change
+// anything of the machine. When the first process of the namespaces ends, in whatever way, the kernel ends all other
+// processes, and the mounts and interfaces disappear with the namespaces. Only two things are outside and have to be
+// removed: one folder, and one control group.
 package isolate
 
 import (
@@ -20,8 +21,8 @@ const Name = "killorder-e2e"
 // run is the name of this run's folder and control group.
 var run = Name
 
-// Beside gives this run names of its own, which end with the suffix, so that a run without one, or with another, may go on
-// at the same time. It has to be called before all else, inside too.
+// Beside gives this run names of its own, which end with the suffix, so that another run (without a suffix, or with another
+// one) can go on at the same time. Beside has to be called before all else, also in the process inside the namespaces.
 func Beside(suffix string) {
 	if suffix != "" {
 		run = Name + "-" + suffix
@@ -40,11 +41,12 @@ const namespaces = syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NE
 // Inside reports whether this process is the one to run the suite.
 func Inside() bool { return os.Getenv(inside) != "" && os.Getpid() == 1 }
 
-// elsewhere is whether the node's control groups are those of another machine.
+// elsewhere: the node runs on another machine, so its control groups are not made here.
 var elsewhere bool
 
-// Elsewhere makes no control groups here, and uses a folder of its own, so that both profiles may run at a time: the node
-// is in a virtual machine. It has to be called before all else, inside too.
+// Elsewhere says that the node is in a virtual machine: the run then makes no control groups here and uses a folder of its
+// own, so that a run of each profile can go on at the same time. Elsewhere has to be called before all else, also in the
+// process inside the namespaces.
 func Elsewhere() { elsewhere = true }
 
 // Dir is the suite's folder, removed in the end.
@@ -55,8 +57,8 @@ func Dir() string {
 	return filepath.Join(os.TempDir(), run)
 }
 
-// Run runs this program again, inside, and returns its exit status. It removes what an earlier run left that had
-// not even the chance to end.
+// Run runs this program again inside the namespaces, and returns its exit status. Before that, Run removes what an earlier
+// run has left that was stopped too suddenly to clean up.
 func Run(env ...string) (status int, err error) {
 	unlock, err := lock()
 	if err != nil {
@@ -78,7 +80,7 @@ func Run(env ...string) (status int, err error) {
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: namespaces,
-		Setpgid:    true, // Ctrl-C comes once, by way of this process
+		Setpgid:    true, // the child gets Ctrl-C once, from this process, not also from the terminal
 		Pdeathsig:  syscall.SIGKILL,
 	}
 	signals := make(chan os.Signal, 1)
@@ -102,7 +104,7 @@ func Run(env ...string) (status int, err error) {
 	return cmd.ProcessState.ExitCode(), nil
 }
 
-// lock lets one run at a time use the names.
+// lock makes sure that only one run at a time uses the names.
 func lock() (unlock func(), err error) {
 	path := Dir() + ".lock"
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)

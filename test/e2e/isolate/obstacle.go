@@ -14,7 +14,7 @@ import (
 // needed programs, and where they come from.
 var needed = map[string]string{"ip": "iproute2", "mount": "mount", "sh": "dash"}
 
-// enoughMemory is what has to be available, in bytes: the node's pods may take 4 GiB, its programs take one.
+// enoughMemory is how much memory has to be available, in bytes: the node's pods may take 4 GiB, its programs take 1 GiB.
 const enoughMemory = 6 << 30
 
 // probe does in namespaces of its own what the suite needs there: mounts, a network, layered images.

@@ -19,8 +19,8 @@ const (
 	ServiceNetwork = "10.96.0.0/16"
 )
 
-// tunables are kernel settings that the kubelet insists on changing. They are the machine's: in here, files stand
-// in for them.
+// tunables are kernel settings that the kubelet insists on changing. The settings belong to the whole machine, so inside the
+// namespaces the kubelet sees files in their place.
 var tunables = []string{
 	"vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops",
 	"kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes",
@@ -49,7 +49,7 @@ func Furnish() error {
 	return network()
 }
 
-// standIns puts a copy of each setting in its place.
+// standIns mounts a copy of each setting over the setting.
 func standIns() error {
 	for _, name := range tunables {
 		setting := "/proc/sys/" + name
@@ -74,8 +74,8 @@ func standIns() error {
 func network() error {
 	for _, args := range []string{
 		"link set lo up",
-		// A bridge without a hardware address of its own takes the lowest of its ports', and changes it as pods come and
-		// go: other pods would send to the old one for a while.
+		// A bridge without a hardware address of its own takes the lowest address of its ports, which changes as pods come
+		// and go: other pods would go on sending to the old address for a while.
 		"link add " + Bridge + " address 02:00:0a:58:00:01 type bridge",
 		"addr add " + NodeAddress + "/16 dev " + Bridge,
 		"addr add " + ServiceAddress + "/32 dev " + Bridge,

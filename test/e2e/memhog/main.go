@@ -18,7 +18,7 @@ import (
 
 const mebibyte = 1 << 20
 
-// given is the exit status after SIGUSR2: a program's own, which no killer has.
+// given is the exit status after SIGUSR2: the program chose it, so it cannot be mistaken for the status of a killed process.
 const given = 3
 
 func main() {
@@ -30,7 +30,8 @@ func main() {
 		step := flag.Int("step", 10, "MiB more with each SIGUSR1")
 		child := flag.Int("child-mib", 0, "MiB for a child process to hold, which this process outlives")
 		failing := flag.Bool("fail", false, "end at once with status 1, as a probe that fails")
-		// An evicted process that ends by itself leaves a pod that succeeded; real ones are killed.
+		// If the process of an evicted pod ends by itself, the pod counts as succeeded. The processes of real evicted pods
+		// are killed, so memhog goes on after SIGTERM.
 		flag.BoolVar(&ignoreTerm, "ignore-term", true, "go on after SIGTERM")
 		flag.Parse()
 		if *failing {

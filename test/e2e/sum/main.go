@@ -14,14 +14,15 @@ import (
 	"github.com/killorder/killorder/test/e2e/interval"
 )
 
-// counted is a line of the suite's tally: what was judged, how often the prediction was right, of how many. A line of a log may
-// begin with a time.
+// counted matches a line of the suite's tally: what was judged, how many predictions were right, and of how many. A line of
+// a log may begin with a time.
 var counted = regexp.MustCompile(`^(?:[\d:]{8} )?([^:]+: (?:predicted first victim|whole order) right): (\d+) of (\d+)`)
 
-// ofSource is a name of counted whose first victim is of a source: all killers' sum is told too.
+// ofSource matches what was judged, in a line of counted, if it is the first victim by one source. Such figures are also
+// added up over all killers.
 var ofSource = regexp.MustCompile(`, (source \w+)\b.*: predicted first victim right$`)
 
-// sums are figures by what was judged, in the order in which the runs tell them first.
+// sums are the figures by what was judged, in the order in which the runs first name them.
 type sums struct {
 	names      []string
 	right, all map[string]int

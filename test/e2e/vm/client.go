@@ -54,8 +54,8 @@ type Process struct {
 	Ended  string
 }
 
-// Run starts a program in the machine, which goes on until it ends by itself or by a signal: not with the context. What
-// the program writes goes to output.
+// Run starts a program in the machine. The program goes on until it ends by itself or by a signal; the end of the context
+// does not stop it. Its output goes to output.
 func (m *Machine) Run(ctx context.Context, output io.Writer, path string, args ...string) (*Process, error) {
 	body, err := json.Marshal(wire.Command{Path: path, Args: args})
 	if err != nil {

@@ -20,8 +20,8 @@ var guest embed.FS
 // images. ext4 and control groups are built in.
 var modules = []string{"virtio_blk", "failover", "net_failover", "virtio_net", "overlay"}
 
-// libraries of runc, which is the only dynamic program of the machine, and the loader that runs runc: where Debian's
-// packages have them, and where the loader looks for them.
+// libraries of runc, which is the only dynamic program of the machine, and the loader that runs runc. Each key is the place
+// in Debian's packages, each value the place where the loader looks.
 var libraries = map[string]string{
 	"lib/x86_64-linux-gnu/ld-linux-x86-64.so.2": "lib64/ld-linux-x86-64.so.2",
 	"lib/x86_64-linux-gnu/libc.so.6":            "lib/x86_64-linux-gnu/libc.so.6",

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// boots lets the test run that boots a machine: it takes half a minute, root, and QEMU.
+// boots names the environment variable that enables the test that boots a machine: this test takes half a minute, and needs
+// root and QEMU.
 const boots = "KILLORDER_VM_TEST"
 
 func TestMachine(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/killorder/killorder/test/machine"
 )
 
-// kernelSeries is what the machine boots the newest kernel of.
+// kernelSeries is the series of kernels of which the machine boots the newest.
 const kernelSeries = "6.12"
 
 // guestPackages are what the machine needs beside the kernel: a shell and runc with the libraries of runc.

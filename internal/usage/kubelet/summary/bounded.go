@@ -10,13 +10,14 @@ import (
 const (
 	// maxSummary bounds an answer of /stats/summary, in bytes.
 	maxSummary = 16 << 20
-	// maxToken bounds a name, text or number in it, in bytes: the decoder keeps each as a whole.
+	// maxToken bounds a name, text or number in the answer, in bytes: the decoder keeps each of them in memory as a whole.
 	maxToken = 4 << 10
 	// maxDepth bounds how deep objects and arrays are nested. In a Summary they are nested 8 deep.
 	maxDepth = 32
 )
 
-// BoundError says in what an answer is beyond anything that a kubelet says, as the rest of a sentence.
+// BoundError says which bound an answer exceeds, as the rest of a sentence about the answer. No real kubelet sends such an
+// answer.
 type BoundError string
 
 func (e BoundError) Error() string { return "it " + string(e) }
@@ -27,8 +28,8 @@ var (
 	errTooDeep   error = BoundError(fmt.Sprintf("is nested more than %d deep", maxDepth))
 )
 
-// bounded is an answer on its way to the decoder. A decoder asks for more only when its buffer ends within a token, so
-// that here is where to refuse what the decoder would have to grow for.
+// bounded is an answer on its way to the decoder. The decoder asks for more only when its buffer ends within a token. So
+// Read is the place to refuse an answer, before the decoder's buffer grows.
 type bounded struct {
 	reader   io.Reader
 	json     *jsontext.Decoder

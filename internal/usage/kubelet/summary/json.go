@@ -9,7 +9,7 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// object reads an object member by member, or null, which has none.
+// object reads an object member by member. null counts as an object without members.
 func (d *Decoder) object(member func(d *Decoder, name []byte) error) error {
 	switch d.json.PeekKind() {
 	case 'n':
@@ -34,7 +34,7 @@ func (d *Decoder) object(member func(d *Decoder, name []byte) error) error {
 	return err
 }
 
-// array reads an array item by item, or null, which has none.
+// array reads an array item by item. null counts as an array without items.
 func (d *Decoder) array(item func(*Decoder) error) error {
 	switch d.json.PeekKind() {
 	case 'n':
@@ -55,7 +55,8 @@ func (d *Decoder) array(item func(*Decoder) error) error {
 	return err
 }
 
-// unexpected returns the decoder's own error if what comes next is no JSON.
+// unexpected says where something other than the wanted value stands. If the next bytes are no JSON, unexpected returns the
+// decoder's own error.
 func (d *Decoder) unexpected(wanted string) error {
 	where := string(d.json.StackPointer())
 	if _, err := d.json.ReadValue(); err != nil {

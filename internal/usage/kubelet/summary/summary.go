@@ -23,7 +23,7 @@ const (
 	maxPods = 4096
 	// maxContainerName is the longest name that the API allows for a container, a DNS label.
 	maxContainerName = 63
-	// maxPooled is how many pods a Decoder may have had room for that is used again.
+	// maxPooled is the largest number of pods that a Decoder may have room for and still be used again.
 	maxPooled = 512
 )
 
@@ -35,9 +35,9 @@ type Answer struct {
 	Pods []usage.Pod
 }
 
-// Decoder reads a Summary (k8s.io/kubelet/pkg/apis/stats/v1alpha1) from the wire, and of the Summary only what is used,
-// into buffers of its own: with the API's types, a node of 30 pods would take 120 kB and a thousand allocations each
-// time. Its readings are those that extract.SummaryNode and SummaryPod make of the same Summary.
+// Decoder reads a Summary (k8s.io/kubelet/pkg/apis/stats/v1alpha1) from the wire into buffers of its own, and only the parts
+// that are used: with the API's types, a node of 30 pods would take 120 kB and a thousand allocations each time. The
+// readings are the same as those that extract.SummaryNode and SummaryPod make of the same Summary.
 type Decoder struct {
 	json  jsontext.Decoder
 	input bounded
@@ -46,12 +46,13 @@ type Decoder struct {
 	keep func(*usage.Pod) bool
 	// listed counts the pods in the answer, kept or not.
 	listed int
-	// What the members now read belong to.
+	// The objects whose members are being read.
 	pod       *usage.Pod
 	container *usage.Container
 	memory    memoryStats
 	system    systemContainer
-	// commit is the available part of Windows' commit memory: there, that is memory.available. committed is what is in use of it.
+	// commit is the available part of Windows' commit memory, which is memory.available on Windows. committed is the used
+	// part.
 	commit, committed int64
 	swap              swapStats
 }
@@ -73,7 +74,7 @@ type swapStats struct{ used, available int64 }
 var (
 	errTrailing = errors.New("there is more after the end of the Summary")
 	errNoNode   = errors.New("it names no node")
-	// ErrNoMemory is an answer that lacks what its node is ranked by.
+	// ErrNoMemory is an answer that lacks the figures by which the node is judged.
 	ErrNoMemory = errors.New("it has no figures of the node's memory")
 
 	errManyPods error = BoundError(fmt.Sprintf("lists more than %d pods", maxPods))
@@ -83,13 +84,13 @@ var (
 // maxNodeName is the longest name that a Node may have.
 const maxNodeName = 253
 
-// How old a node's own reading may be, and how far ahead of our clock: a reading beyond that is of no use to anybody.
+// How old a node's own reading may be, and how far ahead of our clock: nobody can use a reading beyond these limits.
 const (
 	MaxAge   = facts.UnavailableAfter
 	MaxAhead = facts.MaxClockSkew
 )
 
-// Check says what keeps an answer from being used for that node.
+// Check says why an answer cannot be used for the given node; nil if it can.
 func (a *Answer) Check(node string, now time.Time) error {
 	switch at := a.Node.ObservedAt; {
 	case len(a.NodeName) == 0:
@@ -109,7 +110,7 @@ type OtherNodeError struct{ Name string }
 
 func (e *OtherNodeError) Error() string { return "the answer is of node " + e.Name }
 
-// ClockError is a reading of another time.
+// ClockError is a reading whose time is too old, or too far in the future.
 type ClockError struct{ at time.Time }
 
 func (e *ClockError) Error() string {
@@ -120,12 +121,12 @@ func (e *ClockError) Error() string {
 func (d *Decoder) Read(r io.Reader, keep func(*usage.Pod) bool) (*Answer, error) {
 	d.input = bounded{reader: r, json: &d.json, maxBytes: maxSummary}
 	d.keep, d.listed = keep, 0
-	// A kubelet encodes a struct, so that no name comes twice; to refuse one that does would take a set of names for each
-	// object. What the answer may become is bounded either way.
+	// A kubelet encodes a struct, so no name comes twice in an object. To refuse a repeated name, the decoder would need a
+	// set of names for each object. The bounds on the answer hold in both cases.
 	d.json.Reset(&d.input, jsontext.AllowDuplicateNames(true))
 	err := d.summary()
 	if d.input.err != nil {
-		err = d.input.err // and not what the decoder made of it
+		err = d.input.err // the decoder's own error only follows from this one
 	}
 	d.input.reader, d.keep = nil, nil
 	return &d.Answer, err
@@ -216,7 +217,7 @@ func (d *Decoder) systemMember(name []byte) error {
 	return d.json.SkipValue()
 }
 
-// podItem reads a pod, into the place of one that was not kept where there is one.
+// podItem reads a pod. If a pod before it was not kept, the new pod takes its place and its buffers.
 func (d *Decoder) podItem() error {
 	if d.listed++; d.listed > maxPods {
 		return errManyPods
@@ -283,11 +284,11 @@ func (d *Decoder) refMember(name []byte) (err error) {
 	return err
 }
 
-// containerItem reads a container. Where the pod has no working set of its own, its reading is as old as the oldest of
-// its containers'.
+// containerItem reads a container. If the pod has no working set of its own, the pod's reading is as old as the oldest
+// reading of its containers.
 func (d *Decoder) containerItem() error {
 	if len(d.pod.Containers) == usage.MaxContainers {
-		return d.json.SkipValue() // a tenant may have made such a pod: that should not cost the node its other readings
+		return d.json.SkipValue() // a tenant may have made such a pod: the readings of the other pods are still used
 	}
 	d.container = next(&d.pod.Containers)
 	*d.container = usage.Container{Name: d.container.Name[:0], ContainerUsage: facts.NoContainerUsage}
@@ -360,7 +361,8 @@ func (d *Decoder) swapMember(name []byte) (err error) {
 	return err
 }
 
-// next makes room for one more element and returns it as it was when it was last used, so that its slices are too.
+// next makes room for one more element and returns the element as its last use left it, so that its slices can be used
+// again.
 func next[T any](s *[]T) *T {
 	n := len(*s)
 	if n < cap(*s) {

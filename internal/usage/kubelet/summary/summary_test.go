@@ -10,7 +10,7 @@ import (
 	"github.com/killorder/killorder/internal/usage"
 )
 
-// That what is read is what the API's types say is tested where those are imported, in package kubelet.
+// Package kubelet imports the API's types, so its tests check that the decoder reads what the API's types say.
 
 const evidence = "../../../snapshot/testdata/evidence/kubelet/vm/stats-summary.json"
 

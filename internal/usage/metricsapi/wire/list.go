@@ -37,13 +37,14 @@ func garbage(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrGarbage, fmt.Errorf(format, args...))
 }
 
-// DecodeList reads a list of the given kind and hands over its items one by one, each in the same buffer. The items before
-// an error were whole.
+// DecodeList reads a list of the given kind and hands over its items one by one, each in the same buffer. If DecodeList
+// returns an error, the items handed over before the error were whole.
 func DecodeList(r io.Reader, kind string, item func([]byte)) error {
 	return DecodePage(r, kind, func([]byte) {}, item)
 }
 
-// DecodePage is DecodeList that also hands over the list's ListMeta, encoded: there is more of the list where it says so.
+// DecodePage is DecodeList that also hands over the list's ListMeta, encoded: the ListMeta says whether the list has further
+// pages.
 func DecodePage(r io.Reader, kind string, meta, item func([]byte)) error {
 	d := &decoder{in: bufio.NewReaderSize(r, bufferSize), meta: meta, item: item}
 	if err := d.magic(); err != nil {
@@ -85,7 +86,7 @@ func (d *decoder) unknown(kind string) error {
 	var list bool
 	for {
 		if _, err := d.in.Peek(1); errors.Is(err, io.EOF) {
-			break // between fields is where an answer may end
+			break // an answer may end only between two fields
 		}
 		number, length, err := d.field(math.MaxInt64)
 		switch {

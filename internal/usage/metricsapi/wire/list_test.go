@@ -55,7 +55,7 @@ func TestParsable(t *testing.T) {
 	}{
 		"nothing":                    {nil, true},
 		"a container":                {container("12Mi"), true},
-		"what is no quantity":        {container("many"), true}, // that is Unmarshal's to say
+		"what is no quantity":        {container("many"), true}, // Unmarshal reports this error
 		"an absurd exponent":         {container("1e-9999999"), false},
 		"one behind a good one":      {append(container("12Mi"), container("1E+2147483647")...), false},
 		"as many containers as any":  {bytes.Repeat(container("1"), usage.MaxContainers), true},
@@ -73,7 +73,7 @@ func TestParsable(t *testing.T) {
 	}
 }
 
-// wanted is a name, and of a map of messages the entry of memory.
+// wanted is a name and, from a map of messages, the entry of memory.
 var wanted = &Wanted{Fields: map[Number]*Wanted{
 	1: {Fields: map[Number]*Wanted{1: nil}},
 	4: {Fields: map[Number]*Wanted{1: nil, 2: {Keep: Entry("memory"), Fields: map[Number]*Wanted{1: nil, 2: nil}}}},
@@ -101,7 +101,8 @@ func TestTrim(t *testing.T) {
 	}
 }
 
-// FuzzDecode: no bytes panic, no item is larger than any may be, and what is left of an item stays when trimmed again.
+// FuzzDecode: no input panics, no item is larger than maxItem, and an item that was trimmed does not change when it is
+// trimmed again.
 func FuzzDecode(f *testing.F) {
 	pod := []byte("\x0a\x0b\x0a\x03web\x1a\x04shop\x12\x05\x08\x80\x80\x80\x01\x22\x1a\x0a\x03app\x12\x13\x0a\x06memory\x12\x09\x0a\x07123456Ki")
 	item := protowire.AppendBytes(protowire.AppendTag(nil, listItems, protowire.BytesType), pod)

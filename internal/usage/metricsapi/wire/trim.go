@@ -10,12 +10,14 @@ import (
 // Number of a field.
 type Number = protowire.Number
 
-// Wanted is what is wanted of an encoded message, so that the generated Unmarshal makes nothing else.
+// Wanted says which parts of an encoded message are wanted, so that the generated Unmarshal allocates nothing for the other
+// parts.
 type Wanted struct {
-	// Fields that are wanted, by number: of a field that holds a message, what is wanted of that message. nil is all of it.
+	// Fields that are wanted, by number. For a field that holds a message, the value says what is wanted of that message;
+	// nil means all of the field.
 	Fields map[Number]*Wanted
-	// Keep, if any, tells which entries are wanted of a map, by their keys, or which messages of a list, by their first fields;
-	// the message is one of them.
+	// Keep, if any, chooses by the first field of the message that this Wanted describes: by the key if the message is an
+	// entry of a map.
 	Keep func(key []byte) bool
 }
 
@@ -53,8 +55,9 @@ func (w *Wanted) Trim(to, message []byte) ([]byte, error) {
 	return to, nil
 }
 
-// append a field that holds a message, trimmed. The message's length is known only afterwards: it is written into four
-// bytes that were left for it, as a varint that is longer than it need be. No item has 2^28 bytes.
+// append appends a field that holds a message, trimmed. The length of the trimmed message is known only afterwards: four
+// bytes are left free for it, and the length is then written as a varint of four bytes, longer than necessary. No item has
+// 2^28 bytes.
 func (w *Wanted) append(to []byte, number Number, message []byte) ([]byte, error) {
 	if isEntry, err := w.isEntry(message); err != nil || !isEntry {
 		return to, err
@@ -94,9 +97,9 @@ func (w *Wanted) isEntry(message []byte) (bool, error) {
 	return number == keyOfEntry && w.Keep(key), err
 }
 
-// Parsable reports whether the generated Unmarshal may be given an encoded message. Unmarshal makes whatever the message
-// lists, in up to thirty times the bytes, and parses every quantity that it has at the path, whatever the exponent. The
-// first field of the path is the list of containers, or the map of resources.
+// Parsable reports whether an encoded message may be given to the generated Unmarshal. Unmarshal allocates everything that
+// the message lists, up to thirty times its bytes, and parses every quantity, however large the exponent. path leads to the
+// quantities; its first field is the list of containers, or the map of resources.
 func Parsable(message []byte, path []Number) bool {
 	if len(path) == 0 {
 		return quantity.Bounded(string(message))
