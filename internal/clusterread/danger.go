@@ -9,15 +9,15 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// allAsked is up to how many nodes' kubelets are asked in any case. To ask the kubelets of a thousand nodes through the API
-// server takes that server, and those kubelets, more time than all else together (docs/plugin.md).
+// allAsked is the largest number of nodes whose kubelets are all asked in any case. To ask a thousand kubelets through the API
+// server takes nearly as long as everything else that rank does (docs/plugin.md).
 const allAsked = 100
 
 // freshReading is how old a reading of metrics.k8s.io may be for its node to count as calm.
 const freshReading = 3 * time.Minute
 
-// readUsageAndKubelets reads who uses what. Of many nodes, metrics.k8s.io tells first which of them may run out of memory, and
-// only the kubelets of those are asked, unless all are wanted. besides is what is read meanwhile.
+// readUsageAndKubelets reads how much memory pods and nodes use. If there are many nodes, metrics.k8s.io tells first which nodes may
+// run out of memory, and only the kubelets of these nodes are asked, unless everyKubelet is set. besides reads other objects meanwhile.
 func (c *cluster) readUsageAndKubelets(ctx context.Context, everyKubelet bool, besides func() error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

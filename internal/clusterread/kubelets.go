@@ -29,7 +29,7 @@ const (
 
 // fromKubelet is what was read of one node's kubelet.
 type fromKubelet struct {
-	// node is its index.
+	// node is the index of the node in the snapshot.
 	node     int
 	readings *snapshot.Readings
 	config   *facts.KubeletConfig

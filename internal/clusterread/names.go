@@ -53,7 +53,7 @@ func SubjectNames(ctx context.Context, config *rest.Config, namespace, typed str
 	for kind, resource := range workloadKinds {
 		if prefix := kind + "/"; strings.HasPrefix(typed, prefix) || strings.HasPrefix(prefix, typed) {
 			wg.Go(func() {
-				names, _ := n.read(ctx, resource, namespace, func(o *metav1.PartialObjectMetadata) []string { // pods tell as well
+				names, _ := n.read(ctx, resource, namespace, func(o *metav1.PartialObjectMetadata) []string { // pods name their owners too
 					return beginning(typed, prefix+o.Name)
 				})
 				lists <- names

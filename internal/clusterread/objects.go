@@ -76,7 +76,7 @@ func (c *cluster) readNodes(ctx context.Context, w Want) error {
 	return c.readAllNodes(ctx, func(string) bool { return true })
 }
 
-// unique names, each once, in no order but always the same.
+// unique returns each name once, always in the same order.
 func unique(names []string) []string {
 	names = slices.Clone(names)
 	slices.Sort(names)

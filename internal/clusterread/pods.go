@@ -36,7 +36,7 @@ func (c *cluster) readAllPods(ctx context.Context) error {
 	return c.readPodsIn(ctx, metav1.NamespaceAll, "")
 }
 
-// errNotProtobuf is an answer without a limit in another encoding than that which was asked for.
+// errNotProtobuf says that a list without a limit came in another encoding than protobuf, which was asked for.
 var errNotProtobuf = errors.New("the list is not in protobuf")
 
 // streams reports whether the API server is of version streamsLists or later: no kubelet is of a later version than its
@@ -130,7 +130,7 @@ func decodeJSON(in io.Reader, take func(*corev1.Pod)) (*metav1.ListMeta, error) 
 	return &page.ListMeta, nil
 }
 
-// addPod keeps the facts of a pod. It is called from several goroutines where nodes are read each by itself.
+// addPod keeps the facts of a pod. Several goroutines call addPod where each node is read by itself.
 func (c *cluster) addPod(p *corev1.Pod) {
 	if c.seen != nil {
 		c.seen.Pod(p)

@@ -111,7 +111,7 @@ func (c *cluster) namedElsewhere(ctx context.Context, t target.Ref) error {
 	return cmp.Or(found...)
 }
 
-// ownerElsewhere looks for pods whose owner has the target's name: it may be of a kind of somebody's own.
+// ownerElsewhere looks for pods whose owner has the target's name: the owner may be of a custom kind, which has no list here.
 func (c *cluster) ownerElsewhere(ctx context.Context, t target.Ref) (found error) {
 	_ = eachPage(func(opts metav1.ListOptions) (metav1.ListInterface, error) { // what cannot be read is no answer
 		page, err := c.metadata.Resource(corev1.SchemeGroupVersion.WithResource("pods")).List(ctx, opts)

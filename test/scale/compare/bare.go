@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,8 +15,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// atOnce is how many writes the bare client has under way. More of them would only make an
-// API server on a small machine answer later.
+// atOnce is how many requests the bare clients have under way: those that write orders, and those that ask kubelets as rank
+// does. More requests would only make an API server on a small machine answer later.
 const atOnce = 32
 
 // bareClient deletes the orders, and writes the same ones again as fast as it can, with as many requests as the operator:
@@ -33,17 +35,22 @@ func (b *bench) bareClient(ctx context.Context) (time.Duration, error) {
 }
 
 func applyAll(ctx context.Context, client rest.Interface, all map[string]order) error {
-	left := make(chan order, len(all))
-	for _, o := range all {
-		left <- o
+	return together(slices.Collect(maps.Values(all)), func(o order) error { return apply(ctx, client, &o) })
+}
+
+// together calls do for every item, atOnce at the same time, and returns the first error. The worker that meets an error ends.
+func together[T any](items []T, do func(T) error) error {
+	left := make(chan T, len(items))
+	for _, item := range items {
+		left <- item
 	}
 	close(left)
 	var failed atomic.Pointer[error]
 	var workers sync.WaitGroup
 	for range atOnce {
 		workers.Go(func() {
-			for o := range left {
-				if err := apply(ctx, client, &o); err != nil {
+			for item := range left {
+				if err := do(item); err != nil {
 					failed.CompareAndSwap(nil, &err)
 					return
 				}

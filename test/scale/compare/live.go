@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -188,28 +186,7 @@ func (l *live) round(ctx context.Context) error {
 
 // askKubelets reads the two answers of all kubelets through the API server, with as many requests at a time as rank.
 func (l *live) askKubelets(ctx context.Context) error {
-	next := make(chan string, len(l.nodes))
-	for _, node := range l.nodes {
-		next <- node
-	}
-	close(next)
-	var failed atomic.Pointer[error]
-	var workers sync.WaitGroup
-	for range atOnce {
-		workers.Go(func() {
-			for node := range next {
-				if err := l.askKubelet(ctx, node); err != nil {
-					failed.CompareAndSwap(nil, &err)
-					return
-				}
-			}
-		})
-	}
-	workers.Wait()
-	if err := failed.Load(); err != nil {
-		return *err
-	}
-	return nil
+	return together(l.nodes, func(node string) error { return l.askKubelet(ctx, node) })
 }
 
 func (l *live) askKubelet(ctx context.Context, node string) error {
