@@ -277,8 +277,15 @@ func printAudit(p *table.Printer, r *kinds.AuditReport) {
 		p.Blank()
 	}
 	s := r.Summary
-	p.Text(0, 2, fmt.Sprintf("%d critical, %d warnings, %d infos, %d ignored", s["Critical"], s["Warning"], s["Info"], s["ignored"]),
-		table.Plain)
+	p.Text(0, 2, fmt.Sprintf("%d critical, %s, %s, %d ignored", s["Critical"], counted(s["Warning"], "warning"), counted(s["Info"], "info"),
+		s["ignored"]), table.Plain)
+}
+
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 // whereIs names the object, and the file and line, or the node.

@@ -154,6 +154,16 @@ type NoWorkloadError struct{ text string }
 
 func (e *NoWorkloadError) Error() string { return e.text }
 
+// note says how many were left out, with an example. One is the text for one, many is the text for more.
+func (c *collector) note(o omitted, one, many string) {
+	switch {
+	case o.n == 1:
+		c.m.Notes = append(c.m.Notes, fmt.Sprintf(one, o.first))
+	case o.n > 1:
+		c.m.Notes = append(c.m.Notes, fmt.Sprintf(many, o.n, o.first))
+	}
+}
+
 // finish adds what the manifests say of each other, and checks that there is something to answer from.
 func (c *collector) finish(paths []string) (*Manifests, error) {
 	var err error
@@ -167,13 +177,9 @@ func (c *collector) finish(paths []string) (*Manifests, error) {
 	for i := range c.m.Workloads {
 		c.admit(&c.m.Workloads[i])
 	}
-	if c.broken.n > 0 {
-		c.m.Notes = append(c.m.Notes, fmt.Sprintf("%d files left out (first: %s)", c.broken.n, c.broken.first))
-	}
-	if c.unknown.n > 0 {
-		c.m.Notes = append(c.m.Notes, fmt.Sprintf("%d objects with pod templates skipped, since their kinds are not known (first: %s)",
-			c.unknown.n, c.unknown.first))
-	}
+	c.note(c.broken, "1 file left out (%s)", "%d files left out (first: %s)")
+	c.note(c.unknown, "1 object with a pod template skipped, since its kind is not known (%s)",
+		"%d objects with pod templates skipped, since their kinds are not known (first: %s)")
 	if len(c.m.Workloads) == 0 {
 		text := fmt.Sprintf("%s: no Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, Job or CronJob found (objects read: %d)",
 			strings.Join(paths, ", "), c.objects)

@@ -109,7 +109,7 @@ spec: {template: {spec: {containers: [{name: a}]}}}
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"1 objects with pod templates skipped, since their kinds are not known (first: Rollout r (argoproj.io/v1alpha1) in standard input)"}
+	want := []string{"1 object with a pod template skipped, since its kind is not known (Rollout r (argoproj.io/v1alpha1) in standard input)"}
 	if diff := cmp.Diff(want, m.Notes); diff != "" || len(m.Workloads) != 1 || m.Workloads[0].Namespace != "default" {
 		t.Errorf("%s%+v", diff, m.Workloads)
 	}
