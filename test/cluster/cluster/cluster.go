@@ -36,6 +36,9 @@ type Options struct {
 	Binaries binaries.Set
 	// Scenario may be nil: a control plane without nodes.
 	Scenario *scenario.Model
+	// Loaded is a folder that KeepLoaded has written for the same scenario: the
+	// cluster starts with these objects, and loads none. "" loads the scenario.
+	Loaded string
 	// Resolution is how often metrics-server reads the kubelets; 10 s at least.
 	Resolution time.Duration
 	// NodeAddress is where the kubelets of all nodes answer, each at a port of
@@ -156,7 +159,11 @@ func (c *Cluster) startNodes(ctx context.Context) error {
 	}
 	began := time.Now()
 	var err error
-	c.kubelets, err = Simulate(ctx, c.NodeAddress, c.Scenario, c.config, c.authority, c.Progress)
+	if c.Loaded != "" {
+		c.kubelets, err = c.simulateLoaded(ctx)
+	} else {
+		c.kubelets, err = Simulate(ctx, c.NodeAddress, c.Scenario, c.config, c.authority, c.Progress)
+	}
 	if err != nil {
 		return err
 	}
@@ -169,19 +176,36 @@ func (c *Cluster) startNodes(ctx context.Context) error {
 func Simulate(
 	ctx context.Context, at netip.Addr, model *scenario.Model, config *rest.Config, authority *pki.Authority, progress io.Writer,
 ) (*kubelets.Server, error) {
-	client, err := kubernetes.NewForConfig(unlimited(config))
+	s := simulation{at: at, nodes: model.Nodes, config: config, authority: authority, progress: progress}
+	s.started = time.Now().Add(-model.Ran)
+	return s.serve(func(l *loader.Loader) error { return l.Load(ctx, model) })
+}
+
+// simulation is what it takes to answer for the kubelets of some nodes.
+type simulation struct {
+	at        netip.Addr
+	nodes     []*scenario.Node
+	config    *rest.Config
+	authority *pki.Authority
+	// started is when the nodes and pods started.
+	started  time.Time
+	progress io.Writer
+}
+
+// serve listens, has the objects loaded, and answers from then on.
+func (s *simulation) serve(load func(*loader.Loader) error) (*kubelets.Server, error) {
+	client, err := kubernetes.NewForConfig(unlimited(s.config))
 	if err != nil {
 		return nil, err
 	}
-	started := time.Now().Add(-model.Ran)
-	server, err := kubelets.ListenAt(at, model.Nodes, authority, client, started)
+	server, err := kubelets.ListenAt(s.at, s.nodes, s.authority, client, s.started)
 	if err != nil {
 		return nil, err
 	}
-	report := &progressReport{out: progress}
-	load, err := loader.New(config, server.Address, started, report.done)
+	report := &progressReport{out: s.progress}
+	l, err := loader.New(s.config, server.Address, s.started, report.done)
 	if err == nil {
-		err = load.Load(ctx, model)
+		err = load(l)
 	}
 	if err != nil {
 		return nil, errors.Join(err, server.Close())

@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,6 +15,9 @@ import (
 // attempts is how often a server is started, each time on another port: another
 // process may take a port between freePort and the server's start.
 const attempts = 3
+
+// etcdData is the folder of etcd's data, in the cluster's folder and in that of KeepLoaded.
+const etcdData = "etcd"
 
 // onFreePort starts a server until it listens.
 func onFreePort(start func(port int) (*process, error), ready func(*process, int) error) (p *process, failed error) {
@@ -37,6 +42,11 @@ func onFreePort(start func(port int) (*process, error), ready func(*process, int
 }
 
 func (c *Cluster) startEtcd(ctx context.Context) error {
+	if c.Loaded != "" {
+		if err := os.CopyFS(c.path(etcdData), os.DirFS(filepath.Join(c.Loaded, etcdData))); err != nil {
+			return fmt.Errorf("starting from the loaded scenario in %s: %w", c.Loaded, err)
+		}
+	}
 	start := func(port int) (*process, error) {
 		c.etcdPort = port
 		return c.runEtcd()
@@ -56,7 +66,7 @@ func (c *Cluster) runEtcd() (*process, error) {
 	}
 	peerURL := fmt.Sprintf("http://127.0.0.1:%d", peer)
 	return c.start("etcd", c.Binaries.Etcd,
-		"--name=default", "--data-dir="+c.path("etcd"), "--unsafe-no-fsync",
+		"--name=default", "--data-dir="+c.path(etcdData), "--unsafe-no-fsync",
 		"--listen-client-urls="+url, "--advertise-client-urls="+url,
 		"--listen-peer-urls="+peerURL, "--initial-advertise-peer-urls="+peerURL, "--initial-cluster=default="+peerURL,
 		"--quota-backend-bytes=8589934592", "--log-level=warn")

@@ -82,6 +82,9 @@ func (s *Server) Serve() {
 	}
 }
 
+// Started returns when the containers started.
+func (s *Server) Started() time.Time { return s.started }
+
 // Address returns where the kubelet of a node answers.
 func (s *Server) Address(node *scenario.Node) netip.AddrPort { return s.places.of(node) }
 

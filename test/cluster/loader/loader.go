@@ -3,6 +3,7 @@ package loader
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -105,6 +107,24 @@ func (l *Loader) node(ctx context.Context, n *scenario.Node) error {
 	}
 	n.UID = string(object.UID)
 	return nil
+}
+
+// Readdress tells the API server where the kubelets of nodes that exist answer now.
+func (l *Loader) Readdress(ctx context.Context, nodes []*scenario.Node) error {
+	return each(ctx, nodes, l.count("nodes"), func(ctx context.Context, n *scenario.Node) error {
+		at := l.address(n)
+		now := scenario.NodeObject(n, at.Addr().String(), int32(at.Port()), l.started)
+		patch, err := json.Marshal(map[string]any{"status": map[string]any{
+			"addresses": now.Status.Addresses, "daemonEndpoints": now.Status.DaemonEndpoints,
+		}})
+		if err == nil {
+			_, err = l.client.CoreV1().Nodes().Patch(ctx, n.Name, types.MergePatchType, patch, metav1.PatchOptions{}, "status")
+		}
+		if err != nil {
+			return fmt.Errorf("addresses of Node %s: %w", n.Name, err)
+		}
+		return nil
+	})
 }
 
 // Pod creates one more pod on a node that Load has created, and stores the UID of

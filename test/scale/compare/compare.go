@@ -95,7 +95,7 @@ func Run(ctx context.Context, options Options) (*figures.Figures, error) {
 
 // start a cluster with the kinds, the operator's account and its rights.
 func (b *bench) start(ctx context.Context) error {
-	model, err := model(b.Options.Nodes, b.Options.Pods)
+	model, text, err := model(b.Options.Nodes, b.Options.Pods)
 	if err != nil {
 		return err
 	}
@@ -109,8 +109,11 @@ func (b *bench) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.cluster, err = cluster.Start(ctx, cluster.Options{Binaries: programs, Scenario: model, Progress: b.Progress})
-	if err != nil {
+	options := cluster.Options{Binaries: programs, Scenario: model, Progress: b.Progress}
+	if options.Loaded, err = b.loaded(ctx, options, text); err != nil {
+		return err
+	}
+	if b.cluster, err = cluster.Start(ctx, options); err != nil {
 		return err
 	}
 	b.cluster.HoldMemory()
