@@ -113,7 +113,7 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options, now clock.P
 		Book: book, Client: mgr.GetClient(), Writer: writer, Created: orders.Metrics.Event, EventBudget: orders.EventBudget,
 		Instance: instance(),
 	}
-	pods.OnChange(nodes.Add)
+	pods.OnChange(nodes.AddFirst) // after a pass all nodes wait: what a change of a pod means is said before
 	runner.OnPass = func() {
 		orders.EveryNode(context.Background(), nodes)
 		rollUp.Add(v1alpha1.PolicyName)

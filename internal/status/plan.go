@@ -2,12 +2,14 @@ package status
 
 import (
 	"hash/fnv"
+	"maps"
 	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 )
@@ -27,8 +29,8 @@ type Plan struct {
 	Write bool
 	// After is how long to wait before looking again, where a change is not written now; 0 where nothing changed.
 	After time.Duration
-	// Urgent is set where the condition Ready or CriticalAtRisk, or the list of kills, changed, and on a node at risk where another
-	// pod dies first.
+	// Urgent is set where the condition Ready or CriticalAtRisk, the critical pods near the front, or the list of kills changed, and
+	// on a node at risk where another pod dies first.
 	Urgent bool
 }
 
@@ -102,7 +104,26 @@ func timeless(s *v1alpha1.NodeKillOrderStatus) *v1alpha1.NodeKillOrderStatus {
 func urgent(a, b *v1alpha1.NodeKillOrderStatus) bool {
 	return conditionState(a, v1alpha1.ConditionReady) != conditionState(b, v1alpha1.ConditionReady) ||
 		conditionState(a, v1alpha1.ConditionCriticalAtRisk) != conditionState(b, v1alpha1.ConditionCriticalAtRisk) ||
+		!maps.Equal(criticalInFront(a), criticalInFront(b)) ||
 		!equality.Semantic.DeepEqual(a.Kills, b.Kills)
+}
+
+// frontPlace is a place near the front of a killer's order.
+type frontPlace struct {
+	uid    types.UID
+	killer v1alpha1.Killer
+}
+
+// criticalInFront are the places that critical pods have near the front, and whether each is the first one. How much headroom there
+// is does not count: Events tell of these pods with ample headroom, too.
+func criticalInFront(s *v1alpha1.NodeKillOrderStatus) map[frontPlace]bool {
+	first := map[frontPlace]bool{}
+	for i := range s.AtRisk {
+		if e := &s.AtRisk[i]; e.Until == nil {
+			first[frontPlace{e.UID, e.Killer}] = e.Rank == 1
+		}
+	}
+	return first
 }
 
 // firstToDie are whom each killer takes first, and whom the next kill and the forecast name; "" for nobody.

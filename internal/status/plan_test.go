@@ -23,7 +23,14 @@ func TestPlanWrite(t *testing.T) {
 			meta.SetStatusCondition(&s.Conditions, metav1.Condition{Type: kind, Status: status, Reason: reason})
 		})
 	}
+	entry := func(rank int32, until *metav1.Time) v1alpha1.AtRiskPod {
+		return v1alpha1.AtRiskPod{UID: "a", Killer: v1alpha1.KillerEviction, Rank: rank, Until: until}
+	}
+	atRisk := func(entries ...v1alpha1.AtRiskPod) *v1alpha1.NodeKillOrderStatus {
+		return changed(func(s *v1alpha1.NodeKillOrderStatus) { s.AtRisk = entries })
+	}
 	now := factstest.Now
+	left := metav1.NewTime(now.Add(-time.Minute))
 	for name, tc := range map[string]struct {
 		current, next *v1alpha1.NodeKillOrderStatus
 		age           time.Duration
@@ -71,6 +78,21 @@ func TestPlanWrite(t *testing.T) {
 		}), age: time.Second, want: Plan{Write: true, Urgent: true}, atRisk: true},
 		"other figures, on a node at risk": {
 			current: base, next: published(usages(400*miB, 200*miB), base), age: time.Second, want: Plan{After: 29 * time.Second}, atRisk: true,
+		},
+		"a critical pod comes near the front, with ample headroom": {
+			current: base, next: atRisk(entry(2, nil)), age: time.Second, want: Plan{Write: true, Urgent: true},
+		},
+		"a critical pod near the front comes first": {
+			current: atRisk(entry(2, nil)), next: atRisk(entry(1, nil)), age: time.Second, want: Plan{Write: true, Urgent: true},
+		},
+		"a critical pod near the front is another number there": {
+			current: atRisk(entry(3, nil)), next: atRisk(entry(2, nil)), age: time.Second, want: Plan{After: 29 * time.Second},
+		},
+		"a critical pod leaves the front": {
+			current: atRisk(entry(2, nil)), next: atRisk(entry(2, &left)), age: time.Second, want: Plan{Write: true, Urgent: true},
+		},
+		"a critical pod left the front ten minutes ago": {
+			current: atRisk(entry(2, &left)), next: base, age: time.Second, want: Plan{After: 29 * time.Second},
 		},
 		"unchanged for half an hour": {base, base.DeepCopy(), 30 * time.Minute, Plan{Write: true}, false},
 	} {
