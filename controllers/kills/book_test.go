@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/resource"
 	testclock "k8s.io/utils/clock/testing"
 
@@ -90,7 +91,7 @@ func (w *world) publish() {
 	found, withdrawn := w.Found(node)
 	next := w.order
 	next.Kills = status.Kills(w.order.Kills, found, withdrawn)
-	if !cmp.Equal(next.Kills, w.order.Kills) {
+	if !equality.Semantic.DeepEqual(next.Kills, w.order.Kills) {
 		next.LastChangedAt = new(status.Stamp(w.clock.Now()))
 		w.order = next
 		w.shows(node, w.order.DeepCopy())

@@ -30,7 +30,7 @@ func numbered(i, nodes int, edit ...func(*corev1.Pod)) *corev1.Pod {
 
 // Thousands of kills within minutes, each seen twice, are each told once, and little memory is held.
 func TestLedgerThousandsOfKills(t *testing.T) {
-	const kills, nodes = 4000, 200
+	const kills, nodes = 2000, 100
 	l, told := NewLedger(t0.Add(-time.Hour)), 0
 	for i := range kills {
 		seen := t0.Add(time.Duration(i) * 60 * time.Millisecond) // a thousand a minute
@@ -104,7 +104,8 @@ func TestLedgerForgets(t *testing.T) {
 // One object cannot fill a Ledger: what does not fit is counted.
 func TestLedgerCountsWhatItLeavesOut(t *testing.T) {
 	p := victimPod()
-	for i := range 10000 {
+	const containers = 4000
+	for i := range containers {
 		s := ended("OOMKilled", 137)
 		s.ContainerID = fmt.Sprintf("containerd://%d", i)
 		name := fmt.Sprintf("c%d", i)
@@ -113,8 +114,8 @@ func TestLedgerCountsWhatItLeavesOut(t *testing.T) {
 	}
 	l := NewLedger(t0)
 	told := toldNew(l.See(Sighting{Pod: p, Seen: t0}))
-	if o := l.Omitted(); told != maxPodEntries || told+o.Deaths != 10000 {
-		t.Errorf("%d told, %d counted as left out, of 10000", told, o.Deaths)
+	if o := l.Omitted(); told != maxPodEntries || told+o.Deaths != containers {
+		t.Errorf("%d told, %d counted as left out, of %d", told, o.Deaths, containers)
 	}
 	for i := range 100 {
 		l.Hear(ofMain(podEvent("Killing", fmt.Sprint(i), i)), t0)

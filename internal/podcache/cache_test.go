@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
+	"github.com/killorder/killorder/internal/pipetest"
 	"github.com/killorder/killorder/internal/podcache"
 )
 
@@ -130,12 +131,13 @@ func apiPod(name, node, version string, mib int64) *corev1.Pod {
 	}
 }
 
-// start returns a synced cache over the API, and a channel of the nodes that it tells of.
+// start returns a synced cache over the API, and a channel of the nodes that it tells of. It is called in a bubble: the cache
+// waits for a second or so where a watch has failed, and the clock of a bubble jumps over that.
 func start(t *testing.T, api *fakeAPI) (*podcache.Cache, <-chan string) {
 	t.Helper()
-	server := httptest.NewServer(api)
+	server, pipes := pipetest.Serve(api)
 	t.Cleanup(server.Close)
-	c, err := podcache.New(&rest.Config{Host: server.URL})
+	c, err := podcache.New(&rest.Config{Host: server.URL, Dial: pipes.Dial})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,37 +179,40 @@ func TestCacheFollowsTheAPI(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			api := &fakeAPI{t: t, watchList: tc.watchList, events: make(chan event)}
-			finished := apiPod("done", "n1", "3", 1)
-			finished.Status.Phase = corev1.PodSucceeded
-			api.setPods(apiPod("b", "n1", "1", 64), apiPod("a", "n1", "2", 64), finished, apiPod("x", "n2", "4", 64))
-			c, told := start(t, api)
-			expect(t, told, "n1", "n2")
-			if diff := cmp.Diff([]string{"n1", "n2"}, c.Nodes()); diff != "" || len(c.Node("n2")) != 1 {
-				t.Errorf("%d pods on n2; nodes (-want +got):\n%s", len(c.Node("n2")), diff)
-			}
-			if pods := c.Node("n1"); len(pods) != 2 || pods[0].Name != "a" || pods[1].Containers[0].Request != 64<<20 {
-				t.Errorf("n1 has %v", pods)
-			}
-
-			api.events <- event{"MODIFIED", apiPod("a", "n1", "11", 64)} // a heartbeat
-			api.events <- event{"DELETED", apiPod("x", "n2", "12", 64)}
-			expect(t, told, "n2")
-			api.events <- event{"MODIFIED", apiPod("a", "n1", "13", 128)} // a resize
-			expect(t, told, "n1")
-			checkAtStart(t, c, 128, 64)
-
-			api.setPods(apiPod("b", "n1", "1", 64), apiPod("a", "n1", "14", 256), apiPod("y", "n3", "15", 64))
-			api.events <- event{"ERROR", metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: "Failure", Reason: "Expired", Code: 410}}
-			expect(t, told, "n1", "n3")
-			checkAtStart(t, c, 256, 64)
-			api.events <- event{"DELETED", apiPod("y", "n3", "16", 64)} // the watch goes on
-			expect(t, told, "n3")
-			if diff := cmp.Diff(tc.want, api.asked()); diff != "" {
-				t.Errorf("requests (-want +got):\n%s", diff)
-			}
+			synctest.Test(t, func(t *testing.T) { followTheAPI(t, tc.watchList, tc.want) })
 		})
+	}
+}
+
+func followTheAPI(t *testing.T, watchList bool, want []string) {
+	api := &fakeAPI{t: t, watchList: watchList, events: make(chan event)}
+	finished := apiPod("done", "n1", "3", 1)
+	finished.Status.Phase = corev1.PodSucceeded
+	api.setPods(apiPod("b", "n1", "1", 64), apiPod("a", "n1", "2", 64), finished, apiPod("x", "n2", "4", 64))
+	c, told := start(t, api)
+	expect(t, told, "n1", "n2")
+	if diff := cmp.Diff([]string{"n1", "n2"}, c.Nodes()); diff != "" || len(c.Node("n2")) != 1 {
+		t.Errorf("%d pods on n2; nodes (-want +got):\n%s", len(c.Node("n2")), diff)
+	}
+	if pods := c.Node("n1"); len(pods) != 2 || pods[0].Name != "a" || pods[1].Containers[0].Request != 64<<20 {
+		t.Errorf("n1 has %v", pods)
+	}
+
+	api.events <- event{"MODIFIED", apiPod("a", "n1", "11", 64)} // a heartbeat
+	api.events <- event{"DELETED", apiPod("x", "n2", "12", 64)}
+	expect(t, told, "n2")
+	api.events <- event{"MODIFIED", apiPod("a", "n1", "13", 128)} // a resize
+	expect(t, told, "n1")
+	checkAtStart(t, c, 128, 64)
+
+	api.setPods(apiPod("b", "n1", "1", 64), apiPod("a", "n1", "14", 256), apiPod("y", "n3", "15", 64))
+	api.events <- event{"ERROR", metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: "Failure", Reason: "Expired", Code: 410}}
+	expect(t, told, "n1", "n3")
+	checkAtStart(t, c, 256, 64)
+	api.events <- event{"DELETED", apiPod("y", "n3", "16", 64)} // the watch goes on
+	expect(t, told, "n3")
+	if diff := cmp.Diff(want, api.asked()); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }
 

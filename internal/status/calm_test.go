@@ -156,7 +156,7 @@ func TestNoiseFarFromDangerWritesNothing(t *testing.T) {
 // and whether that is little, is what it would be without calm; and the orders of a node in danger are off by no more than
 // the Band.
 func FuzzNoDangerGoesUnseen(f *testing.F) {
-	seeds(f, 8)
+	seeds(f, 4)
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		n, policy := newNoisyNode(seed, 1024), factstest.Policy()

@@ -72,7 +72,7 @@ func TestKillCounts(t *testing.T) {
 func TestKillHistoryIsBounded(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	counts := KillCountsOf(nil)
-	for minute := 0; minute < 90*24*60; minute += 30 {
+	for minute := 0; minute < 90*24*60; minute += 60 {
 		jump := random.IntN(3*60) - 90
 		k := killAt(minute+jump, "a", ranked(int32(random.IntN(3))))
 		counts.Add(&k)

@@ -43,7 +43,7 @@ func TestNoiseOfKubepodsWritesNothing(t *testing.T) {
 				return n
 			}
 			prev := published(node(tc.available, tc.podsLeft), nil)
-			for i := range 300 {
+			for i := range 100 {
 				next := published(node(noise(tc.available), noise(tc.podsLeft)), prev)
 				if !sameContent(prev, next) {
 					t.Fatalf("tick %d: %s %s, %s %s became %s %s, %s %s", i,
@@ -100,7 +100,7 @@ func TestScopeOfAConfigurationJustRead(t *testing.T) {
 func TestPublishedFollowsExactInTheEnd(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	var prev *v1alpha1.NodeKillOrderStatus
-	for range 2000 {
+	for range 1000 {
 		available, left := r.Int64N(8*giB), r.Int64N(8*giB)-giB
 		n := reserved(available, left)
 		exact := evaluate(n, factstest.Now)

@@ -93,7 +93,7 @@ var mixes = []struct {
 func TestStoreMemory(t *testing.T) {
 	for _, m := range mixes {
 		t.Run(m.name, func(t *testing.T) {
-			readings := newBenchReadings(6_000, m.twoIn, m.byKubelet)
+			readings := newBenchReadings(3_000, m.twoIn, m.byKubelet)
 			store, _, bytes := readings.filled(fullHistory)
 			got := bytes / float64(readings.containerCount())
 			t.Logf("%.0f bytes a container", got)

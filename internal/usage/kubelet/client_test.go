@@ -3,6 +3,7 @@ package kubelet
 import (
 	"crypto/tls"
 	"io"
+	"net"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -19,7 +20,7 @@ func newSilentKubelet(t *testing.T, on *pipes, name string) *silentKubelet {
 	t.Helper()
 	listener := on.listen()
 	t.Cleanup(func() { _ = listener.Close() })
-	at := &listener.address
+	at := listener.Addr().(*net.TCPAddr)
 	k := &silentKubelet{node: Node{Name: name, UID: "uid-" + name, Host: at.IP.String(), Port: int32(at.Port)}}
 	go func() {
 		for {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,6 +21,7 @@ import (
 	metrics "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/pipetest"
 	"github.com/killorder/killorder/internal/usage"
 	"github.com/killorder/killorder/internal/usage/metricsapi"
 )
@@ -112,15 +114,16 @@ func hang(body []byte) http.HandlerFunc {
 	}
 }
 
-// serve returns a source over a server with these answers.
+// serve returns a source over a server with these answers. Both talk over pipes, so that a test of answers that never end can
+// run in a bubble.
 func serve(tb testing.TB, pods, nodes http.HandlerFunc, timeout time.Duration) *metricsapi.Source {
 	tb.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /apis/metrics.k8s.io/v1beta1/pods", pods)
 	mux.HandleFunc("GET /apis/metrics.k8s.io/v1beta1/nodes", nodes)
-	server := httptest.NewServer(mux)
+	server, pipes := pipetest.Serve(mux)
 	tb.Cleanup(server.Close)
-	source, err := metricsapi.New(&rest.Config{Host: server.URL}, timeout)
+	source, err := metricsapi.New(&rest.Config{Host: server.URL, Dial: pipes.Dial}, timeout)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -226,9 +229,11 @@ func TestFailures(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			got := newCollector()
-			failures := serve(t, tc.pods, tc.nodes, 200*time.Millisecond).Read(t.Context(), got)
+			var failures []usage.Failure
+			synctest.Test(t, func(t *testing.T) {
+				failures = serve(t, tc.pods, tc.nodes, 200*time.Millisecond).Read(t.Context(), got)
+			})
 			var causes []usage.FailureCause
 			for _, f := range failures {
 				causes = append(causes, f.Cause)
@@ -260,10 +265,12 @@ func TestNobodyListens(t *testing.T) {
 }
 
 func TestReadStopsWithItsContext(t *testing.T) {
-	source := serve(t, hang(nil), hang(nil), time.Minute)
-	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(20*time.Millisecond, cancel)
-	if failures := source.Read(ctx, newCollector()); len(failures) != 2 {
-		t.Errorf("got %v", failures)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		source := serve(t, hang(nil), hang(nil), time.Minute)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(20*time.Millisecond, cancel)
+		if failures := source.Read(ctx, newCollector()); len(failures) != 2 {
+			t.Errorf("got %v", failures)
+		}
+	})
 }
