@@ -12,6 +12,7 @@ import (
 	"github.com/onsi/gomega/gexec"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/killorder/killorder/api/v1alpha1"
@@ -143,6 +144,7 @@ var _ = Describe("The operator", Ordered, ContinueOnFailure, func() {
 	}, SpecTimeout(8*time.Minute))
 
 	It("takes readings for useless while its clock is an hour off, and no longer", func(ctx SpecContext) {
+		maxAge(ctx, time.Minute)
 		o.Stop()
 		o = start(jumping, "--leader-elect=false")
 		Eventually(func() float64 { return o.sample(ctx, "killorder_usage_readings{") }).Should(BeNumerically(">", 0))
@@ -153,14 +155,22 @@ var _ = Describe("The operator", Ordered, ContinueOnFailure, func() {
 			settled(ctx)
 			o.Signal(jump.away)
 			for _, node := range nodes {
-				// An operator that has judged no reading of a node yet leaves a fresh order alone for maxAgeSeconds, which is 180.
-				Eventually(k8s.Order(ctx, node)).WithTimeout(5*time.Minute).
+				// An operator that has judged no reading of a node yet leaves a fresh order alone for maxAgeSeconds.
+				Eventually(k8s.Order(ctx, node)).WithTimeout(3*time.Minute).
 					Should(WithTransform(harness.Ready, Not(Equal(v1alpha1.ReasonUsageFresh))), node)
 			}
 			o.Signal(jump.back)
 		}
 	}, SpecTimeout(20*time.Minute))
 })
+
+// maxAge makes readings stale at that age. The default, three minutes, is more than a scene has to wait.
+func maxAge(ctx context.Context, age time.Duration) {
+	GinkgoHelper()
+	policy := &v1alpha1.KillOrderPolicy{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.PolicyName}}
+	patch := fmt.Sprintf(`{"spec": {"usage": {"maxAgeSeconds": %d}}}`, int(age.Seconds()))
+	Expect(k8s.Patch(ctx, policy, client.RawPatch(types.MergePatchType, []byte(patch)))).To(Succeed())
+}
 
 // managedFields of the orders: who owns what.
 func managedFields(ctx context.Context) (fields []string) {
