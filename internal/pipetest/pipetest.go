@@ -28,7 +28,7 @@ func Listen(port int) *Listener {
 // Serve starts a server on a listener of its own. The caller closes the server, in the bubble.
 func Serve(handler http.Handler) (*httptest.Server, *Listener) {
 	l := Listen(10001)
-	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: handler}} //nolint:gosec // no stranger reaches this server
+	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: handler}}
 	server.Start()
 	return server, l
 }
