@@ -212,7 +212,7 @@ func TestTrackerSurvivesHostilePods(t *testing.T) {
 	w.lead()
 	w.pass(firstCount)
 	tracker := w.track(63 << 20)
-	for i := range 40 {
+	for i := range 20 {
 		p := w.podOf(fmt.Sprint("p", i), w.died("OOMKilled", 137, time.Second))
 		for c := range 140 {
 			s := p.Status.ContainerStatuses[0].DeepCopy()

@@ -54,15 +54,16 @@ func storm(l *Ledger, deaths int, apart time.Duration) []Record {
 
 // What a storm leaves is the same, whether each death is judged anew with each trace or all of them once a second.
 func TestStormIsJudgedAlike(t *testing.T) {
+	const deaths = 64
 	for _, apart := range []time.Duration{0, 30 * time.Millisecond, 700 * time.Millisecond} {
 		t.Run(apart.String(), func(t *testing.T) {
 			each := NewLedger(t0.Add(-time.Hour))
 			each.spacing = 0
-			want := storm(each, 100, apart)
-			if len(want) != 100 {
-				t.Fatalf("%d records of 100 deaths", len(want))
+			want := storm(each, deaths, apart)
+			if len(want) != deaths {
+				t.Fatalf("%d records of %d deaths", len(want), deaths)
 			}
-			if diff := cmp.Diff(want, storm(NewLedger(t0.Add(-time.Hour)), 100, apart)); diff != "" {
+			if diff := cmp.Diff(want, storm(NewLedger(t0.Add(-time.Hour)), deaths, apart)); diff != "" {
 				t.Errorf("-each time +once a second:\n%s", diff)
 			}
 		})

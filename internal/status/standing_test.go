@@ -136,9 +136,7 @@ func change(r *rand.Rand, n *noisyNode, kills *[]v1alpha1.Kill) {
 	}
 }
 
-func same[T any](a, b *T) bool {
-	return cmp.Equal(a, b, cmp.Exporter(func(reflect.Type) bool { return true }))
-}
+func same[T any](a, b *T) bool { return reflect.DeepEqual(a, b) }
 
 // BenchmarkJudgement compares a judgement to the end, from the packed status, with one of a status that stands.
 func BenchmarkJudgement(b *testing.B) {

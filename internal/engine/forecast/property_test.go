@@ -69,7 +69,7 @@ func TestPropertyOneWildReadingDoesNotMatter(t *testing.T) {
 
 // Readings that vary by no more than counts as noise foretell nothing, wherever they begin.
 func TestPropertyNoiseForetellsNothing(t *testing.T) {
-	random(t, 300, func(t *testing.T, r *rand.Rand) {
+	random(t, 150, func(t *testing.T, r *rand.Rand) {
 		t.Helper()
 		m, every := &History{}, time.Duration(10+r.IntN(80))*time.Second
 		mean, usage := 8*giB+r.Int64N(7*giB), 600*miB+r.Int64N(350*miB)
