@@ -14,6 +14,8 @@ const (
 	hogFloor = 4 * mib
 	// maxProcesses of one scenario bounds its time.
 	maxProcesses = 16
+	// orderNumbers is where the numbers of those scenarios begin that are killed to the last process.
+	orderNumbers = 1_000_000
 )
 
 // draw makes scenario number of a seed: the same one each time.
@@ -161,6 +163,15 @@ func (s *scenario) memories() (all []*int64) {
 		}
 	}
 	return all
+}
+
+// stopGrower leaves whoever was to grow at half of the size that was planned for the moment at which the limit is reached.
+func (s *scenario) stopGrower() {
+	if s.Grower < 0 {
+		return
+	}
+	memory := s.memories()[s.Grower]
+	*memory, s.Grower = max(*memory/2/pageSize*pageSize, hogFloor), -1
 }
 
 // free is what the plan leaves of the limit.

@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -62,30 +63,65 @@ type kill struct {
 	table map[int]taskRow
 }
 
-// growUntilKill lets the trigger grow until the kernel kills.
+// growUntilKill lets the trigger grow until the kernel kills. So near the limit the kernel may also kill between two steps, for a
+// page that some process touches late: then what was read before counts, since nobody but the trigger has grown since.
 func (n *node) growUntilKill() (kill, error) {
 	n.log.drain()
 	for deadline := time.Now().Add(growthPatience); time.Now().Before(deadline); {
-		before, err := n.look()
-		if err != nil {
+		now, err := n.look()
+		switch {
+		case n.seen.missedBy(now, err):
+			time.Sleep(time.Millisecond) // the kernel counts before the process is gone: the count below has it
+		case err != nil:
 			return kill{}, err
-		}
-		if err := n.grow(); err != nil {
-			return kill{before: before}, err
+		default:
+			n.seen = now
+			if err := n.trigger(); err != nil {
+				return kill{before: now}, err
+			}
 		}
 		kills, err := n.newKills()
 		if err != nil {
-			return kill{before: before}, err
+			return kill{before: n.seen}, err
 		}
 		if kills > 0 {
-			return n.collect(before, kills)
+			k, err := n.collect(n.seen, kills)
+			n.seen = n.seen.without(k.victims)
+			return k, err
 		}
 	}
 	return kill{}, errors.New("the trigger grew and nobody died")
 }
 
-// grow makes the trigger take one step: a large one while far from the limit. It may be the victim itself.
-func (n *node) grow() error {
+// missedBy reports whether a process that lived in this snapshot is dead, or dying, in a later one.
+func (s snapshot) missedBy(later snapshot, err error) bool {
+	return len(s.living) > 0 && (errors.Is(err, errDied) || err == nil && len(later.living) < len(s.living))
+}
+
+// without is the snapshot after the death of some.
+func (s snapshot) without(dead []*process) snapshot {
+	left := snapshot{memory: maps.Clone(s.memory), containers: maps.Clone(s.containers)}
+	for _, p := range s.living {
+		if !slices.Contains(dead, p) {
+			left.living = append(left.living, p)
+		}
+	}
+	for _, p := range dead {
+		at, own := [2]int{p.pod, p.container}, s.memory[p].rss-s.memory[p].program
+		delete(left.memory, p)
+		if !slices.ContainsFunc(left.living, func(l *process) bool { return l.pod == p.pod && l.container == p.container }) {
+			delete(left.containers, at)
+			continue
+		}
+		u := left.containers[at]
+		u.RSS, u.WorkingSet = max(u.RSS-own, 0), max(u.WorkingSet-own, 0)
+		left.containers[at] = u
+	}
+	return left
+}
+
+// trigger takes one step towards the limit: a large one while far from the limit. What grows may be the victim itself.
+func (n *node) trigger() error {
 	used, err := n.full.usage()
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ func (g *guest) play(s *scene) (err error) {
 	if err := g.furnish(s); err != nil {
 		return err
 	}
-	n, err := setUp(s, stage{real: true}, g.base)
+	n, err := setUp(s, stage{real: true, alone: true}, g.base)
 	defer func() { err = errors.Join(err, n.tearDown(), clearVolumes()) }()
 	if err != nil {
 		return fmt.Errorf("set up: %w", err)

@@ -5,12 +5,8 @@ import (
 	"time"
 )
 
-const (
-	// tolerated failures before a test gives up: each prints a scenario.
-	tolerated = 3
-	// orderNumbers is where the numbers of those scenarios begin that are killed to the last process.
-	orderNumbers = 1_000_000
-)
+// tolerated failures before a test gives up: each prints a scenario.
+const tolerated = 3
 
 // each plays count scenarios from number first on, or only the one that was asked for.
 func each(t *testing.T, first uint64, count int, play func(s *scenario) bool) {
@@ -50,7 +46,7 @@ func TestFirstVictim(t *testing.T) {
 func TestWholeOrder(t *testing.T) {
 	g := onTestbed(t)
 	each(t, orderNumbers, (*scenarios+3)/4, func(s *scenario) bool {
-		s.Grower = -1 // the trigger has to survive
+		s.stopGrower() // the trigger has to survive
 		found.orders++
 		n, done := g.play(t, s)
 		defer done()

@@ -22,6 +22,12 @@ func openKernelLog() *kernelLog {
 	return &kernelLog{fd}
 }
 
+func canReadKernelLog() bool {
+	l := openKernelLog()
+	defer l.close()
+	return l != nil
+}
+
 // drain returns the messages since the last call.
 func (l *kernelLog) drain() (messages []string) {
 	if l == nil {

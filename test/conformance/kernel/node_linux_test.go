@@ -12,6 +12,8 @@ import (
 type stage struct {
 	// real: they are written as they are.
 	real bool
+	// alone: nothing else runs on the machine.
+	alone bool
 }
 
 func (s stage) adj(adj int32) int32 {
@@ -19,6 +21,17 @@ func (s stage) adj(adj int32) int32 {
 		return adj
 	}
 	return (adj + 1000) / 2
+}
+
+// planned is the part of a process's memory that a scenario plans. How many pages of its program a process has mapped depends on
+// what lies in the page cache, and in which portions; on a machine that runs other things too, 300 to 1,000 pages. The kernel
+// weighs these pages, and a container's reading leaves them out. So these pages come on top of the plan there: much the same for
+// each process, they change no order of processes, and a container's reading does not depend on the page cache.
+func (s stage) planned(m memoryOf) int64 {
+	if s.alone {
+		return m.sum()
+	}
+	return m.sum() - m.program
 }
 
 // limit of the cgroup that plays a scope with that limit.
@@ -54,7 +67,9 @@ type node struct {
 	// watched are the groups that processes are in; killsSeen what they have counted.
 	watched   []*group
 	killsSeen int64
-	log       *kernelLog
+	// seen is what was last read of those that live.
+	seen snapshot
+	log  *kernelLog
 }
 
 // setUp plays the scene up to the point where all memory but the trigger's is taken. Whoever calls it tears
@@ -184,12 +199,12 @@ func (n *node) takeMemory() error {
 		if i == n.Grower {
 			size /= 2 // the rest comes when it is pushed
 		}
-		if err := errors.Join(p.grow(size), p.takeParts(own)); err != nil {
+		if err := errors.Join(n.grow(p, size), p.takeParts(own)); err != nil {
 			return fmt.Errorf("%s: %w", n.nameOf(p), err)
 		}
 	}
 	for i, p := range n.daemons {
-		if err := p.grow(n.Daemons[i].Memory); err != nil {
+		if err := n.grow(p, n.Daemons[i].Memory); err != nil {
 			return fmt.Errorf("daemon: %w", err)
 		}
 	}
@@ -197,14 +212,14 @@ func (n *node) takeMemory() error {
 	return err
 }
 
-// grow maps memory until the process has that size.
-func (p *process) grow(size int64) error {
+// grow maps memory until the process has the size of the plan.
+func (n *node) grow(p *process, size int64) error {
 	m, err := p.memory()
 	if err != nil {
 		return err
 	}
 	// Of 513 pages more, one is the page table of the others.
-	if more := (size - m.sum()) / pageSize * 512 / 513 * pageSize; more > 0 {
+	if more := (size - n.stage.planned(m)) / pageSize * 512 / 513 * pageSize; more > 0 {
 		return p.do("map", more)
 	}
 	return nil
@@ -212,12 +227,17 @@ func (p *process) grow(size int64) error {
 
 // takeParts takes what is not plain memory of the process.
 func (p *process) takeParts(own parts) error {
-	for command, bytes := range map[string]int64{"swap": own.Swapped, "share": own.Shared, "store": own.Tmpfs, "huge": own.Huge} {
-		if bytes == 0 {
+	for _, part := range []struct {
+		command string
+		bytes   int64
+	}{
+		{"swap", own.Swapped}, {"share", own.Shared}, {"store", own.Tmpfs}, {"huge", own.Huge},
+	} {
+		if part.bytes == 0 {
 			continue
 		}
-		if err := p.do(command, bytes); err != nil {
-			return fmt.Errorf("%s: %w", command, err)
+		if err := p.do(part.command, part.bytes); err != nil {
+			return fmt.Errorf("%s: %w", part.command, err)
 		}
 	}
 	return nil

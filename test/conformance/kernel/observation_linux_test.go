@@ -138,7 +138,7 @@ func (o *observation) factsNode(s *scene, all []candidate) (*facts.Node, map[str
 			at, living := candidateOf[process]
 			if state.Containers[c].Running = living; living {
 				p := &o.Processes[process]
-				state.Usage[c] = memoryOf{p.RSS, p.PageTables, p.Swap}.usage()
+				state.Usage[c] = memoryOf{rss: p.RSS, pageTables: p.PageTables, swap: p.Swap}.usage()
 				index[key(state.Name, c)] = at
 			}
 		}

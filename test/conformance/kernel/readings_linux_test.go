@@ -12,6 +12,8 @@ import (
 // memoryOf is what the kernel weighs of one process, in bytes, as /proc shows it.
 type memoryOf struct {
 	rss, pageTables, swap int64
+	// program is the part of rss that files back: what the process has mapped of its own program.
+	program int64
 }
 
 func (m memoryOf) sum() int64 { return m.rss + m.pageTables + m.swap }
@@ -24,7 +26,9 @@ func (p *process) memory() (m memoryOf, err error) {
 	}
 	for line := range strings.Lines(string(status)) {
 		name, value, _ := strings.Cut(line, ":")
-		into := map[string]*int64{"VmRSS": &m.rss, "VmPTE": &m.pageTables, "VmSwap": &m.swap}[name]
+		into := map[string]*int64{
+			"VmRSS": &m.rss, "RssFile": &m.program, "VmPTE": &m.pageTables, "VmSwap": &m.swap,
+		}[name]
 		if into == nil {
 			continue
 		}
@@ -38,6 +42,27 @@ func (p *process) memory() (m memoryOf, err error) {
 		return m, errDied
 	}
 	return m, nil
+}
+
+// weighed is what the kernel weighs of the process at this moment, in bytes. It differs from memory in how resident pages are
+// counted: /proc/PID/stat has the counter that the kernel weighs, which leaves out what each CPU has not yet added, and
+// /proc/PID/status adds that first (do_task_stat and task_mem in fs/proc, Linux 6.18).
+func (p *process) weighed() (int64, error) {
+	m, err := p.memory()
+	if err != nil {
+		return 0, err
+	}
+	stat, err := os.ReadFile(p.file("stat"))
+	if err != nil {
+		return 0, errDied
+	}
+	const rss = 24 - 3 // the 24th field; the second one, the name in parentheses, is cut off with the first
+	_, fields, _ := strings.Cut(string(stat), ") ")
+	pages, err := strconv.ParseInt(strings.Fields(fields)[rss], 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", p.file("stat"), err)
+	}
+	return pages*pageSize + m.pageTables + m.swap, nil
 }
 
 // usage is the reading of one process as the engine takes it. Page tables count as resident: the kernel adds
