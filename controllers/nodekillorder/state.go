@@ -144,6 +144,18 @@ func (r *Reconciler) Summaries() []*status.NodeSummary {
 	return all
 }
 
+// Quiet returns for how long after its latest readings no killer can come near the node, 0 if that is not known.
+func (r *Reconciler) Quiet(node string) time.Duration {
+	r.states.mu.Lock()
+	defer r.states.mu.Unlock()
+	if s := r.states.m[node]; s != nil {
+		if summary := s.summary.Load(); summary != nil {
+			return summary.Quiet
+		}
+	}
+	return 0
+}
+
 // Judged reports whether each Node in the cache was judged by this process. Until then the summaries say too little of the
 // cluster.
 func (r *Reconciler) Judged(ctx context.Context) bool {

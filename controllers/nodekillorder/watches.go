@@ -93,10 +93,17 @@ func (r *Reconciler) everyNode(ctx context.Context) []reconcile.Request {
 	return requests
 }
 
-// EveryNode enqueues all nodes, after a pass over the readings or a change of policy.
+// EveryNode enqueues all nodes, after a change of policy.
 func (r *Reconciler) EveryNode(ctx context.Context, t *trigger.Trigger) {
+	r.EveryNodeBut(ctx, t, func(string) bool { return false })
+}
+
+// EveryNodeBut enqueues all nodes, after a pass over the readings, except those of which the pass has nothing new.
+func (r *Reconciler) EveryNodeBut(ctx context.Context, t *trigger.Trigger, nothingNew func(node string) bool) {
 	for _, req := range r.everyNode(ctx) {
-		t.Add(req.Name)
+		if !nothingNew(req.Name) {
+			t.Add(req.Name)
+		}
 	}
 }
 

@@ -114,8 +114,10 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options, now clock.P
 		Instance: instance(),
 	}
 	pods.OnChange(nodes.AddFirst) // after a pass all nodes wait: what a change of a pod means is said before
+	kubelets.Quiet = orders.Quiet
+	kubelets.MaxAge = func() time.Duration { return current.Get().MaxAge }
 	runner.OnPass = func() {
-		orders.EveryNode(context.Background(), nodes)
+		orders.EveryNodeBut(context.Background(), nodes, kubelets.Rests)
 		rollUp.Add(v1alpha1.PolicyName)
 	}
 	for _, add := range []func() error{

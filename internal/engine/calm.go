@@ -65,16 +65,16 @@ func (c Calm) Band(bytes int64) int64 {
 // readings vary by, and while it fills up its readings are no noise: they are followed closely.
 func (c Calm) BandOf(pods ...*facts.PodState) func(bytes int64) int64 {
 	for _, p := range pods {
-		if !c.settled(p) {
+		if !Settled(p, c.At) {
 			return facts.Band
 		}
 	}
 	return c.Band
 }
 
-// settled reports whether each container that runs has run for as long as readings are kept.
-func (c Calm) settled(p *facts.PodState) bool {
-	latest := c.At.Add(-facts.UnavailableAfter).UnixNano()
+// Settled reports whether each container of the pod that runs now has run for as long as readings are kept.
+func Settled(p *facts.PodState, now time.Time) bool {
+	latest := now.Add(-facts.UnavailableAfter).UnixNano()
 	for i := range p.Containers {
 		if k := &p.Containers[i]; k.Running && k.Started > latest {
 			return false

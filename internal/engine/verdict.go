@@ -62,6 +62,9 @@ type Verdict struct {
 	Ignored []Finding
 	// Calm is how far the node is from its killers: how closely its readings are followed.
 	Calm Calm
+	// Quiet is package forecast's answer to how long, counted from the readings, no killer can come near the node; 0 if that is not
+	// known, and before.
+	Quiet time.Duration
 	// Outlook is concluded from all of the above.
 	Outlook Outlook
 	// Forecast is package forecast's answer to who is first when it comes to it; it has no killer before, and where nothing

@@ -82,6 +82,7 @@ func Judge(
 func (h *History) verdict(n *facts.Node, p *facts.Policy, prev *v1alpha1.NodeKillOrderStatus, now time.Time) engine.Verdict {
 	v := engine.Evaluate(n, p, now)
 	forecast.Predict(&v, &h.forecasts, now)
+	v.Quiet = h.forecasts.Quiet(&v, p)
 	v, h.challenger = settle(&v, p, prev, h.challenger)
 	v.Forecast, h.newForecast = settleForecast(&v, summaryForecast(prev), h.newForecast)
 	v.Findings, v.Ignored = audit.Find(&v, p, &h.findings)

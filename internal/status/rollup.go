@@ -24,7 +24,9 @@ type NodeSummary struct {
 	// TimeToThreshold is the estimated time until the kubelet evicts; 0 if there is no meaningful estimate.
 	TimeToThreshold time.Duration
 	ObservedAt      time.Time
-	CriticalAtRisk  int32
+	// Quiet is how long after its readings no killer can come near the node; 0 if that is not known.
+	Quiet          time.Duration
+	CriticalAtRisk int32
 	// Conditions has, for each condition type, whether the condition is True.
 	Conditions map[string]bool
 	// Findings counts findings by rule.
@@ -60,6 +62,7 @@ func Summarize(v *engine.Verdict, s *v1alpha1.NodeKillOrderStatus) *NodeSummary 
 		Node:            v.Node.Name,
 		Capacity:        v.Node.Capacity,
 		TimeToThreshold: v.Memory.TimeToThreshold,
+		Quiet:           v.Quiet,
 		CriticalAtRisk:  s.Summary.CriticalAtRisk,
 		Conditions:      make(map[string]bool, len(s.Conditions)),
 		Findings:        ruleCounts(v.Findings),

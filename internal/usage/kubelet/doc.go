@@ -2,6 +2,7 @@
 //
 //   - Source is all kubelets. Read makes one pass: due chooses the kubelets to ask, a pass asks them side by side and hands their
 //     readings to a sink.
+//   - rest (rest.go) decides which of the kubelets on quiet nodes a pass leaves alone.
 //   - health (health.go) decides whether a kubelet may be asked now, and whether its readings are used or those of metrics.k8s.io.
 //   - config (config.go) decides when a kubelet's configuration is read again, and how long the configuration is believed.
 //   - newClient, tokens and trusting make the connections: TLS, tokens, certificate authorities.

@@ -63,6 +63,10 @@ type Options struct {
 	ParseConfig func([]byte) (*facts.KubeletConfig, error)
 	// Interval between two passes.
 	Interval time.Duration
+	// Quiet returns for how long after its readings no killer can come near a node, 0 if that is not known. MaxAge is the age from
+	// which readings are stale. With both, the kubelets of quiet nodes are not asked in each pass (rest.go); either may be nil.
+	Quiet  func(node string) time.Duration
+	MaxAge func() time.Duration
 	Trust    Trust
 	// Account is the service account whose token kubelets get; nil means the credentials of the client configuration.
 	Account *Account

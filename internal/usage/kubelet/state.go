@@ -14,6 +14,10 @@ type kubelet struct {
 	Node
 	// asking: a request is under way.
 	asking bool
+	// resting: the latest pass does not ask the kubelet, because its node is quiet.
+	resting bool
+	// changed: the Node describes the kubelet differently than at the last request.
+	changed bool
 	health health
 	config config
 }
@@ -33,20 +37,22 @@ func (n *asked) tryAgain(err error) bool {
 	return p != nil && n.isNew && (p.Cause == usage.FailedUnreachable || p.Cause == usage.FailedOther || p.Cause == usage.FailedGarbage)
 }
 
-// due brings the known kubelets up to date with the nodes and returns the kubelets to ask now. The kubelet whose last
-// request is the longest ago comes first. Suspects are the kubelets whose last request failed.
+// due brings the known kubelets up to date with the nodes and returns the kubelets to ask now: all that may be asked and do not
+// rest. The kubelet whose last request is the longest ago comes first. Suspects are the kubelets whose last request failed.
 func (s *Source) due(nodes []Node) (trusted, suspects []asked) {
 	now := s.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	known := make(map[string]*kubelet, len(nodes))
+	known, mayAsk := make(map[string]*kubelet, len(nodes)), make([]*kubelet, 0, len(nodes))
 	for i := range nodes {
 		k := s.kubelets[nodes[i].Name].update(&nodes[i], now)
-		known[k.Name] = k
-		if k.asking || !k.health.mayAsk(now) {
-			continue
+		known[k.Name], k.resting = k, false
+		if !k.asking && k.health.mayAsk(now) {
+			mayAsk = append(mayAsk, k)
 		}
-		k.asking = true
+	}
+	for _, k := range s.rest(mayAsk, now) {
+		k.asking, k.changed = true, false
 		a := asked{Node: k.Node, askedAt: k.health.askedAt, isNew: k.health.phase == phaseNew}
 		if k.health.failing() {
 			suspects = append(suspects, a)
@@ -70,10 +76,11 @@ func (k *kubelet) update(n *Node, now time.Time) *kubelet {
 		return &kubelet{Node: *n}
 	}
 	if k.Host != n.Host || k.Port != n.Port {
-		k.health.notBefore = now
+		k.health.notBefore, k.changed = now, true
 	}
 	if k.BootID != n.BootID || k.Version != n.Version {
 		k.config.restarted(now)
+		k.changed = true
 	}
 	k.Node = *n
 	return k

@@ -1,0 +1,137 @@
+package forecast
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/killorder/killorder/internal/engine"
+	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/facts/factstest"
+)
+
+// quietWith is the quiet of a node of 16Gi whose working sets, in Mi, were read each 75 seconds, the last one now. The last argument
+// changes the last reading.
+func quietWith(workingSets []int64, edit func(*facts.Node, *facts.Policy), pods ...*factstest.PodBuilder) time.Duration {
+	m, p := &History{}, factstest.Policy()
+	var v engine.Verdict
+	for i, mi := range workingSets {
+		now := at(75 * time.Second * time.Duration(i-len(workingSets)+1))
+		n := grown(now, mi, pods...)
+		for j := range n.Pods {
+			n.Pods[j].History = []facts.Sample{
+				{At: now.Add(-75 * time.Second).Unix(), WorkingSet: n.Pods[j].WorkingSet - n.Pods[j].Growth},
+				{At: now.Unix(), WorkingSet: n.Pods[j].WorkingSet},
+			}
+		}
+		if edit != nil && i == len(workingSets)-1 {
+			edit(n, p)
+		}
+		v = engine.Evaluate(n, p, now)
+		Predict(&v, m, now)
+	}
+	return m.Quiet(&v, p)
+}
+
+// How long nothing can come near a node of 16Gi whose threshold is crossed at 16284Mi. With 15% of it left, which are 2457Mi, the
+// headroom counts as little.
+func TestQuiet(t *testing.T) {
+	const long = facts.UnavailableAfter
+	flat := steps(6000, 0, 9)
+	young := func(n *facts.Node, _ *facts.Policy) {
+		n.Pods[0].Containers[0].Started = at(-9 * time.Minute).UnixNano()
+	}
+	for name, tc := range map[string]struct {
+		workingSets []int64
+		edit        func(*facts.Node, *facts.Policy)
+		pods        []*factstest.PodBuilder
+		want        time.Duration
+	}{
+		"nothing grows":                          {workingSets: flat, want: long},
+		"memory is given back":                   {workingSets: steps(9000, -300, 9), want: long},
+		"three readings":                         {workingSets: steps(6000, 0, 3)},
+		"a jump between two readings":            {workingSets: append(steps(4000, 0, 7), 8000, 8000), want: 5827 * 75 * time.Second / 4000},
+		"less than a quarter left, flat":         {workingSets: steps(9800, 0, 9)},
+		"a quarter left, flat":                   {workingSets: steps(9700, 0, 9), want: long},
+		"the policy wants more headroom":         {workingSets: steps(9700, 0, 9), edit: func(_ *facts.Node, p *facts.Policy) { p.RiskHeadroomPercent = 20 }},
+		"steady growth, an hour away":            {workingSets: steps(4000, 200, 9), want: long},
+		"steady growth, half an hour away":       {workingSets: steps(4000, 600, 9)},
+		"the kubelet reports pressure":           {workingSets: flat, edit: func(n *facts.Node, _ *facts.Policy) { n.MemoryPressure = facts.StateTrue }},
+		"stale readings":                         {workingSets: flat, edit: func(n *facts.Node, _ *facts.Policy) { n.Usage.ObservedAt = at(-4 * time.Minute) }},
+		"the node's own reading is missing":      {workingSets: flat, edit: func(n *facts.Node, _ *facts.Policy) { n.Usage.WorkingSet = facts.Unknown }},
+		"a pod without a reading":                {workingSets: flat, pods: []*factstest.PodBuilder{factstest.Pod("new").Unread(0)}},
+		"a pod whose containers do not run":      {workingSets: flat, pods: []*factstest.PodBuilder{factstest.Pod("waits").Waiting(0)}, want: long},
+		"a pod of nine minutes":                  {workingSets: flat, pods: []*factstest.PodBuilder{limited("young", giB, 100*miB)}, edit: young},
+		"a pod of an hour":                       {workingSets: flat, pods: []*factstest.PodBuilder{limited("old", giB, 100*miB)}, want: long},
+		"a container near its limit, flat":       {workingSets: flat, pods: []*factstest.PodBuilder{limited("full", giB, 830*miB)}},
+		"a container at three quarters, flat":    {workingSets: flat, pods: []*factstest.PodBuilder{limited("cache", giB, 768*miB)}, want: long},
+		"a container at three quarters, growing": {workingSets: flat, pods: []*factstest.PodBuilder{limited("cache", 1000*miB, 750*miB).Growth(50 * miB)}, want: 150 * time.Second},
+		"a container at a third, growing":        {workingSets: flat, pods: []*factstest.PodBuilder{limited("small", giB, 340*miB).Growth(50 * miB)}, want: long},
+		"a near limit counts from half of it": {
+			workingSets: flat, pods: []*factstest.PodBuilder{limited("cache", giB, 768*miB)},
+			edit: func(_ *facts.Node, p *facts.Policy) { p.NearLimitPercent = 50 },
+		},
+		"kubepods are nearer": {
+			workingSets: flat,
+			edit: func(n *facts.Node, _ *facts.Policy) {
+				n.Config = &facts.KubeletConfig{SystemReserved: 8 * giB, PodsEnforced: true, EvictionHard: facts.Threshold{Set: true, Bytes: 100 * miB}}
+				n.Usage.PodsWorkingSet = 6000 * miB
+			},
+		},
+		"neither threshold nor usage is known": {
+			workingSets: flat,
+			edit:        func(n *facts.Node, _ *facts.Policy) { n.Capacity, n.Allocatable = 0, 0 },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := quietWith(tc.workingSets, tc.edit, tc.pods...)
+			if d := got - tc.want; d < -2*time.Second || d > 2*time.Second || (got == 0) != (tc.want == 0) {
+				t.Errorf("%s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+// A node that is read in each third pass while it is quiet for four is never in danger unseen: neither where up to 8% of its memory
+// comes or goes in each pass, nor where a container grows to its limit at any speed. In the pass in which little is left, the
+// node is read.
+func TestPropertyNoDangerWhileQuiet(t *testing.T) {
+	const capacity, pass = 64 * giB, 30 * time.Second
+	rested := 0
+	random(t, 400, func(t *testing.T, r *rand.Rand) {
+		t.Helper()
+		m, p, asked := &History{}, factstest.Policy(), 0
+		limit := giB + r.Int64N(8*giB)
+		speed, calm := int64(r.Float64()*float64(limit)/6), 20+r.IntN(20) // bytes a pass, after so many passes
+		used, inLimit := capacity/10+r.Int64N(capacity*6/10), limit/10
+		var history []facts.Sample
+		var quiet time.Duration
+		for i := range 80 {
+			now := at(time.Duration(i) * pass)
+			if i > calm {
+				used = max(used+r.Int64N(capacity*16/100)-capacity*8/100, capacity/20)
+				inLimit = min(inLimit+speed, limit)
+			}
+			n := factstest.Node(capacity, limited("grower", limit, inLimit))
+			n.Usage.ObservedAt, n.Usage.WorkingSet = now, min(used+inLimit, capacity)
+			if quiet >= 4*pass && i-asked < 3 {
+				rested++
+				v := engine.Evaluate(n, p, now)
+				if v.Outlook.NearerIsLow || v.Limits[0].Percent() >= p.NearLimitPercent {
+					t.Fatalf("pass %d: %dMi of the node, %d%% of the limit unseen", i, n.Usage.WorkingSet/miB, v.Limits[0].Percent())
+				}
+				continue
+			}
+			asked = i
+			history = append(history, facts.Sample{At: now.Unix(), WorkingSet: inLimit})
+			history = history[max(len(history)-8, 0):]
+			n.Pods[0].History = history
+			v := engine.Evaluate(n, p, now)
+			Predict(&v, m, now)
+			quiet = m.Quiet(&v, p)
+		}
+	})
+	if rested < 5000 {
+		t.Errorf("the node was quiet in %d of 32,000 passes: not the case that this test is about", rested)
+	}
+}
