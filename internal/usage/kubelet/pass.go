@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/usage"
 	"github.com/killorder/killorder/internal/usage/kubelet/summary"
@@ -31,22 +29,20 @@ type lateAnswer struct {
 // decoders are used again, since their buffers have grown to the size of an answer.
 var decoders = sync.Pool{New: func() any { return new(summary.Decoder) }}
 
-// ask reads kubelets, a bounded number at the same time, and spread evenly over half of the interval: the readings have
-// different ages, but neither this process nor the network has a peak. The channel is closed when all kubelets are read.
+// ask reads kubelets at the pace of the pass, a bounded number at the same time. The channel is closed when all kubelets are read.
 func (p *pass) ask(ctx context.Context, nodes []asked, atOnce int) <-chan struct{} {
 	starting, cancel := context.WithTimeout(ctx, p.source.Interval*9/10)
 	defer cancel()
-	between := min(mostBetween, p.source.Interval/2/time.Duration(max(len(nodes), 1)))
-	limit := rate.NewLimiter(rate.Every(between), 4)
-	slots, read := make(chan struct{}, atOnce), make(chan struct{})
+	pace, read := newPace(p.source.Interval, len(nodes), atOnce), make(chan struct{})
 	var wg sync.WaitGroup
 	for i := range nodes {
-		if !mayStart(starting, limit, slots) {
+		done, ok := pace.next(starting, &nodes[i])
+		if !ok {
 			p.source.release(nodes[i:])
 			break
 		}
 		wg.Go(func() {
-			defer func() { <-slots }()
+			defer done()
 			defer p.source.release(nodes[i : i+1])
 			p.read(ctx, &nodes[i])
 		})
@@ -56,19 +52,6 @@ func (p *pass) ask(ctx context.Context, nodes []asked, atOnce int) <-chan struct
 		close(read)
 	}()
 	return read
-}
-
-// mayStart waits until the next request is due and a slot is free. mayStart returns false when the context ends first.
-func mayStart(ctx context.Context, limit *rate.Limiter, slots chan<- struct{}) bool {
-	if limit.Wait(ctx) != nil {
-		return false
-	}
-	select {
-	case <-ctx.Done():
-		return false
-	case slots <- struct{}{}:
-		return true
-	}
 }
 
 // read reads one kubelet and keeps what came of it.

@@ -67,7 +67,7 @@ type Options struct {
 	// which readings are stale. With both, the kubelets of quiet nodes are not asked in each pass (rest.go); either may be nil.
 	Quiet  func(node string) time.Duration
 	MaxAge func() time.Duration
-	Trust    Trust
+	Trust  Trust
 	// Account is the service account whose token kubelets get; nil means the credentials of the client configuration.
 	Account *Account
 	Now     func() time.Time

@@ -18,8 +18,8 @@ type kubelet struct {
 	resting bool
 	// changed: the Node describes the kubelet differently than at the last request.
 	changed bool
-	health health
-	config config
+	health  health
+	config  config
 }
 
 // asked is a kubelet as it was when it was decided to ask it.

@@ -37,7 +37,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		}),
 		readings: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "killorder_usage_readings",
-			Help: "Pods and nodes that the latest pass had a reading of.",
+			Help: "Pods and nodes that the latest pass had a reading of. Kubelets of quiet nodes are asked in some passes only.",
 		}, []string{"of"}),
 	}
 	for _, cause := range usage.FailureCauses {
