@@ -49,6 +49,7 @@ type audit struct {
 	rules  []rule
 	rule   int
 	groups []*group
+	byKey  map[key]*group
 	// ignored are the hits that nobody wants to see, by what they would be grouped by.
 	ignored []*group
 }
@@ -59,12 +60,14 @@ type audit struct {
 // leaves there what this one finds.
 func Find(v *engine.Verdict, p *facts.Policy, m *History) (found, ignored []engine.Finding) {
 	c := run(v, p, m, func(*rule) bool { return true })
-	return c.render(), c.unseen(false)
+	found = c.render()
+	m.keep(c.groups)
+	return found, c.unseen(false)
 }
 
 // run applies the wanted rules.
 func run(v *engine.Verdict, p *facts.Policy, m *History, wanted func(*rule) bool) *audit {
-	c := &audit{v: v, p: p, m: m, rules: rules, groups: make([]*group, 0, len(m.groups))}
+	c := &audit{v: v, p: p, m: m, rules: rules, groups: make([]*group, 0, m.found), byKey: make(map[key]*group, m.found)}
 	m.begin()
 	for i := range rules {
 		if !p.DisabledFindings[rules[i].name] && !v.Node.Virtual && wanted(&rules[i]) {
@@ -97,9 +100,7 @@ func (c *audit) foundAs(s engine.Severity, h *hit) {
 	if c.unwanted(h) {
 		return
 	}
-	if g, first := c.m.add(c.rule, h); first {
-		c.groups = append(c.groups, g)
-	}
+	c.add(h)
 }
 
 // unwanted reports whether an annotation asks not to show the hit, and keeps it with the ignored ones then. The wish may
@@ -125,7 +126,7 @@ func (c *audit) unwanted(h *hit) bool {
 		c.ignored[g].count++
 		return true
 	}
-	c.ignored = append(c.ignored, &group{key: k, rule: c.rule, hit: *h, count: 1, reason: ignores[i].Reason})
+	c.ignored = append(c.ignored, &group{key: k, hit: *h, count: 1, reason: ignores[i].Reason})
 	return true
 }
 
@@ -145,7 +146,7 @@ func (c *audit) foundInNode(settings ...int64) {
 
 // compare puts the worst first: by severity, by the table of rules, by name; never by a reading.
 func compare(a, b *group) int {
-	if c := cmp.Or(cmp.Compare(a.hit.severity, b.hit.severity), cmp.Compare(a.rule, b.rule)); c != 0 {
+	if c := cmp.Or(cmp.Compare(a.hit.severity, b.hit.severity), cmp.Compare(a.key.rule, b.key.rule)); c != 0 {
 		return c
 	}
 	x, y := &a.key.workload, &b.key.workload

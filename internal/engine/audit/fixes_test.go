@@ -18,7 +18,7 @@ import (
 // hits are all hits on a node, one a workload, with the audit that found them.
 func hits(n *facts.Node, p *facts.Policy) (*audit, []*group) {
 	v := engine.Evaluate(n, p, factstest.Now)
-	c := &audit{v: &v, p: p, m: &History{}, rules: rules}
+	c := &audit{v: &v, p: p, m: &History{}, byKey: map[key]*group{}, rules: rules}
 	c.m.begin()
 	for i := range rules {
 		c.apply(i)
@@ -81,8 +81,8 @@ func TestFixesMoveTheRanksAsTheySay(t *testing.T) {
 		}
 		c, groups := hits(n, factstest.Policy())
 		for _, g := range groups {
-			if tx := rules[g.rule].text(c, &g.hit); tx.change != nil {
-				promises[rules[g.rule].name] += check(t, c, g.hit.pod, tx)
+			if tx := rules[g.key.rule].text(c, &g.hit); tx.change != nil {
+				promises[rules[g.key.rule].name] += check(t, c, g.hit.pod, tx)
 			}
 		}
 	}
@@ -137,11 +137,11 @@ func TestFixesClearTheirFindings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, groups := hits(tc.node, factstest.Policy())
-			i := slices.IndexFunc(groups, func(g *group) bool { return rules[g.rule].name == tc.rule })
+			i := slices.IndexFunc(groups, func(g *group) bool { return rules[g.key.rule].name == tc.rule })
 			if i < 0 {
 				t.Fatalf("%s is not found", tc.rule)
 			}
-			tx := rules[groups[i].rule].text(c, &groups[i].hit)
+			tx := rules[groups[i].key.rule].text(c, &groups[i].hit)
 			t.Log(tx.fix)
 			if tx.change == nil {
 				t.Fatalf("%q changes nothing", tx.fix)
@@ -168,7 +168,7 @@ func TestFixesClearTheirFindings(t *testing.T) {
 func TestShieldedCulpritsFixMakesItFirst(t *testing.T) {
 	n := node(factstest.Pod("payments").Running(0, 200*miB).Critical(), limited("pipeline", 8*giB, 12*giB, 8*giB).Growth(6*giB))
 	c, groups := hits(n, factstest.Policy())
-	tx := rules[groups[0].rule].text(c, &groups[0].hit)
+	tx := rules[groups[0].key.rule].text(c, &groups[0].hit)
 	if tx.fix != "requests.memory 7936Mi: eviction rank 2 -> 1, OOM rank 2 -> 1." {
 		t.Errorf("%q", tx.fix)
 	}
@@ -188,10 +188,10 @@ func TestShieldedCulpritsFixesMakeThemFirst(t *testing.T) {
 			} {
 				c, groups := hits(node(factstest.Pod("payments").Running(0, 200*miB), culprit.Growth(usage-100*miB)), factstest.Policy())
 				for _, g := range groups {
-					if rules[g.rule].name != "ShieldedCulprit" {
+					if rules[g.key.rule].name != "ShieldedCulprit" {
 						continue
 					}
-					tx := rules[g.rule].text(c, &g.hit)
+					tx := rules[g.key.rule].text(c, &g.hit)
 					if tx.change == nil {
 						continue
 					}
@@ -221,8 +221,8 @@ func TestASidecarThatNoRequestMakesLighter(t *testing.T) {
 		15 * giB: "Reduce what proxy uses: no request makes it weigh less than app.",
 	} {
 		c, groups := hits(node(pod(limit)), factstest.Policy())
-		i := slices.IndexFunc(groups, func(g *group) bool { return rules[g.rule].name == "SidecarOutweighsMain" })
-		if tx := rules[groups[i].rule].text(c, &groups[i].hit); tx.fix != want || tx.change != nil {
+		i := slices.IndexFunc(groups, func(g *group) bool { return rules[g.key.rule].name == "SidecarOutweighsMain" })
+		if tx := rules[groups[i].key.rule].text(c, &groups[i].hit); tx.fix != want || tx.change != nil {
 			t.Errorf("limit %dGi: %q", limit/giB, tx.fix)
 		}
 	}
@@ -284,11 +284,11 @@ func TestTextsFitWithLongNamesAndHugeAmounts(t *testing.T) {
 		policy.MinPriority = 1000000000
 		c, groups := hits(n, policy)
 		for _, g := range groups {
-			tx := rules[g.rule].text(c, &g.hit)
-			rendered[rules[g.rule].name] = true
+			tx := rules[g.key.rule].text(c, &g.hit)
+			rendered[rules[g.key.rule].name] = true
 			for _, s := range []string{plural(110) + tx.message, tx.fix} {
 				if len(s) > maxText {
-					t.Errorf("seed %d: %s: %d characters: %s", seed, rules[g.rule].name, len(s), s)
+					t.Errorf("seed %d: %s: %d characters: %s", seed, rules[g.key.rule].name, len(s), s)
 				}
 			}
 		}

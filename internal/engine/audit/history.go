@@ -7,7 +7,9 @@ import "github.com/killorder/killorder/internal/facts"
 type History struct {
 	// audits so far, and one more: what is missing in a map was found by none.
 	audits int
-	groups map[key]*group
+	// said are the texts of the findings that the last audit told; of the other findings nothing is kept but how many there were.
+	said  map[key]*said
+	found int
 	// over are the audits that last found a pod's reading over a line.
 	over map[line]int
 }
@@ -25,16 +27,12 @@ type line struct {
 	pod             string
 }
 
-// group is the hits of a rule in the pods of one workload.
+// group is the hits of a rule in the pods of one workload, in one audit.
 type group struct {
 	key key
-	// rule's index in rules.
-	rule int
 	// hit stands for the others.
 	hit   hit
 	count int
-	// last audit that found it.
-	last int
 	// said is the text, nil if none was ever asked for.
 	said *said
 	// reason why nobody wants to see it; of an ignored one only.
@@ -66,19 +64,14 @@ type about struct {
 }
 
 func (m *History) begin() {
-	if m.groups == nil {
-		m.groups, m.over, m.audits = map[key]*group{}, map[line]int{}, 1
+	if m.over == nil {
+		m.said, m.over, m.audits = map[key]*said{}, map[line]int{}, 1
 	}
 	m.audits++
 }
 
 // end forgets what this audit did not find.
 func (m *History) end() {
-	for k, g := range m.groups {
-		if g.last != m.audits {
-			delete(m.groups, k)
-		}
-	}
 	for l, last := range m.over {
 		if last != m.audits {
 			delete(m.over, l)
@@ -86,23 +79,30 @@ func (m *History) end() {
 	}
 }
 
-// add puts a hit into its group, and reports whether it is the first of this audit.
-func (m *History) add(rule int, h *hit) (g *group, first bool) {
-	k := keyOf(rule, h)
-	g = m.groups[k]
-	if g == nil {
-		g = &group{key: k, rule: rule}
-		m.groups[k] = g
+// keep takes the texts of this audit's groups.
+func (m *History) keep(groups []*group) {
+	clear(m.said)
+	for _, g := range groups {
+		if g.said != nil {
+			m.said[g.key] = g.said
+		}
 	}
-	if g.last != m.audits {
-		g.last, g.hit, g.count = m.audits, *h, 1
-		return g, true
+	m.found = len(groups)
+}
+
+// add puts a hit of the rule at work into its group.
+func (c *audit) add(h *hit) {
+	k := keyOf(c.rule, h)
+	g := c.byKey[k]
+	if g == nil {
+		g = &group{key: k, hit: *h, count: 1, said: c.m.said[k]}
+		c.byKey[k], c.groups = g, append(c.groups, g)
+		return
 	}
 	g.count++
 	if g.standsBehind(h) {
 		g.hit = *h
 	}
-	return g, false
 }
 
 // standsBehind reports whether another hit stands for the group: the pod that the text is about already, else the

@@ -179,7 +179,7 @@ func TestMemoryDoesNotGrow(t *testing.T) {
 	for i := range 100 {
 		find(node(limited(fmt.Sprintf("pod-%d", i), 100*miB, giB, 400*miB)), factstest.Policy(), memory)
 	}
-	if len(memory.groups) > 2 || len(memory.over) > 2 {
-		t.Errorf("%d groups, %d lines remembered", len(memory.groups), len(memory.over))
+	if len(memory.said) > 2 || len(memory.over) > 2 {
+		t.Errorf("%d texts, %d lines remembered", len(memory.said), len(memory.over))
 	}
 }

@@ -33,9 +33,6 @@ func (c *audit) render() []engine.Finding {
 			}
 		}
 	}
-	for _, g := range c.groups {
-		g.hit = hit{} // it holds all of this audit's facts
-	}
 	return findings
 }
 
@@ -44,7 +41,7 @@ func (c *audit) lines() []shownLine {
 	all := make([]shownLine, 0, min(len(c.groups), 2*MaxRendered))
 	for i := 0; i < len(c.groups); {
 		end := i + 1
-		for end < len(c.groups) && c.groups[end].rule == c.groups[i].rule && c.groups[end].hit.severity == c.groups[i].hit.severity {
+		for end < len(c.groups) && c.groups[end].key.rule == c.groups[i].key.rule && c.groups[end].hit.severity == c.groups[i].hit.severity {
 			end++
 		}
 		if end-i >= together && c.groups[i].hit.severity != engine.Critical {
@@ -152,7 +149,7 @@ func sharedBy(groups []*group, count int) sharing {
 // finding is the group as others see it, with its text if it is to be told.
 func (c *audit) finding(g *group, told bool) engine.Finding {
 	f := engine.Finding{
-		Rule: c.rules[g.rule].name, Severity: g.hit.severity, Pod: g.hit.pod, Container: g.key.container, Count: g.count,
+		Rule: c.rules[g.key.rule].name, Severity: g.hit.severity, Pod: g.hit.pod, Container: g.key.container, Count: g.count,
 	}
 	if told && g.said != nil {
 		f.Message, f.Fix, f.AdvisedLimit = g.said.message, g.said.fix, g.said.limit
@@ -185,7 +182,7 @@ func (c *audit) say(g *group, shared sharing) {
 	if g.said != nil && g.said.about == about && still(g.said.readings, g.hit.readings, c.band(g.hit.pod)) {
 		return
 	}
-	t := c.rules[g.rule].text(c, &g.hit)
+	t := c.rules[g.key.rule].text(c, &g.hit)
 	before := shared.String()
 	if g.count > 1 && before == "" {
 		t.message = plural(g.count) + t.message
