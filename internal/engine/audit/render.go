@@ -40,11 +40,11 @@ func (c *audit) render() []engine.Finding {
 func (c *audit) lines() []shownLine {
 	all := make([]shownLine, 0, min(len(c.groups), 2*MaxRendered))
 	for i := 0; i < len(c.groups); {
-		end := i + 1
-		for end < len(c.groups) && c.groups[end].key.rule == c.groups[i].key.rule && c.groups[end].hit.severity == c.groups[i].hit.severity {
+		rule, severity, end := c.groups[i].key.rule, c.groups[i].hit.severity, i+1
+		for end < len(c.groups) && c.groups[end].key.rule == rule && c.groups[end].hit.severity == severity {
 			end++
 		}
-		if end-i >= together && c.groups[i].hit.severity != engine.Critical {
+		if end-i >= together && severity != engine.Critical {
 			all = append(all, shownLine{groups: c.groups[i:end], shared: true})
 			i = end
 			continue
