@@ -74,7 +74,7 @@ var fieldCases = map[string]struct {
 	},
 	"F12-sidecar-old-kubelet": {
 		says:  []string{"1 apps/api-7d9f-x1 mesh-proxy Burstable 90Mi 999"},
-		notes: []string{"older than any that the orders were compared with (1.34): node-a: 1.30"},
+		notes: []string{"older than any that the orders were compared with (1.31): node-a: 1.30"},
 	},
 	"F13-virtual-nodes": {
 		says: []string{

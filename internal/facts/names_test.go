@@ -46,7 +46,7 @@ func TestAmount(t *testing.T) {
 }
 
 func TestFollows(t *testing.T) {
-	for minor, want := range map[int]bool{0: true, 31: false, 32: true, 37: true} {
+	for minor, want := range map[int]bool{0: true, 27: false, 28: false, 31: false, 32: true, 37: true} {
 		n := Node{Minor: minor}
 		if got := n.Follows(SidecarScores); got != want {
 			t.Errorf("a kubelet 1.%d has the sidecar rule: %t; want %t", minor, got, want)

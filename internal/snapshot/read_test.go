@@ -176,6 +176,12 @@ func TestOmissions(t *testing.T) {
 				"2 nodes are not under the Linux kernel's rules, so they have no OOM order (first: far: a virtual kubelet runs its pods elsewhere)",
 			},
 		},
+		"kubelets older than the oldest judged": {
+			files: map[string]string{"n.yaml": "apiVersion: v1\nkind: NodeList\nitems:\n" +
+				"- {metadata: {name: old}, status: {capacity: {memory: 1Gi}, nodeInfo: {kubeletVersion: v1.30.14}}}\n" +
+				"- {metadata: {name: judged}, status: {capacity: {memory: 1Gi}, nodeInfo: {kubeletVersion: v1.31.14}}}\n"},
+			wantNotes: []string{"1 node's kubelet is older than any that the orders were compared with (1.31): old: 1.30"},
+		},
 		"hidden files and folders": {
 			files:     map[string]string{"p.json": goodPod, ".git/a.json": "{", "x/.a.json": "{"},
 			wantNotes: []string{"2 hidden files or folders skipped (first: .git)"},

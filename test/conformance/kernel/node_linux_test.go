@@ -24,9 +24,9 @@ func (s stage) adj(adj int32) int32 {
 }
 
 // planned is the part of a process's memory that a scenario plans. How many pages of its program a process has mapped depends on
-// what lies in the page cache, and in which portions; on a machine that runs other things too, 300 to 1,000 pages. The kernel
-// weighs these pages, and a container's reading leaves them out. So these pages come on top of the plan there: much the same for
-// each process, they change no order of processes, and a container's reading does not depend on the page cache.
+// what the page cache holds, and in which portions: some 1,200 pages where this was measured. The kernel weighs these pages, and
+// a container's reading leaves them out. So on a machine that others use, too, these pages come on top of the plan: much the same
+// for each process, they change no order of processes, and a container's reading does not depend on the page cache.
 func (s stage) planned(m memoryOf) int64 {
 	if s.alone {
 		return m.sum()

@@ -98,7 +98,7 @@ func statuses(p *Pod, allocated []corev1.Container) (all []corev1.ContainerStatu
 	for i := range allocated {
 		c := &allocated[i]
 		s := corev1.ContainerStatus{Name: c.Name, Image: c.Image, State: containerState(p.Containers[c.Name])}
-		if p.Containers[c.Name] != Unborn {
+		if p.Containers[c.Name] != Unborn && !p.Unreported {
 			s.AllocatedResources, s.Resources = c.Resources.Requests.DeepCopy(), c.Resources.DeepCopy()
 		}
 		all = append(all, s)

@@ -14,6 +14,8 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/klog/v2"
+
+	"github.com/killorder/killorder/internal/facts"
 )
 
 var (
@@ -172,10 +174,21 @@ var expected = []string{
 	clusterCritical, nodeCritical, "terminating",
 }
 
+// possible reports whether a pod of that minor version may have the trait by default.
+func possible(trait string, minor int) bool {
+	switch {
+	case strings.HasPrefix(trait, "resize"):
+		return minor >= resizeSince
+	case strings.HasPrefix(trait, "pod-level"):
+		return minor >= podLevelSince
+	}
+	return true
+}
+
 // report prints the figures.
 func (c *court) report() {
 	for _, trait := range expected {
-		if c.nodes >= 100 && c.traits[trait] == 0 {
+		if c.nodes >= 100 && c.traits[trait] == 0 && possible(trait, facts.Minor(c.version)) {
 			c.t.Errorf("no pod with the trait %q came up", trait)
 		}
 	}

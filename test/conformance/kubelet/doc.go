@@ -4,7 +4,7 @@
 // killer, on a node that never has enough memory, must be the judge's whole order too.
 //
 //	go test -v -count=1 -timeout 60m                            2,000 nodes against the newest minor
-//	go test -v -count=1 -timeout 60m -minors 1.34,1.35,1.36,1.37
+//	go test -v -count=1 -timeout 60m -minors 1.31,1.33,1.34,1.35,1.36,1.37
 //	go test -v -count=1 -timeout 60m -nodes 20000 -seed 42      more, or the same again
 //	go test -v -count=1 -seed 42 -node 17                       one of them alone
 //
@@ -20,6 +20,7 @@
 // given its QoS class by the API server's own code of that version, or, for some, by what it was one minor before:
 // clusters are upgraded with pods in them.
 //
-// A minor is added by a modfile judge/go.MINOR.mod, with k8s.io/kubernetes and its staging modules at that version,
-// and a file judge/kubernetes_MINOR.go where the shape of calls differs.
+// A minor is added by a modfile judge/go.MINOR.mod, with k8s.io/kubernetes and its staging modules at that version. Where the
+// shape of calls differs, files of the judge say so in their build constraint: kubernetes_1_34 is set for that minor alone,
+// before_1_35 for all minors before that one.
 package kubelet

@@ -6,7 +6,15 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/test/conformance/kubelet/wire"
+)
+
+// The first minor versions in which, by default, pods are resized in place, and have resources of their own
+// (pkg/features/kube_features.go, v1.33.5 and v1.34.4).
+const (
+	resizeSince   = 33
+	podLevelSince = int(facts.PodLevelResources)
 )
 
 // Generate makes the node of that number of a run. The API server's part of the judge has a say, since only pods
@@ -23,6 +31,7 @@ func Generate(seed uint64, number int, j *Judge) (*Node, error) {
 	pods := make([]Pod, 5+d.IntN(55))
 	for i := range pods {
 		pods[i].Manifest, pods[i].Traits = d.manifest(n, i)
+		pods[i].Unreported = facts.Minor(j.Kubernetes) < resizeSince
 		if pods[i].Aged = d.percent(25); pods[i].Aged {
 			pods[i].Traits = append(pods[i].Traits, "created one minor ago")
 		}

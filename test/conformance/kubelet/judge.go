@@ -13,6 +13,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/test/conformance/kubelet/wire"
 )
 
@@ -28,7 +29,7 @@ func BuildJudge(minor string) (string, error) {
 	}
 	args := []string{"build", "-o", binary}
 	if minor != Newest {
-		args = append(args, "-modfile=go."+minor+".mod", "-tags=kubernetes_"+strings.ReplaceAll(minor, ".", "_"))
+		args = append(args, "-modfile=go."+minor+".mod", "-tags="+strings.Join(tags(minor), ","))
 	}
 	build := exec.Command("go", append(args, ".")...)
 	build.Dir = "judge"
@@ -36,6 +37,15 @@ func BuildJudge(minor string) (string, error) {
 		return "", fmt.Errorf("building the judge of Kubernetes %s: %w\n%s", minor, err, out)
 	}
 	return binary, nil
+}
+
+// tags of the judge of a minor: its own, as in kubernetes_1_34, and one for each later minor, as in before_1_35.
+func tags(minor string) []string {
+	all := []string{"kubernetes_" + strings.ReplaceAll(minor, ".", "_")}
+	for later := facts.Minor(minor) + 1; later <= facts.Minor(Newest); later++ {
+		all = append(all, fmt.Sprintf("before_1_%d", later))
+	}
+	return all
 }
 
 // Judge is a running judge. It answers one question at a time.

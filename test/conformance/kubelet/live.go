@@ -13,7 +13,7 @@ import (
 // live gives an admitted pod a moment of its life: what runs, and how much memory it uses.
 func (d dice) live(p *Pod, a *wire.Admitted[corev1.Pod], n *Node) {
 	p.Phase, p.Containers, p.Sandbox = corev1.PodRunning, map[string]State{}, true
-	if a.Created.Pod.Spec.Resources == nil { // one minor before 1.34 they are dropped
+	if a.Created.Pod.Spec.Resources == nil { // before 1.34 they are dropped
 		p.Traits = slices.DeleteFunc(p.Traits, func(t string) bool { return strings.HasPrefix(t, "pod-level") })
 	}
 	d.moment(p)

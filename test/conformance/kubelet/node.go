@@ -35,6 +35,8 @@ type Pod struct {
 	Aged bool
 	// Static pods come from a file on the node.
 	Static bool
+	// Unreported: the kubelet reports no resources of the containers, as where in-place resize is off (before 1.33).
+	Unreported bool
 	// Phase in the status.
 	Phase corev1.PodPhase
 	// Terminating: being deleted.

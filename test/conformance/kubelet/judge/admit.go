@@ -2,20 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
-	utilfeature "k8s.io/apiserver/pkg/util/feature"
-	resourcehelper "k8s.io/component-helpers/resource"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
 	podutil "k8s.io/kubernetes/pkg/api/pod"
 	v1resource "k8s.io/kubernetes/pkg/api/v1/resource"
 	"k8s.io/kubernetes/pkg/apis/core"
 	_ "k8s.io/kubernetes/pkg/apis/core/install" // fills legacyscheme.Scheme
 	"k8s.io/kubernetes/pkg/apis/core/validation"
-	"k8s.io/kubernetes/pkg/features"
 	"k8s.io/kubernetes/pkg/kubelet/types"
 	"k8s.io/kubernetes/pkg/registry/core/pod"
 
@@ -66,17 +62,6 @@ func createAll(all []admission, aged bool) error {
 		}
 		return a.create()
 	})
-}
-
-// beforeUpgrade does something as the minor before this one would, as far as feature gates tell: what the API
-// server stored then is still there now.
-func beforeUpgrade(do func() error) error {
-	gates := utilfeature.DefaultMutableFeatureGate
-	now := gates.EmulationVersion()
-	if err := gates.SetEmulationVersion(now.SubtractMinor(1)); err != nil {
-		return err
-	}
-	return errors.Join(do(), gates.SetEmulationVersion(now))
 }
 
 // read is the kubelet's part: a static pod is read from a file, and the API server is given its mirror.
@@ -131,38 +116,6 @@ func create(manifest *corev1.Pod) (_ *corev1.Pod, rejected string, err error) {
 	}
 	created, err := encode(p)
 	return created, "", err
-}
-
-// resize is the API server's handling of an update through the resize subresource.
-func resize(created, wanted *corev1.Pod) (_ *corev1.Pod, rejected string, err error) {
-	before, err := decode(created)
-	if err != nil {
-		return nil, "", err
-	}
-	resizing := created.DeepCopy()
-	resizing.ResourceVersion, before.ResourceVersion = "1", "1" // an update has one
-	takeResources(&resizing.Spec, &wanted.Spec)
-	after, err := decode(resizing)
-	if err != nil {
-		return nil, "", err
-	}
-	ctx := podContext(created, "resize")
-	pod.ResizeStrategy.PrepareForUpdate(ctx, after, before)
-	if errs := pod.ResizeStrategy.ValidateUpdate(ctx, after, before); len(errs) > 0 {
-		return nil, errs.ToAggregate().Error(), nil
-	}
-	resized, err := encode(after)
-	return resized, "", err
-}
-
-func takeResources(to, from *corev1.PodSpec) {
-	to.Resources = from.Resources
-	for i := range min(len(to.Containers), len(from.Containers)) {
-		to.Containers[i].Resources = from.Containers[i].Resources
-	}
-	for i := range min(len(to.InitContainers), len(from.InitContainers)) {
-		to.InitContainers[i].Resources = from.InitContainers[i].Resources
-	}
 }
 
 // readStatic is the kubelet's handling of a manifest in its folder (pkg/kubelet/config/common.go
@@ -228,19 +181,9 @@ func encode(p *core.Pod) (*corev1.Pod, error) {
 	return external, nil
 }
 
-// stored adds what the kubelet derives: status.allocatedResources as convertToAPIPodStatus has it
-// (pkg/kubelet/kubelet_pods.go).
+// stored adds what the kubelet derives.
 func stored(p *corev1.Pod) *wire.Stored[corev1.Pod] {
-	s := &wire.Stored[corev1.Pod]{Pod: *p, Request: v1resource.GetResourceRequest(p, corev1.ResourceMemory)}
-	if !podLevelStatus() {
-		return s
+	return &wire.Stored[corev1.Pod]{
+		Pod: *p, Request: v1resource.GetResourceRequest(p, corev1.ResourceMemory), AllocatedResources: allocatedResources(p),
 	}
-	s.AllocatedResources = map[string]string{}
-	requests := resourcehelper.PodRequests(p, resourcehelper.PodResourcesOptions{
-		SkipPodLevelResources: !utilfeature.DefaultFeatureGate.Enabled(features.PodLevelResources),
-	})
-	for name, q := range requests {
-		s.AllocatedResources[string(name)] = q.String()
-	}
-	return s
 }

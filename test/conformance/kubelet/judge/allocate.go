@@ -1,3 +1,5 @@
+//go:build !before_1_33
+
 package main
 
 import (

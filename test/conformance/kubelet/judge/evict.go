@@ -149,6 +149,9 @@ type noGC struct{}
 func (noGC) DeleteUnusedImages(context.Context) error        { return nil }
 func (noGC) DeleteAllUnusedContainers(context.Context) error { return nil }
 
+// IsContainerFsSeparateFromImageFs completes eviction.ContainerGC of kubelet 1.31.
+func (noGC) IsContainerFsSeparateFromImageFs(context.Context) bool { return false }
+
 // hurry is a clock whose tickers fire at once, so that nobody waits for an evicted pod's cleanup.
 type hurry struct{ clock.RealClock }
 

@@ -1,20 +1,15 @@
-//go:build !kubernetes_1_34 && !kubernetes_1_35 && !kubernetes_1_36
+//go:build !before_1_37
 
 package main
 
 import (
-	"context"
-	"time"
-
 	corev1 "k8s.io/api/core/v1"
-	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	"k8s.io/klog/v2"
-	"k8s.io/kubernetes/pkg/features"
 	"k8s.io/kubernetes/pkg/kubelet/allocation"
-	"k8s.io/kubernetes/pkg/kubelet/eviction"
 )
 
-// What differs between the versions is the shape of calls, not their meaning; each has a file like this one.
+// What differs between the versions is the shape of calls, not their meaning. Where each version from 1.33 on has its own
+// shape, it has a file like this one; other files say by their build constraint before which version they hold.
 
 func newAllocationManager() allocation.Manager {
 	return allocation.NewInMemoryManager(klog.Background(), nil, nil, nil, nil, nil, nil)
@@ -22,13 +17,4 @@ func newAllocationManager() allocation.Manager {
 
 func setAllocated(m allocation.Manager, p *corev1.Pod) error {
 	return m.SetAllocatedResources(klog.Background(), p)
-}
-
-// podLevelStatus: the kubelet reports status.allocatedResources of pods.
-func podLevelStatus() bool {
-	return utilfeature.DefaultFeatureGate.Enabled(features.InPlacePodLevelResourcesVerticalScaling)
-}
-
-func start(m eviction.Manager, d eviction.DiskInfoProvider, active eviction.ActivePodsFunc, cleanedUp eviction.PodCleanedUpFunc) {
-	m.Start(context.Background(), d, active, cleanedUp, time.Nanosecond)
 }
