@@ -126,7 +126,7 @@ scale: build ## The operator, kube-state-metrics, a bare client, rank and kubect
 	go build -C test/scale -o ../../bin/ ./cmd/scale
 	bin/scale -nodes $(NODES) $(if $(PODS),-pods $(PODS)) $(ARGS)
 scale-guard: ## Fails if memory, garbage or writes of 100 nodes are worse by more than a third than in test/scale/guard.json
-	$(MAKE) scale NODES=100 ARGS="-alone -interval 10s -settle 6 -passes 3 -compare 50 -latency 0 -guard test/scale/guard.json"
+	$(MAKE) scale NODES=100 ARGS="-alone -interval 10s -settle 6 -passes 3 -compare 50 -latency 0 -failover 0 -guard test/scale/guard.json"
 scale-growth: ## docs/pictures/scale.svg and a table, from the results of `make scale` for several sizes in bin/
 	go run -C test/scale ./cmd/scale growth -svg $(CURDIR)/docs/pictures/scale.svg $(CURDIR)/bin/scale-*.json
 scale-kubelets: ## 5,000 simulated kubelets: what a pass over them takes, also while some hang (TESTFLAGS="-nodes 200 -passes 20")

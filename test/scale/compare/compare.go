@@ -28,8 +28,10 @@ type Options struct {
 	// Compare is how many orders are compared with rank's; Seed chooses them.
 	Compare int
 	Seed    uint64
-	// Promote so many pods a second, one on each node, to critical ones, to see how soon orders say so; 0 for none.
-	Promote float64
+	// Promote so many pods a second, one on each node, to critical ones, to see how soon orders say so: one rate after the other.
+	Promote []float64
+	// Kills of the leader of two replicas, to see how soon the other one's orders are right; 0 for none.
+	Kills int
 	// Alone: nothing is run beside the operator, which leaves what CI watches over.
 	Alone bool
 	// Progress is told what is going on.
@@ -80,6 +82,7 @@ func Run(ctx context.Context, options Options) (*figures.Figures, error) {
 		{"pods become critical", b.latency, false},
 		{"rank, and kubectl get pods", b.commands, true},
 		{"the bare client", b.bare, true},
+		{"the leader is killed", b.failover, true},
 	} {
 		if step.beside && b.Alone {
 			continue
@@ -166,10 +169,7 @@ func (b *bench) coldStart(ctx context.Context) error {
 	}
 	b.operator = newPage("https://"+at+"/metrics", token)
 	writes, began := b.orders.writes(), time.Now()
-	err = b.cluster.Run(manager, filepath.Join(b.Root, "bin", manager), "--kubeconfig="+b.account, "--leader-elect=false",
-		"--status-writes-per-second=1000", "--usage-interval="+b.Options.Interval.String(), "--health-probe-bind-address=0",
-		"--metrics-bind-address="+at, "--kubelet-service-account=killorder-system/killorder-kubelet-reader")
-	if err != nil {
+	if err := b.startOperator(manager, "--leader-elect=false", "--health-probe-bind-address=0", "--metrics-bind-address="+at); err != nil {
 		return err
 	}
 	var first, last time.Time
@@ -180,6 +180,14 @@ func (b *bench) coldStart(ctx context.Context) error {
 	b.ColdFirst, b.Cold = figures.Seconds(first.Sub(began)), figures.Seconds(last.Sub(began))
 	b.ColdWrites = b.orders.writes() - writes
 	return err
+}
+
+// startOperator under a name, with the settings that all runs have in common and some more.
+func (b *bench) startOperator(name string, more ...string) error {
+	return b.cluster.Run(name, filepath.Join(b.Root, "bin", manager), append([]string{
+		"--kubeconfig=" + b.account, "--status-writes-per-second=1000", "--usage-interval=" + b.Options.Interval.String(),
+		"--kubelet-service-account=killorder-system/killorder-kubelet-reader",
+	}, more...)...)
 }
 
 // bare stops the operator and kube-state-metrics, and measures the writes of the bare client.

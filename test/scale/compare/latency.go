@@ -25,38 +25,66 @@ type promotion struct {
 	changed, shown, told time.Time
 }
 
+// mostPromotions is how many pods become critical at one rate: enough for a 99th percentile.
+const mostPromotions = 1000
+
+// eventBurst is how many Events a namespace gets at once (publish.EventBudget); later ones wait for a second each.
+const eventBurst = 10
+
 // promotions are those under way, by the pod's UID.
 type promotions struct {
 	mu  sync.Mutex
 	all map[types.UID]*promotion
 }
 
-// latency makes the first victim of each node critical, so many a second, and measures how long the API server takes to show
-// that in the node's order, and as an Event. The Events of a namespace are bounded (publish.EventBudget), so there are fewer.
+// latency makes the first victims of some nodes critical, so many a second, and measures how long the API server takes to show
+// that in the node's order, and as an Event. Each rate has nodes of its own.
 func (b *bench) latency(ctx context.Context) error {
-	if b.Promote == 0 {
+	if len(b.Promote) == 0 {
 		return nil
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	first, err := b.firstVictims()
 	if err != nil {
 		return err
 	}
-	p := &promotions{all: first}
+	uids := slices.Sorted(maps.Keys(first))
+	share := min((len(uids)-b.Kills)/len(b.Promote), mostPromotions) // the rest is left for failover
+	if share < 1 {
+		return fmt.Errorf("%d nodes have a first victim that is not critical: too few for %v pods a second and %d kills of the leader",
+			len(uids), b.Promote, b.Kills)
+	}
+	for i, rate := range b.Promote {
+		p := &promotions{all: map[types.UID]*promotion{}}
+		for _, uid := range uids[i*share : (i+1)*share] {
+			p.all[uid] = first[uid]
+		}
+		if err := b.promoteAll(ctx, p, rate); err != nil {
+			return err
+		}
+		l := figures.Latency{Rate: rate, Shown: p.shown()}
+		if i == 0 { // later on the Events of the first rate have used the budgets up
+			l.Told = p.told()
+		}
+		b.Latency = append(b.Latency, l)
+		fmt.Fprintf(b.Progress, "%v a second: seconds to %d orders, and to %d Events: p50 %.3f and %.3f, p99 %.3f and %.3f, most %.3f and %.3f\n",
+			rate, len(l.Shown), len(l.Told), figures.Percentile(l.Shown, 50), figures.Percentile(l.Told, 50),
+			figures.Percentile(l.Shown, 99), figures.Percentile(l.Told, 99), figures.Percentile(l.Shown, 100), figures.Percentile(l.Told, 100))
+	}
+	return nil
+}
+
+// promoteAll makes the pods critical, and returns when all orders say so.
+func (b *bench) promoteAll(ctx context.Context, p *promotions, rate float64) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	b.orders.onChange(p.seen)
 	if err := p.watchEvents(ctx, b); err != nil {
 		return err
 	}
-	if err := p.promoteAll(ctx, b); err != nil {
+	if err := p.promoteEach(ctx, b, rate); err != nil {
 		return err
 	}
-	err = b.cluster.WaitUntil(ctx, 2*time.Minute, "orders that say so", func(context.Context) error { return p.left() })
-	b.Latency = &figures.Latency{Rate: b.Promote}
-	b.Latency.Shown, b.Latency.Told = p.seconds()
-	fmt.Fprintf(b.Progress, "seconds to %d of %d orders: %.3f\nto %d Events: %.3f\n",
-		len(b.Latency.Shown), len(first), b.Latency.Shown, len(b.Latency.Told), b.Latency.Told)
-	return err
+	return b.cluster.WaitUntil(ctx, 2*time.Minute, "orders that say so", func(context.Context) error { return p.left() })
 }
 
 // firstVictims of the nodes, by UID, that no order counts among those at risk.
@@ -78,9 +106,9 @@ func (b *bench) firstVictims() (map[types.UID]*promotion, error) {
 	return first, nil
 }
 
-// promoteAll makes a pod critical whenever it is time for the next one, whether or not the API server has answered the last one.
-func (p *promotions) promoteAll(ctx context.Context, b *bench) error {
-	next := time.NewTicker(time.Duration(float64(time.Second) / b.Promote))
+// promoteEach makes a pod critical whenever it is time for the next one, whether or not the API server has answered the last one.
+func (p *promotions) promoteEach(ctx context.Context, b *bench, rate float64) error {
+	next := time.NewTicker(time.Duration(float64(time.Second) / rate))
 	defer next.Stop()
 	var failed atomic.Pointer[error]
 	var requests sync.WaitGroup
@@ -168,19 +196,30 @@ func (p *promotions) left() error {
 	return nil
 }
 
-// seconds from each change to the order that shows it, and to the Event where there was one, sorted.
-func (p *promotions) seconds() (shown, told []float64) {
+// shown returns the seconds from each change to the order that shows it, sorted.
+func (p *promotions) shown() (seconds []float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, pod := range p.all {
-		if pod.shown.After(pod.changed) {
-			shown = append(shown, figures.Seconds(pod.shown.Sub(pod.changed)))
-		}
-		if pod.told.After(pod.changed) {
-			told = append(told, figures.Seconds(pod.told.Sub(pod.changed)))
-		}
+		seconds = append(seconds, figures.Seconds(pod.shown.Sub(pod.changed)))
 	}
-	slices.Sort(shown)
-	slices.Sort(told)
-	return shown, told
+	slices.Sort(seconds)
+	return seconds
+}
+
+// told returns the seconds from each change to its Event, sorted, of the first Events of each namespace.
+func (p *promotions) told() (seconds []float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := slices.SortedFunc(maps.Values(p.all), func(a, b *promotion) int { return a.told.Compare(b.told) })
+	events := map[string]int{}
+	for _, pod := range all {
+		if pod.told.IsZero() || events[pod.namespace] == eventBurst {
+			continue
+		}
+		events[pod.namespace]++
+		seconds = append(seconds, figures.Seconds(pod.told.Sub(pod.changed)))
+	}
+	slices.Sort(seconds)
+	return seconds
 }

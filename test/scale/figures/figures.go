@@ -35,8 +35,11 @@ type Figures struct {
 	// Rank is `kubectl-killorder rank` of all nodes, Get is `kubectl get pods -A -o wide`.
 	Rank Command `json:"rank"`
 	Get  Command `json:"get"`
-	// Latency is from a pod's change to what is said of it; nil where that was not measured.
-	Latency *Latency `json:"latency,omitempty"`
+	// Latency is from a pod's change to what is said of it, at each rate of changes.
+	Latency []Latency `json:"latency,omitempty"`
+	// Failover is the seconds from each kill of the leader to the first right order of the other replica, sorted: it shows a change
+	// of a pod that was made after the kill.
+	Failover []float64 `json:"failover,omitempty"`
 	// Compared orders were the same as those of rank, but for Different ones.
 	Compared  int      `json:"compared"`
 	Different []string `json:"different,omitempty"`
@@ -77,7 +80,7 @@ type Command struct {
 }
 
 // Latency of changes that put a critical pod first, so many a second, one on each node: seconds until the node's order
-// shows each, and until there is an Event, where the bound on Events let one through. Both are sorted.
+// shows each, and until there is an Event, of those that the bound on Events lets through at once. Both are sorted.
 type Latency struct {
 	Rate  float64   `json:"rate"`
 	Shown []float64 `json:"shown"`

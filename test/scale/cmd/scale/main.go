@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -46,8 +47,9 @@ func parse() (*flags, error) {
 	flag.IntVar(&f.Passes, "passes", 5, "passes that are measured; 22 fill the histories")
 	flag.IntVar(&f.Compare, "compare", 200, "how many orders are compared with rank")
 	flag.Uint64Var(&f.Seed, "seed", 1, "chooses these")
-	flag.Float64Var(&f.Promote, "latency", 20,
-		"how many pods a second become critical, one on each node, to see how soon orders say so; 0 for none")
+	latency := flag.String("latency", "20,100",
+		"how many pods a second become critical, one on each node, to see how soon orders say so, one rate after the other; 0 for none")
+	flag.IntVar(&f.Kills, "failover", 5, "how often the leader of two replicas is killed, at the end; 0 for never")
 	flag.BoolVar(&f.Alone, "alone", false, "run nothing beside the operator: what -guard holds is measured, and the rest is not")
 	flag.StringVar(&f.json, "json", "", "write the figures to this `file` (default: bin/scale-NODES.json, with -alone none)")
 	flag.StringVar(&f.guard, "guard", "", "fail if a figure is worse by more than a third than in this `file`")
@@ -60,10 +62,27 @@ func parse() (*flags, error) {
 		f.Pods = 30 * f.Nodes
 	}
 	var err error
+	if f.Promote, err = rates(*latency); err != nil {
+		return nil, err
+	}
 	if f.Root, err = binaries.Root("."); err == nil && f.json == "" && !f.Alone {
 		f.json = filepath.Join(f.Root, "bin", fmt.Sprintf("scale-%d.json", f.Nodes))
 	}
 	return f, err
+}
+
+// rates reads numbers with commas between them; 0 is none.
+func rates(text string) (all []float64, err error) {
+	for part := range strings.SplitSeq(text, ",") {
+		rate, err := strconv.ParseFloat(part, 64)
+		if err != nil || !(rate >= 0 && rate <= 1000) {
+			return nil, fmt.Errorf("-latency %s: %q is not a number from 0 to 1000", text, part)
+		}
+		if rate > 0 {
+			all = append(all, rate)
+		}
+	}
+	return all, nil
 }
 
 func run(ctx context.Context) error {
