@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
@@ -141,6 +142,15 @@ func TestGrowth(t *testing.T) {
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
+	}
+	falls := run(1000)
+	falls.Cold = 1
+	out.Reset()
+	if err := Growth(&out, []*Figures{run(500), falls}, 15000); err != nil {
+		t.Fatal(err)
+	}
+	if mean := fmt.Sprintf(" %.2f |\n", (run(500).Cold+1)/2); !strings.HasSuffix(out.String(), mean) {
+		t.Errorf("want the mean,%s of what falls with more nodes:\n%s", mean, out.String())
 	}
 	if err := Growth(&out, []*Figures{run(500)}, 15000); err == nil {
 		t.Error("a slope of one size")

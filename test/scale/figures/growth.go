@@ -35,7 +35,7 @@ func fit(all []*Figures, of func(*Figures) float64) line {
 	if spread == 0 {
 		return line{at: ratio(y, n)}
 	}
-	slope := (n*xy - x*y) / spread
+	slope := max((n*xy-x*y)/spread, 0) // what falls with more nodes has another cause: its mean says more than a slope
 	return line{at: (y - slope*x) / n, slope: slope}
 }
 

@@ -48,7 +48,8 @@ func label(all []*Figures) string {
 }
 
 func (c curve) draw(out *strings.Builder, all []*Figures, left int) {
-	most, nodes := 0., float64(all[len(all)-1].Nodes)
+	l, nodes := fit(all, c.of), float64(all[len(all)-1].Nodes)
+	most := max(l.at, l.of(nodes))
 	for _, f := range all {
 		most = max(most, c.of(f))
 	}
@@ -56,7 +57,6 @@ func (c curve) draw(out *strings.Builder, all []*Figures, left int) {
 	y := func(v float64) float64 { return margin + chartHeight*(1-ratio(v, most)) }
 	fmt.Fprintf(out, `<text class="name" x="%d" y="%d">%s, %s</text>`+"\n", left, margin-22, c.name, c.unit)
 	fmt.Fprintf(out, `<path class="axis" d="M%d %d V%d H%d"/>`+"\n", left, margin, margin+chartHeight, left+chartWidth-margin)
-	l := fit(all, c.of)
 	fmt.Fprintf(out, `<path class="fit" d="M%.1f %.1f L%.1f %.1f"/>`+"\n", x(0), y(max(l.at, 0)), x(nodes), y(l.of(nodes)))
 	for _, f := range all {
 		fmt.Fprintf(out, `<circle class="dot" cx="%.1f" cy="%.1f" r="3"><title>%d nodes: %.2f %s</title></circle>`+"\n",
