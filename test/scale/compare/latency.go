@@ -66,9 +66,10 @@ func (b *bench) latency(ctx context.Context) error {
 			l.Told = p.told()
 		}
 		b.Latency = append(b.Latency, l)
-		fmt.Fprintf(b.Progress, "%v a second: seconds to %d orders, and to %d Events: p50 %.3f and %.3f, p99 %.3f and %.3f, most %.3f and %.3f\n",
-			rate, len(l.Shown), len(l.Told), figures.Percentile(l.Shown, 50), figures.Percentile(l.Told, 50),
-			figures.Percentile(l.Shown, 99), figures.Percentile(l.Told, 99), figures.Percentile(l.Shown, 100), figures.Percentile(l.Told, 100))
+		for what, seconds := range map[string][]float64{"orders": l.Shown, "Events": l.Told} {
+			fmt.Fprintf(b.Progress, "%v a second, seconds to %d %s: p50 %.3f, p99 %.3f\n",
+				rate, len(seconds), what, figures.Percentile(seconds, 50), figures.Percentile(seconds, 99))
+		}
 	}
 	return nil
 }
