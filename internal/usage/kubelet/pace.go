@@ -2,25 +2,21 @@ package kubelet
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 )
 
-const (
-	// firstAtOnce bounds how many kubelets that were never asked are asked at the same time. One of them that has not answered after
-	// firstPatience gives its place to the next, so that kubelets that hang do not hold up the others.
-	firstAtOnce   = 64
-	firstPatience = time.Second
-)
+// firstAtOnce is how many kubelets that were never asked are asked at the same time, however fast they answer: few enough that the
+// requests do not wait for the CPU until their time is over.
+const firstAtOnce = 8
 
 // pace says when the next request of a pass may begin. Requests are spread evenly over half of the interval: the readings have
-// different ages, but neither this process nor the network has a peak. Kubelets that were never asked do not wait for that, because
-// their nodes have no order yet: firstAtOnce of them are asked at the same time.
+// different ages, but neither this process nor the network has a peak. Kubelets that were never asked need not wait for that while
+// fewer than firstAtOnce of them are asked, because their nodes have no order yet.
 type pace struct {
 	spread *rate.Limiter
-	// all has the requests under way, first those of them to kubelets that were never asked.
+	// all has the requests under way, first those that did not wait.
 	all, first chan struct{}
 }
 
@@ -33,39 +29,45 @@ func newPace(interval time.Duration, requests, atOnce int) *pace {
 }
 
 // next waits until a kubelet may be asked, and returns what to call when the request has ended. ok is false when the context ends
-// first.
+// before.
 func (p *pace) next(ctx context.Context, n *asked) (done func(), ok bool) {
-	if n.askedAt.IsZero() {
-		return p.nextFirst(ctx)
-	}
-	if p.spread.Wait(ctx) != nil || !take(ctx, p.all) {
+	early, ok := p.turn(ctx, n.askedAt.IsZero())
+	if !ok {
 		return nil, false
 	}
-	return func() { <-p.all }, true
-}
-
-func (p *pace) nextFirst(ctx context.Context) (done func(), ok bool) {
-	if !take(ctx, p.first) || !take(ctx, p.all) {
+	select {
+	case <-ctx.Done():
 		return nil, false
+	case p.all <- struct{}{}:
 	}
-	giveBack := sync.OnceFunc(func() { <-p.first })
-	late := time.AfterFunc(firstPatience, giveBack)
 	return func() {
-		late.Stop()
-		giveBack()
+		if early {
+			<-p.first
+		}
 		<-p.all
 	}, true
 }
 
-// take waits for a free place; it returns false when the context ends first.
-func take(ctx context.Context, places chan<- struct{}) bool {
+// turn waits until a request is due, or, where it is a first one, until one of the first places is free. early tells that such a
+// place was taken. ok is false when the context ends before.
+func (p *pace) turn(ctx context.Context, first bool) (early, ok bool) {
 	if ctx.Err() != nil {
-		return false
+		return false, false
 	}
+	var places chan<- struct{} // nil: there never is a free one
+	if first {
+		places = p.first
+	}
+	due := p.spread.Reserve()
+	timer := time.NewTimer(due.Delay())
+	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return false
+		return false, false
 	case places <- struct{}{}:
-		return true
+		due.Cancel()
+		return true, true
+	case <-timer.C:
+		return false, true
 	}
 }

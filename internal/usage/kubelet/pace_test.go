@@ -18,10 +18,10 @@ func TestPace(t *testing.T) {
 	}{
 		"asked before":                          {asked: true, atOnce: 1000, want: 196 * mostBetween},
 		"asked before, and they hang":           {asked: true, atOnce: 1000, takes: time.Minute, want: 196 * mostBetween},
-		"never asked":                           {atOnce: 1000},
-		"never asked, a tenth of a second each": {atOnce: 1000, takes: 100 * time.Millisecond, want: 3 * 100 * time.Millisecond},
-		"never asked, and they hang":            {atOnce: 1000, takes: time.Minute, want: 3 * firstPatience},
-		"never asked, few at once":              {atOnce: 50, takes: 100 * time.Millisecond, want: 3 * 100 * time.Millisecond},
+		"never asked":                           {atOnce: 1000, want: 0},
+		"never asked, a tenth of a second each": {atOnce: 1000, takes: 100 * time.Millisecond, want: 1500 * time.Millisecond},
+		"never asked, and they hang":            {atOnce: 1000, takes: time.Minute, want: 188 * mostBetween},
+		"never asked, few at once":              {atOnce: 4, takes: 100 * time.Millisecond, want: 4900 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
