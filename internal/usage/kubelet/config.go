@@ -18,6 +18,10 @@ const (
 	// A kubelet may restart several times in a row, but a kubelet that no longer resumes any session must not be asked for
 	// its configuration at each connection.
 	unresumedMost = 3
+	// unresumedFirst is unresumedMost for a kubelet that has not been asked yet. Its first connection has no session to
+	// resume. If the second connection resumes none either, the kubelet may have restarted in between, as kubelets of new
+	// nodes do: then the configuration is read once more.
+	unresumedFirst = 2
 	// configDoubt is how long a configuration is still believed after it was last known to be the running kubelet's.
 	// Kubelets that resume no TLS session are read once in configAge, so their configuration is read again before it is
 	// dropped.
@@ -49,7 +53,8 @@ const (
 //	Current    Current    Current          Current, sure now    Doubted               Doubted
 //	Doubted    Current    Doubted          Doubted              Doubted               Doubted
 //	next read  in 1 h     in 5 min         as before            now, if one of the    now
-//	                                                            3 before was resumed
+//	                                                            3 before was resumed,
+//	                                                            or in the first two
 //
 // A configuration is believed until two hours after it was last known to be Current.
 type config struct {
@@ -61,8 +66,8 @@ type config struct {
 	dueAt time.Time
 	// sureAt is when the configuration was last known to be the running kubelet's.
 	sureAt time.Time
-	// resumes is how many more sessions that are not resumed count as restarts. It is 0 for a kubelet that never resumed a
-	// session.
+	// resumes is how many more sessions that are not resumed count as restarts. For a kubelet that never resumes a session
+	// it is soon 0.
 	resumes int8
 }
 

@@ -43,6 +43,19 @@ func TestConfigurationIsReadWhenItMayHaveChanged(t *testing.T) {
 	}
 }
 
+// TestConfigurationAfterAnEarlyRestart: a kubelet that restarts between its first two requests has its configuration read
+// again, although no session was resumed before. A kubelet that goes on resuming no session is then left alone.
+func TestConfigurationAfterAnEarlyRestart(t *testing.T) {
+	f := newFake(t, "worker-1")
+	r := newRig(t, 30*time.Second, f)
+	for i, want := range []int32{1, 2, 2, 2} {
+		if r.at(t, time.Duration(i)*30*time.Second); f.configs.Load() != want {
+			t.Errorf("request %d: the configuration was read %d times by then, want %d", i+1, f.configs.Load(), want)
+		}
+		f.restart(t)
+	}
+}
+
 // TestConfigurationIsNotBelievedForEver: a configuration is believed for two hours after it was last known to be the running
 // kubelet's, and no longer.
 func TestConfigurationIsNotBelievedForEver(t *testing.T) {

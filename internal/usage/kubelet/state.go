@@ -73,7 +73,7 @@ func (s *Source) due(nodes []Node) (trusted, suspects []asked) {
 // is tried at once. After a boot or an update, the kubelet may have another configuration.
 func (k *kubelet) update(n *Node, now time.Time) *kubelet {
 	if k == nil || k.UID != n.UID {
-		return &kubelet{Node: *n}
+		return &kubelet{Node: *n, config: config{resumes: unresumedFirst}}
 	}
 	if k.Host != n.Host || k.Port != n.Port {
 		k.health.notBefore, k.changed = now, true
