@@ -25,6 +25,6 @@
 // needs QEMU and Debian's apt; packages and consoles are kept in bin/vm.
 //
 //	make conformance-kernel-vm                                              # 200 scenes for each kernel and version of cgroups
-//	make conformance-kernel-vm TESTFLAGS="-scenarios 16 -boots 6.12/2"      # one of each kind, on cgroup v2
+//	make conformance-kernel-vm TESTFLAGS="-scenarios 18 -boots 6.12/2"      # one of each kind, on cgroup v2
 //	make conformance-kernel-vm TESTFLAGS="-seed 7 -only 17 -boots 6.1/1"    # one of them again
 package kernel

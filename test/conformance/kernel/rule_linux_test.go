@@ -32,10 +32,10 @@ const sumOfContainer = "the sum of a container"
 var wrongRules = []rule{
 	on("scores below 0 count as 0", func(s *scene, c *candidate) int64 {
 		return weighOn(s.scale(), c.sum, max(c.adj, 0))
-	}, "kubepods", "node"),
+	}, "kubepods", "node", "node, scores below 0"),
 	on("scores below 0 are cut off at -500", func(s *scene, c *candidate) int64 {
 		return weighOn(s.scale(), c.sum, max(c.adj, -500))
-	}, "kubepods", "node"),
+	}, "node, scores below 0", "kubepods", "node"),
 	on("swap is not weighed", func(s *scene, c *candidate) int64 {
 		return weighOn(s.scale(), c.sum-c.Swapped, c.adj)
 	}, "kubepods, swap", "node, swap", "container, swap"),

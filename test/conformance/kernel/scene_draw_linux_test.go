@@ -16,6 +16,8 @@ type kind struct {
 	all, group, swap bool
 	// huge pages are reserved; volumes are memory-backed, and some memory is shared.
 	huge, volumes bool
+	// below: the first victim has an oom_score_adj below 0.
+	below bool
 }
 
 var sceneKinds = []kind{
@@ -35,6 +37,8 @@ var sceneKinds = []kind{
 	{name: "kubepods, swap", scope: scopePods, swap: true, group: true},
 	{name: "node, swap", scope: scopeNode, swap: true, group: true},
 	{name: "container, swap", scope: scopeContainer, swap: true},
+	{name: "kubepods, scores below 0", scope: scopePods, below: true, all: true},
+	{name: "node, scores below 0", scope: scopeNode, below: true},
 }
 
 // onVersion reports whether the kind can be played on that version of cgroups: the kubelet sets memory.oom.group and
@@ -74,6 +78,10 @@ func (d dice) sceneOf(k *kind, r room) *scene {
 			s.HugePages = d.between(8, 40) * hugePage
 		}
 		d.fit(s, r)
+		if k.below {
+			d.protect(s)
+			d.enlargeDaemon(s, r)
+		}
 		if len(s.memories()) <= mostProcesses && len(s.candidates()) > 1 {
 			if d.share(s, k); k.shownBy(s) {
 				return s
@@ -93,6 +101,9 @@ func (k *kind) shownBy(s *scene) bool {
 		all.Huge += c.Huge
 	}
 	switch {
+	case k.below:
+		candidates := s.candidates()
+		return candidates[largest(engineRule.weights(s, candidates))].adj < 0
 	case k.swap:
 		return all.Swapped >= enough
 	case k.huge:
@@ -137,6 +148,43 @@ func (d dice) fit(s *scene, r room) {
 	spread := max(budget-int64(len(memories))*hogFloor, 0)
 	for i, memory := range memories {
 		*memory += int64(weights[i]/sum*float64(spread)) / pageSize * pageSize
+	}
+}
+
+// protect makes the pods such that the kubelet protects them: Guaranteed or critical, a few of them Burstable with a request
+// of nearly the whole node.
+func (d dice) protect(s *scene) {
+	for i := range s.Pods {
+		p := &s.Pods[i]
+		p.PodRequest, p.Resized = 0, false
+		shape := d.IntN(100)
+		p.NodeCritical = shape >= 60 && shape < 75
+		p.QOS = "Guaranteed"
+		if shape >= 60 {
+			p.QOS = "Burstable"
+		}
+		for c := range p.Containers {
+			p.Containers[c].StartRequest = 0
+			p.Containers[c].Request = d.between(0, s.Capacity/4)
+			if shape >= 75 {
+				p.Containers[c].Request = d.between(s.Capacity*97/100, s.Capacity)
+			}
+		}
+	}
+}
+
+// enlargeDaemon makes one of the node's daemons so large in half of the scenes of the node that the daemon may be the first
+// victim, though its oom_score_adj is below 0. The pods become smaller in turn.
+func (d dice) enlargeDaemon(s *scene, r room) {
+	if s.Scope != scopeNode || len(s.Daemons) == 0 || d.chance(50) {
+		return
+	}
+	s.Daemons[0] = daemon{[]int32{-500, -700, -900}[d.IntN(3)], r.Available * d.between(35, 60) / 100}
+	if d.chance(40) { // half of the node weighs more than all that -500 takes off
+		s.Daemons[0] = daemon{-500, r.Available * d.between(64, 70) / 100}
+	}
+	for _, memory := range s.memories() {
+		*memory = whole(hogFloor + (*memory-hogFloor)*2/10)
 	}
 }
 
