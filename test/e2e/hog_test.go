@@ -26,7 +26,9 @@ type hog struct {
 	name           string
 	holds          int
 	request, limit int
-	priorityClass  string
+	// swaps is the part of holds that the scene has swapped out.
+	swaps         int
+	priorityClass string
 	// image that no registry has, in place of memhog.
 	image string
 	// sidecar also gets a restartable init container that requests and holds this much.
@@ -229,7 +231,7 @@ func shows(g gomega.Gomega, o *v1alpha1.NodeKillOrder, hogs []hog) {
 			continue
 		}
 		g.Expect(v.Usage).NotTo(gomega.BeNil(), "%s has no reading", h.name)
-		holds := h.holds + h.sidecar
+		holds := h.holds + h.sidecar - h.swaps
 		// The operator publishes a new reading only when it differs by more than 16Mi or 5%; the program itself takes some
 		// MiB.
 		g.Expect(v.Usage.Value()/mebibyte).To(gomega.BeNumerically("~", holds+5, max(20, holds/20)), h.name)

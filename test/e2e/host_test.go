@@ -44,7 +44,7 @@ func newHost(ctx ginkgo.SpecContext, programs *binaries.NodeSet, images, logs st
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	virtual, err = node.Virtual(ctx, &node.VirtualOptions{
 		Dir: filepath.Join(isolate.Dir(), "vm"), Logs: logs, Packages: packages, Programs: *programs, Agent: agentProgram(),
-		Images: images, MemoryMiB: vmMemory,
+		Images: images, MemoryMiB: vmMemory, SwapMiB: swapMiB,
 	})
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	kernel, err := virtual.ReadFile(ctx, "/proc/version")

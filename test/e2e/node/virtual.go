@@ -26,12 +26,14 @@ type VirtualOptions struct {
 	Images    string
 	// MemoryMiB of the machine, which the kubelet reports a little less of as capacity.
 	MemoryMiB int
+	// SwapMiB is the size of a disk that may be used for swap.
+	SwapMiB int
 }
 
 // Virtual switches a virtual machine on.
 func Virtual(ctx context.Context, o *VirtualOptions) (*VirtualHost, error) {
 	machine, err := vm.New(ctx, &vm.Options{
-		Name: Name, Dir: o.Dir, Logs: o.Logs, Packages: o.Packages, Images: o.Images, Interface: isolate.Bridge, SwapMiB: 1024, CPUs: 2,
+		Name: Name, Dir: o.Dir, Logs: o.Logs, Packages: o.Packages, Images: o.Images, Interface: isolate.Bridge, SwapMiB: o.SwapMiB, CPUs: 2,
 		Programs: []string{
 			o.Agent, o.Programs.Kubelet, o.Programs.Containerd, o.Programs.Ctr,
 			filepath.Join(o.Programs.Path, "containerd-shim-runc-v2"), filepath.Join(o.Programs.Plugins, "loopback"),
