@@ -64,8 +64,19 @@ func (a *attachment) nodeReading(r *facts.NodeReading) {
 		u.Available = a.within(r.Available, 0) // Windows may commit more than it has
 		u.CommitLimit = min(max(r.CommitLimit, 0), facts.MaxBytes)
 	}
-	u.SwapCapacity = min(max(u.SwapCapacity, r.SwapCapacity), facts.MaxBytes)
+	u.SwapCapacity = swapCapacity(a.node, r)
 	u.Source, u.ObservedAt, u.MeasuredAt = r.Source, r.ObservedAt, r.ObservedAt
+}
+
+// swapCapacity is the node's swap, in bytes. The Node object goes on naming swap that the node has no more, since the kubelet
+// writes a capacity above 0 only (MachineInfo in pkg/kubelet/nodestatus/setters.go, v1.37.2). What the kubelet reads of the
+// whole node is new each time, also if that is 0 (GetSpec in cadvisor's container/raw/handler.go).
+func swapCapacity(n *facts.Node, r *facts.NodeReading) int64 {
+	swap := max(r.SwapCapacity, 0)
+	if r.Source != facts.SourceKubelet || !n.Linux {
+		swap = max(swap, n.Usage.SwapCapacity)
+	}
+	return min(swap, facts.MaxBytes)
 }
 
 // ram returns an amount of the node's memory, or Unknown if it cannot be true.

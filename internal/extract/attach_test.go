@@ -59,7 +59,9 @@ func noLabels(string) labels.Labels { return facts.Labels(nil) }
 
 // attach attaches web, and the readings of it and of the node, to a node of 16 GiB.
 func attach(p *facts.Pod, n *facts.Node, node facts.NodeReading, reading facts.PodReading) (absurd int) {
-	node.Source = facts.SourceMetricsAPI
+	if node.Source == facts.SourceNone {
+		node.Source = facts.SourceMetricsAPI
+	}
 	return extract.Attach(n, []*facts.Pod{p}, &readings{
 		nodes: map[string]facts.NodeReading{"worker-1": node}, pods: map[string]facts.PodReading{"shop/web": reading},
 	}, extract.DefaultPolicy(), noLabels)
@@ -229,6 +231,30 @@ func TestAttachSwapAgainstSwapCapacity(t *testing.T) {
 	reading := read(func(r *facts.PodReading) { r.Containers[0].Swap = 20 * GiB })
 	if absurd := attach(web(), n, facts.NodeReading{ObservedAt: ago(10), SwapCapacity: 32 * GiB}, reading); absurd != 0 || n.Pods[0].Usage[0].Swap != 20*GiB {
 		t.Errorf("%d absurd, swap %d; want the 20 GiB of 32 believed", absurd, n.Pods[0].Usage[0].Swap)
+	}
+}
+
+// TestAttachSwapThatIsGone: the Node names swap until the object is deleted; a kubelet's reading tells that it is gone.
+func TestAttachSwapThatIsGone(t *testing.T) {
+	for name, tc := range map[string]struct {
+		source    facts.Source
+		byReading int64
+		wantSwap  int64
+	}{
+		"the kubelet reads none":     {facts.SourceKubelet, 0, 0},
+		"the kubelet reads less":     {facts.SourceKubelet, GiB, GiB},
+		"metrics.k8s.io has no swap": {facts.SourceMetricsAPI, 0, 4 * GiB},
+		"the kubelet reads more":     {facts.SourceKubelet, 8 * GiB, 8 * GiB},
+		"the kubelet reads nonsense": {facts.SourceKubelet, -5, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := emptyNode()
+			n.Usage.SwapCapacity = 4 * GiB
+			attach(web(), n, facts.NodeReading{Source: tc.source, ObservedAt: ago(10), SwapCapacity: tc.byReading}, read(func(*facts.PodReading) {}))
+			if n.Usage.SwapCapacity != tc.wantSwap {
+				t.Errorf("swap of %d bytes, want %d", n.Usage.SwapCapacity, tc.wantSwap)
+			}
+		})
 	}
 }
 

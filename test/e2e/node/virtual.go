@@ -33,7 +33,8 @@ type VirtualOptions struct {
 // Virtual switches a virtual machine on.
 func Virtual(ctx context.Context, o *VirtualOptions) (*VirtualHost, error) {
 	machine, err := vm.New(ctx, &vm.Options{
-		Name: Name, Dir: o.Dir, Logs: o.Logs, Packages: o.Packages, Images: o.Images, Interface: isolate.Bridge, SwapMiB: o.SwapMiB, CPUs: 2,
+		Name: Name, Dir: o.Dir, Logs: o.Logs, Packages: o.Packages, Images: o.Images, Interface: isolate.Bridge,
+		SwapMiB: o.SwapMiB, CPUs: 2,
 		Programs: []string{
 			o.Agent, o.Programs.Kubelet, o.Programs.Containerd, o.Programs.Ctr,
 			filepath.Join(o.Programs.Path, "containerd-shim-runc-v2"), filepath.Join(o.Programs.Plugins, "loopback"),
