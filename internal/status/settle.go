@@ -17,10 +17,11 @@ import (
 
 // settle returns the verdict with its orders as close to the published ones as the readings allow. Two pods trade places, cross the
 // cut at topN, or change between exceeding their request and not, only when their keys differ by more than the Band. The culprit
-// changes only when another pod beats the culprit by a quarter in two passes. Without a previous status everything stays exact.
+// changes only when another pod beats the culprit by a quarter in two passes. Everything stays exact without a
+// previous status, or where that status had no readings; and so do the places of pods that had none: no usage put them there.
 func settle(exact *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrderStatus, c Challenger) (engine.Verdict, Challenger) {
 	v := *exact
-	if prev == nil || prev.Summary == nil {
+	if prev == nil || prev.Summary == nil || unread(prev) {
 		return v, Challenger{}
 	}
 	places := max(p.TopN, p.RiskRank)
@@ -39,6 +40,13 @@ func settle(exact *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrder
 	v.Culprit, c = settleCulprit(&v, prev.CulpritRef, c)
 	v.Rejudge(p)
 	return v, c
+}
+
+// unread reports whether none of the published pods had a reading.
+func unread(s *v1alpha1.NodeKillOrderStatus) bool {
+	return len(s.EvictionOrder)+len(s.OOMOrder) > 0 &&
+		!slices.ContainsFunc(s.EvictionOrder, func(v v1alpha1.EvictionVictim) bool { return v.Usage != nil }) &&
+		!slices.ContainsFunc(s.OOMOrder, func(v v1alpha1.OOMVictim) bool { return v.Usage != nil })
 }
 
 // keep returns the published amount if the exact amount is within its Band, else the exact amount; both in bytes.
@@ -68,11 +76,13 @@ func settleEviction(exact []evict.Victim, prev []v1alpha1.EvictionVictim, places
 	}
 	order := slices.Clone(exact)
 	for i := range order {
-		settleClass(&order[i], before[order[i].UID])
+		if b := before[order[i].UID]; b == nil || b.Usage != nil {
+			settleClass(&order[i], b)
+		}
 	}
 	evict.Sort(order)
 	return closest(order, places, func(v *evict.Victim) int {
-		if p := before[v.UID]; p != nil {
+		if p := before[v.UID]; p != nil && p.Usage != nil {
 			return int(p.Rank)
 		}
 		return math.MaxInt
@@ -99,7 +109,9 @@ func settleClass(v *evict.Victim, before *v1alpha1.EvictionVictim) {
 func settleOOM(exact []oom.Victim, prev []v1alpha1.OOMVictim, places int, calm engine.Calm) []oom.Victim {
 	rank := make(map[facts.ContainerKey]int32, len(prev))
 	for i := range prev {
-		rank[oomKey(&prev[i])] = prev[i].Rank
+		if prev[i].Usage != nil {
+			rank[oomKey(&prev[i])] = prev[i].Rank
+		}
 	}
 	return closest(exact, places, func(v *oom.Victim) int { return rankBefore(rank, v.ContainerKey()) },
 		func(a, b *oom.Victim) bool { return oom.Clearly(a, b, calm.BandOf(a.PodState, b.PodState)) })

@@ -45,6 +45,16 @@ func requesting(requests []int64, bytes ...int64) *facts.Node {
 	return n
 }
 
+// withoutReadings is a node whose pods have no readings, and neither has the node.
+func withoutReadings(pods ...string) *facts.Node {
+	n := usages()
+	for _, name := range pods {
+		n.Pods = append(n.Pods, factstest.Node(0, factstest.Pod(name).Unread(0)).Pods...)
+	}
+	n.Usage = facts.NodeUsage{}
+	return n
+}
+
 // pressed is the node in danger: its readings are followed as closely as can be.
 func pressed(n *facts.Node) *facts.Node {
 	n.MemoryPressure = facts.StateTrue
@@ -103,6 +113,12 @@ func TestSettlePlaces(t *testing.T) {
 		},
 		"a place left empty is filled": {
 			usages(300*miB, 200*miB, 100*miB, 90*miB), usages(300*miB, 200*miB), "abc", "ab",
+		},
+		"places without readings say nothing of usage": {
+			withoutReadings("a", "b", "c", "d"), usages(290*miB, 300*miB, 200*miB, 210*miB), "abc", "bad",
+		},
+		"nor do those of some pods": {
+			usages(facts.Unknown, facts.Unknown, 500*miB), usages(290*miB, 300*miB, 500*miB), "cab", "cba",
 		},
 		"no pod stays ahead of one that is clearly worse, whoever stands between": {
 			usages(300*miB, 295*miB, 290*miB), usages(290*miB, 300*miB, 307*miB), "abc", "bca",
