@@ -115,7 +115,7 @@ e2e: bin/tools/helm ## A real kubelet, containerd and kernel as judges, as root 
 e2e-vm: ## The same on cgroup v2, in a virtual machine without KVM, as root (TESTFLAGS="-rounds 2 -seed 7")
 	go test -C test/e2e -count=1 -v -timeout 180m . -vm $(TESTFLAGS)
 conformance: conformance-kubelet conformance-kernel ## The kubelet's own code and the real kernel as judges
-conformance-kubelet: ## 2,000 random nodes against the newest kubelet (TESTFLAGS="-minors 1.31,1.33,1.34,1.35,1.36,1.37")
+conformance-kubelet: ## 2,000 random nodes against the newest kubelet (TESTFLAGS="-minors 1.28,1.29,1.30,1.31,1.32,1.33,1.34,1.35,1.36,1.37")
 	go test -C test/conformance/kubelet -count=1 -v -timeout 60m $(TESTFLAGS) .
 conformance-kernel: ## 200 random scenarios against the kernel's OOM killer, as root (TESTFLAGS="-scenarios 40 -seed 5")
 	go test ./test/conformance/kernel -count=1 -v -timeout 60m $(TESTFLAGS)
@@ -134,7 +134,7 @@ scale-kubelets: ## 5,000 simulated kubelets: what a pass over them takes, also w
 fuzz: ## Each parser's fuzz target for a while (FUZZTIME=20s)
 	hack/fuzz.sh
 nightly: ## The checks of which CI runs a part, in full: more random nodes, scenarios and rounds, 5,000 nodes, all kubelet versions
-	$(MAKE) conformance-kubelet TESTFLAGS="-minors 1.31,1.33,1.34,1.35,1.36,1.37"
+	$(MAKE) conformance-kubelet TESTFLAGS="-minors 1.28,1.29,1.30,1.31,1.32,1.33,1.34,1.35,1.36,1.37"
 	$(MAKE) conformance-kernel
 	$(MAKE) conformance-kernel-vm
 	$(MAKE) e2e

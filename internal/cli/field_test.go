@@ -72,10 +72,7 @@ var fieldCases = map[string]struct {
 		says:    []string{"no eviction threshold: nobody is evicted", "monitoring/prometheus-0, killed by the kernel", "k3s sets evictionHard without memory"},
 		saysNot: []string{"evicted by the kubelet", "the kubelet evicts", "assumed"},
 	},
-	"F12-sidecar-old-kubelet": {
-		says:  []string{"1 apps/api-7d9f-x1 mesh-proxy Burstable 90Mi 999"},
-		notes: []string{"older than any that the orders were compared with (1.31): node-a: 1.30"},
-	},
+	"F12-sidecar-old-kubelet": {says: []string{"1 apps/api-7d9f-x1 mesh-proxy Burstable 90Mi 999"}},
 	"F13-virtual-nodes": {
 		says: []string{
 			"nobody: KWOK simulates the node", "nobody: Liqo runs the node's pods in another cluster", "nobody: a virtual kubelet runs its pods elsewhere",

@@ -30,7 +30,7 @@ const (
 
 // OldestJudged is the minor version of the oldest kubelet that the order was compared with, by running that kubelet's own
 // code (test/conformance/kubelet).
-const OldestJudged = 31
+const OldestJudged = 28
 
 // Old reports whether the node's kubelet is older than any that the orders were compared with.
 func (n *Node) Old() bool { return n.Minor > 0 && n.Minor < OldestJudged && !n.Virtual }

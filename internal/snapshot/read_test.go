@@ -178,9 +178,9 @@ func TestOmissions(t *testing.T) {
 		},
 		"kubelets older than the oldest judged": {
 			files: map[string]string{"n.yaml": "apiVersion: v1\nkind: NodeList\nitems:\n" +
-				"- {metadata: {name: old}, status: {capacity: {memory: 1Gi}, nodeInfo: {kubeletVersion: v1.30.14}}}\n" +
-				"- {metadata: {name: judged}, status: {capacity: {memory: 1Gi}, nodeInfo: {kubeletVersion: v1.31.14}}}\n"},
-			wantNotes: []string{"1 node's kubelet is older than any that the orders were compared with (1.31): old: 1.30"},
+				"- {metadata: {name: old}, status: {capacity: {memory: 1Gi}, nodeInfo: {kubeletVersion: v1.27.16}}}\n" +
+				"- {metadata: {name: judged}, status: {capacity: {memory: 1Gi}, nodeInfo: {kubeletVersion: v1.28.15}}}\n"},
+			wantNotes: []string{"1 node's kubelet is older than any that the orders were compared with (1.28): old: 1.27"},
 		},
 		"hidden files and folders": {
 			files:     map[string]string{"p.json": goodPod, ".git/a.json": "{", "x/.a.json": "{"},

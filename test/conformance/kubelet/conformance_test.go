@@ -177,6 +177,8 @@ var expected = []string{
 // possible reports whether a pod of that minor version may have the trait by default.
 func possible(trait string, minor int) bool {
 	switch {
+	case strings.Contains(trait, "sidecar"):
+		return minor >= sidecarSince
 	case strings.HasPrefix(trait, "resize"):
 		return minor >= resizeSince
 	case strings.HasPrefix(trait, "pod-level"):

@@ -4,7 +4,7 @@
 // killer, on a node that never has enough memory, must be the judge's whole order too.
 //
 //	go test -v -count=1 -timeout 60m                            2,000 nodes against the newest minor
-//	go test -v -count=1 -timeout 60m -minors 1.31,1.33,1.34,1.35,1.36,1.37
+//	go test -v -count=1 -timeout 60m -minors 1.28,1.29,1.30,1.31,1.32,1.33,1.34,1.35,1.36,1.37
 //	go test -v -count=1 -timeout 60m -nodes 20000 -seed 42      more, or the same again
 //	go test -v -count=1 -seed 42 -node 17                       one of them alone
 //

@@ -10,9 +10,10 @@ import (
 	"github.com/killorder/killorder/test/conformance/kubelet/wire"
 )
 
-// The first minor versions in which, by default, pods are resized in place, and have resources of their own
-// (pkg/features/kube_features.go, v1.33.5 and v1.34.4).
+// The first minor versions in which, by default, pods may have sidecars, are resized in place, and have resources of their own
+// (pkg/features/kube_features.go, v1.29.14, v1.33.5 and v1.34.4).
 const (
+	sidecarSince  = 29
 	resizeSince   = 33
 	podLevelSince = int(facts.PodLevelResources)
 )

@@ -16,6 +16,9 @@ func (d dice) live(p *Pod, a *wire.Admitted[corev1.Pod], n *Node) {
 	if a.Created.Pod.Spec.Resources == nil { // before 1.34 they are dropped
 		p.Traits = slices.DeleteFunc(p.Traits, func(t string) bool { return strings.HasPrefix(t, "pod-level") })
 	}
+	for i := range a.Created.Pod.Spec.InitContainers { // before 1.29 there are no sidecars
+		p.Manifest.Spec.InitContainers[i].RestartPolicy = a.Created.Pod.Spec.InitContainers[i].RestartPolicy
+	}
 	d.moment(p)
 	if a.Resized != nil && !equality.Semantic.DeepEqual(a.Resized.Pod.Spec, a.Created.Pod.Spec) {
 		p.ResizeAllocated = d.percent(40)

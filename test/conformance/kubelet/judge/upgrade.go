@@ -1,3 +1,5 @@
+//go:build !before_1_31
+
 package main
 
 import (
