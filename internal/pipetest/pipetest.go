@@ -3,6 +3,7 @@
 package pipetest
 
 import (
+	"bufio"
 	"context"
 	"net"
 	"net/http"
@@ -37,14 +38,26 @@ func Serve(handler http.Handler) (*httptest.Server, *Listener) {
 func (l *Listener) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	ours, theirs := net.Pipe()
 	select {
-	case l.accepted <- theirs:
-		return ours, nil
+	case l.accepted <- buffer(theirs):
+		return buffer(ours), nil
 	case <-l.closed:
 		return nil, net.ErrClosed
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
+
+// buffered takes in all that the other end writes at once, as a socket does. A write to a bare pipe lasts until the last byte is
+// read: where both ends write, as in a TLS handshake that one end gives up, they would wait for one another.
+type buffered struct {
+	net.Conn
+	read *bufio.Reader
+}
+
+func buffer(conn net.Conn) net.Conn { return &buffered{conn, bufio.NewReaderSize(conn, 64<<10)} }
+
+// Read what is taken in, or else what comes next.
+func (b *buffered) Read(to []byte) (int, error) { return b.read.Read(to) }
 
 // Accept waits for the next connection. The error is net.ErrClosed once the listener is closed.
 func (l *Listener) Accept() (net.Conn, error) {

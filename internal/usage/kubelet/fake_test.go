@@ -2,8 +2,14 @@ package kubelet
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -78,6 +84,7 @@ func (f *fake) start(t *testing.T, address string) {
 	f.Server = httptest.NewUnstartedServer(http.HandlerFunc(f.serve))
 	_ = f.Listener.Close()
 	f.Listener = listener
+	f.TLS = &tls.Config{Certificates: []tls.Certificate{certificate()}, CurvePreferences: []tls.CurveID{tls.X25519}}
 	f.Config.ErrorLog = silent
 	f.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		switch s {
@@ -90,6 +97,25 @@ func (f *fake) start(t *testing.T, address string) {
 	f.StartTLS()
 	t.Cleanup(f.Close)
 }
+
+// certificate of all fakes, signed by itself. Its key is an elliptic one, because a handshake with the RSA key of httptest takes ten
+// times as long. The clock of a bubble starts in the year 2000: the certificate is valid by then.
+var certificate = sync.OnceValue(func() tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	is := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Unix(0, 0), NotAfter: time.Unix(0, 0).AddDate(100, 0, 0),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	text, err := x509.CreateCertificate(rand.Reader, is, is, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{text}, PrivateKey: key}
+})
 
 // listen opens an address of this machine, or the next port of the pipes.
 func listen(t *testing.T, on *pipes, address string) net.Listener {

@@ -116,7 +116,7 @@ func TestReadLeavesNothingBehind(t *testing.T) {
 func TestReadAnySummary(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var d summary.Decoder
-	for range 500 {
+	for range 200 {
 		text, err := json.Marshal(anySummary(r))
 		if err != nil {
 			t.Fatal(err)
