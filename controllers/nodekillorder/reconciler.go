@@ -65,8 +65,8 @@ type Reconciler struct {
 	// Kubelets has what kubelets say beside readings: configurations, and why a kubelet could not be read.
 	Kubelets Kubelets
 	Kills    Kills
-	// Passed reports whether a first pass over the readings was made. Before that there is nothing to publish.
-	Passed  func() bool
+	// Passed reports whether a first pass over the readings has come past the node. Before that there is nothing to publish.
+	Passed  func(node string) bool
 	Policy  func() *extract.Policy
 	Writer  *publish.Writer
 	Gate    *publish.Gate
@@ -112,7 +112,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.Kills.SetPublished(req.Name, published, current.packed)
 		r.renew(req.Name)
 		return ctrl.Result{}, r.Writer.DeleteOrder(ctx, order.Name, order.UID)
-	case !r.Passed():
+	case !r.Passed(req.Name):
 		return ctrl.Result{}, nil // the first pass over the readings enqueues every node
 	}
 	if !hasOrder {

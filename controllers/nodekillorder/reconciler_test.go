@@ -121,7 +121,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 		}).Build()
 	gate, policy := publish.NewGate(1000, func(string) {}), extract.DefaultPolicy()
 	w.Reconciler = &Reconciler{
-		Client: c, Live: c, Pods: w, Usage: readings{w}, Kubelets: w, Kills: w, Policy: func() *extract.Policy { return policy }, Passed: func() bool { return true },
+		Client: c, Live: c, Pods: w, Usage: readings{w}, Kubelets: w, Kills: w, Policy: func() *extract.Policy { return policy }, Passed: func(string) bool { return true },
 		Writer: &publish.Writer{Client: c}, Gate: gate, Metrics: publish.NewMetrics(prometheus.NewRegistry(), gate),
 		EventBudget: &publish.EventBudget{}, Instance: "test", Clock: w.clock,
 	}
@@ -244,7 +244,7 @@ func TestReconcileWrites(t *testing.T) {
 			if tc.fail != nil {
 				w.fail = tc.fail
 			}
-			w.Passed = func() bool { return !tc.notPassed }
+			w.Passed = func(string) bool { return !tc.notPassed }
 			calls, _, err := w.reconcile(0)
 			if diff := cmp.Diff(tc.wantCalls, calls); diff != "" {
 				t.Error(diff)

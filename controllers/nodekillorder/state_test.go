@@ -135,14 +135,14 @@ func TestReadAnOlderOrder(t *testing.T) {
 // Judged says yes once each Node was judged, and then for good: a node that comes later is judged with the next pass.
 func TestJudged(t *testing.T) {
 	w := newWorld(t, node("n1"))
-	w.Passed = func() bool { return false }
+	w.Passed = func(string) bool { return false }
 	if _, _, err := w.reconcile(0); err != nil {
 		t.Fatal(err)
 	}
 	if w.Judged(t.Context()) {
 		t.Error("a node was not judged before the first pass over the readings")
 	}
-	w.Passed = func() bool { return true }
+	w.Passed = func(string) bool { return true }
 	if _, _, err := w.reconcile(0); err != nil {
 		t.Fatal(err)
 	}

@@ -94,7 +94,7 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options, now clock.P
 	}
 	orders := &nodekillorder.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Pods: pods, Usage: store, Kubelets: kubelets, Kills: book, Policy: current.Get,
-		Passed: func() bool { return !runner.Status().At.IsZero() },
+		Passed: runner.Passed,
 		Writer: writer, Gate: gate,
 		Metrics: publish.NewMetrics(metrics.Registry, gate), Clock: now,
 		EventBudget: &publish.EventBudget{}, Instance: instance(),
@@ -116,8 +116,15 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options, now clock.P
 	pods.OnChange(nodes.AddFirst) // after a pass all nodes wait: what a change of a pod means is said before
 	kubelets.Quiet = orders.Quiet
 	kubelets.MaxAge = func() time.Duration { return current.Get().MaxAge }
+	runner.OnPortion = func(read []string) {
+		for _, node := range read {
+			nodes.Add(node)
+		}
+	}
 	runner.OnPass = func() {
-		orders.EveryNodeBut(context.Background(), nodes, kubelets.Rests)
+		orders.EveryNodeBut(context.Background(), nodes, func(node string) bool {
+			return kubelets.Rests(node) || runner.HadPortion(node)
+		})
 		rollUp.Add(v1alpha1.PolicyName)
 	}
 	for _, add := range []func() error{

@@ -163,7 +163,7 @@ func nodeMemory(tb testing.TB, nodes int) (bytes float64) {
 	book := &kills.Book{Changed: func(string) {}, Metrics: kills.NewMetrics(prometheus.NewRegistry()), Clock: c.clock}
 	r := &nodekillorder.Reconciler{
 		Client: c, Live: c, Pods: c, Usage: readings{c}, Kubelets: c, Kills: book, Policy: extract.DefaultPolicy,
-		Passed: func() bool { return true }, Writer: &publish.Writer{Client: c}, Gate: gate,
+		Passed: func(string) bool { return true }, Writer: &publish.Writer{Client: c}, Gate: gate,
 		Metrics: publish.NewMetrics(prometheus.NewRegistry(), gate), EventBudget: &publish.EventBudget{}, Instance: "test",
 		Clock: c.clock,
 	}

@@ -35,14 +35,15 @@ func newUsage(
 		return nil, nil, err
 	}
 	kubelets, err := kubelet.New(config, kubelet.Options{
-		Nodes:       kubeletsIn(mgr.GetClient(), o.KubeletAddressTypes),
-		Pod:         pods.Pod,
-		ParseConfig: extract.ParseConfigz,
-		Interval:    o.UsageInterval,
-		Account:     account,
-		Trust:       kubelet.Trust{CAFile: o.KubeletCA, Insecure: o.KubeletInsecureTLS},
-		Now:         now.Now,
-		Log:         mgr.GetLogger().WithName("usage"),
+		Nodes:         kubeletsIn(mgr.GetClient(), o.KubeletAddressTypes),
+		Pod:           pods.Pod,
+		ParseConfig:   extract.ParseConfigz,
+		Interval:      o.UsageInterval,
+		ChangedLately: pods.ChangedLately,
+		Account:       account,
+		Trust:         kubelet.Trust{CAFile: o.KubeletCA, Insecure: o.KubeletInsecureTLS},
+		Now:           now.Now,
+		Log:           mgr.GetLogger().WithName("usage"),
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("usage from kubelets: %w", err)

@@ -27,6 +27,8 @@ type store struct {
 	synced   chan struct{}
 	syncOnce sync.Once
 
+	lately lately
+
 	listenersMu sync.Mutex
 	listeners   []func(node string)
 }
@@ -218,6 +220,7 @@ func (s *store) onChange(f func(string)) {
 }
 
 func (s *store) tell(node string) {
+	s.lately.note(node)
 	s.listenersMu.Lock()
 	listeners := s.listeners
 	s.listenersMu.Unlock()

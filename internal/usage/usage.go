@@ -25,6 +25,13 @@ type Sink interface {
 	Drop(cause DropCause)
 }
 
+// Completer is a Sink that does not have to wait for the end of a pass: a source that reads node by node calls Complete once it has
+// said all that it knows of a node, between the readings of two nodes.
+type Completer interface {
+	Sink
+	Complete(node string)
+}
+
 // Pod is one pod's reading on its way from a source to a sink. The reading is valid only during the call: sources use its
 // slices again for the next pod.
 type Pod struct {

@@ -93,6 +93,13 @@ func (f *fromKubelets) Node(name string, reading facts.NodeReading) {
 	}
 }
 
+// Complete: where metrics.k8s.io has the node's readings, they are still to come.
+func (f *fromKubelets) Complete(node string) {
+	if into, ok := f.Sink.(usage.Completer); ok && f.by.byKubelet(node) {
+		into.Complete(node)
+	}
+}
+
 func (f *fromKubelets) Pod(p *usage.Pod) {
 	if !f.skips {
 		f.Sink.Pod(p)

@@ -25,6 +25,9 @@ func (s *source) Read(_ context.Context, into usage.Sink) []usage.Failure {
 	for _, n := range s.nodes {
 		into.Node(n, facts.NodeReading{Source: s.kind})
 		into.Pod(&usage.Pod{Source: s.kind, Namespace: []byte("shop"), Name: []byte("on-" + n)})
+		if c, ok := into.(usage.Completer); ok && s.kind == facts.SourceKubelet {
+			c.Complete(n)
+		}
 	}
 	into.Drop(usage.DropFuture)
 	if s.fails {
@@ -48,9 +51,12 @@ func allNodes(context.Context) (func(string) bool, error) {
 }
 
 type sink struct {
-	got   map[string]facts.Source
-	drops int
+	got      map[string]facts.Source
+	complete []string
+	drops    int
 }
+
+func (s *sink) Complete(node string) { s.complete = append(s.complete, node) }
 
 func (s *sink) Pod(p *usage.Pod)                      { s.got[string(p.Name)] = p.Source }
 func (s *sink) Node(name string, r facts.NodeReading) { s.got[name] = r.Source }
@@ -110,6 +116,11 @@ func TestRead(t *testing.T) {
 			failures := s.Read(t.Context(), into)
 			if diff := cmp.Diff(tc.want, into.got); diff != "" {
 				t.Errorf("read (-want +got):\n%s", diff)
+			}
+			for _, n := range []string{"a", "b"} {
+				if complete := slices.Contains(into.complete, n); complete != (tc.want[n] == kubelet) {
+					t.Errorf("%s is complete before metrics.k8s.io is read: %t", n, complete)
+				}
 			}
 			if m.reads != tc.wantMetrics || k.forgotten != tc.wantForgotten || len(failures) != tc.wantFailures {
 				t.Errorf("metrics.k8s.io read %d times, forgotten %t, failures %v", m.reads, k.forgotten, failures)

@@ -70,12 +70,24 @@ func (p *pass) read(ctx context.Context, n *asked) {
 	if d != nil {
 		p.handOver(n, d)
 	}
-	if !wantsConfig {
-		return
-	}
-	config, err := p.source.readConfig(ctx, &n.Node)
-	if ctx.Err() == nil {
+	if wantsConfig {
+		config, err := p.source.readConfig(ctx, &n.Node)
+		if ctx.Err() != nil {
+			return
+		}
 		p.source.keepConfig(n, config, err)
+	}
+	if d != nil {
+		p.complete(n.Name)
+	}
+}
+
+// complete tells the sink that a kubelet has been read: its Summary, and its configuration where that was due.
+func (p *pass) complete(node string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if into, ok := p.into.(usage.Completer); ok && !p.ended {
+		into.Complete(node)
 	}
 }
 

@@ -27,6 +27,8 @@ type asked struct {
 	Node
 	askedAt time.Time
 	isNew   bool
+	// ahead of others that were never asked.
+	ahead bool
 }
 
 // tryAgain reports whether the request should be repeated at once. A kubelet that was never read, for instance after the
@@ -38,7 +40,8 @@ func (n *asked) tryAgain(err error) bool {
 }
 
 // due brings the known kubelets up to date with the nodes and returns the kubelets to ask now: all that may be asked and do not
-// rest. The kubelet whose last request is the longest ago comes first. Suspects are the kubelets whose last request failed.
+// rest. The kubelet whose last request is the longest ago comes first;
+// of those that were never asked, those whose nodes' pods have changed lately. Suspects are the kubelets whose last request failed.
 func (s *Source) due(nodes []Node) (trusted, suspects []asked) {
 	now := s.Now()
 	s.mu.Lock()
@@ -54,6 +57,7 @@ func (s *Source) due(nodes []Node) (trusted, suspects []asked) {
 	for _, k := range s.rest(mayAsk, now) {
 		k.asking, k.changed = true, false
 		a := asked{Node: k.Node, askedAt: k.health.askedAt, isNew: k.health.phase == phaseNew}
+		a.ahead = a.askedAt.IsZero() && s.ChangedLately != nil && s.ChangedLately(a.Name)
 		if k.health.failing() {
 			suspects = append(suspects, a)
 		} else {
@@ -63,10 +67,17 @@ func (s *Source) due(nodes []Node) (trusted, suspects []asked) {
 	s.kubelets = known
 	for _, list := range [][]asked{trusted, suspects} {
 		slices.SortFunc(list, func(a, b asked) int {
-			return cmp.Or(a.askedAt.Compare(b.askedAt), cmp.Compare(a.Name, b.Name))
+			return cmp.Or(a.askedAt.Compare(b.askedAt), last(a.ahead)-last(b.ahead), cmp.Compare(a.Name, b.Name))
 		})
 	}
 	return trusted, suspects
+}
+
+func last(ahead bool) int {
+	if ahead {
+		return 0
+	}
+	return 1
 }
 
 // update returns the kubelet as the Node now describes it, or a new kubelet if the Node is another object. A changed address

@@ -23,12 +23,15 @@ type Runner struct {
 	// pass ran before Ready, the first orders would have no usage until the next pass.
 	Ready func(context.Context) error
 	// OnPass is called after each pass, also after one that failed; nil calls nothing.
-	OnPass  func()
-	Log     logr.Logger
-	Metrics *Metrics
+	OnPass func()
+	// OnPortion is called with the nodes that a part of a first pass has read, when readers see their readings; nil calls nothing.
+	OnPortion func(nodes []string)
+	Log       logr.Logger
+	Metrics   *Metrics
 
 	mu     sync.Mutex
 	status Status
+	seen   seen
 
 	// failing and dropping hold what the log has reported as begun and not yet as ended. Only the passes use these sets, and
 	// passes follow one another, so the sets need no lock.
@@ -56,6 +59,12 @@ func (r *Runner) Status() Status {
 	defer r.mu.Unlock()
 	return r.status
 }
+
+// Passed reports whether a node was read, or could have been: the first pass is over, or the part of it that has the node.
+func (r *Runner) Passed(node string) bool { return !r.Status().At.IsZero() || r.seen.has(node) }
+
+// HadPortion reports, during OnPass of a first pass, whether readers saw the node's readings before: OnPortion told of them.
+func (r *Runner) HadPortion(node string) bool { return r.seen.has(node) }
 
 // NeedLeaderElection is true: only the leader writes, and only who writes needs readings.
 func (*Runner) NeedLeaderElection() bool { return true }
@@ -88,7 +97,13 @@ func beatAfter(beat time.Time, interval time.Duration, now time.Time) time.Time 
 }
 
 func (r *Runner) pass(ctx context.Context) {
-	pass := r.Store.Begin()
+	var pass interface {
+		usage.Sink
+		Commit() usage.Result
+	} = r.Store.Begin()
+	if r.Status().At.IsZero() {
+		pass = newPortions(r)
+	}
 	failures := r.Source.Read(ctx, pass)
 	if ctx.Err() != nil {
 		return // the operator stops: an interrupted pass says nothing about the source
@@ -103,6 +118,7 @@ func (r *Runner) pass(ctx context.Context) {
 	if r.OnPass != nil {
 		r.OnPass()
 	}
+	r.seen.forget()
 }
 
 func (r *Runner) logFailures(failures []usage.Failure) {
