@@ -31,9 +31,6 @@ type Trust struct {
 	Insecure bool
 }
 
-// maxSessions is how many kubelets' TLS sessions are kept, to be resumed: 5.6 kB each.
-const maxSessions = 16384
-
 // newClient returns a client for kubelets. The client shows the tokens of an account or, without an account, the credentials
 // of config.
 //
@@ -60,7 +57,7 @@ func newClient(config *rest.Config, o *Options, shown *tokens, timeout time.Dura
 		secured = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	secured.VerifyConnection = refuseLargeChain
-	secured.ClientSessionCache = tls.NewLRUClientSessionCache(maxSessions)
+	secured.ClientSessionCache = newSessions()
 	transport := &http.Transport{
 		DialContext:     (&net.Dialer{Timeout: timeout + time.Second}).DialContext,
 		TLSClientConfig: secured, TLSHandshakeTimeout: timeout + time.Second,
