@@ -22,7 +22,8 @@ import (
 // promotion is a pod that was first to be evicted and became critical: from then on its node's order has to say so.
 type promotion struct {
 	node, namespace, pod string
-	changed, shown, told time.Time
+	// changed is when the change of the pod was sent, answered when the API server had answered.
+	changed, answered, shown, told time.Time
 }
 
 // mostPromotions is how many pods become critical at one rate: enough for a 99th percentile.
@@ -61,12 +62,16 @@ func (b *bench) latency(ctx context.Context) error {
 		if err := b.promoteAll(ctx, p, rate); err != nil {
 			return err
 		}
-		l := figures.Latency{Rate: rate, Shown: p.shown()}
+		l := figures.Latency{
+			Rate:     rate,
+			Answered: p.seconds(func(pod *promotion) time.Time { return pod.answered }),
+			Shown:    p.seconds(func(pod *promotion) time.Time { return pod.shown }),
+		}
 		if i == 0 { // later on the Events of the first rate have used the budgets up
 			l.Told = p.told()
 		}
 		b.Latency = append(b.Latency, l)
-		for what, seconds := range map[string][]float64{"orders": l.Shown, "Events": l.Told} {
+		for what, seconds := range map[string][]float64{"answers": l.Answered, "orders": l.Shown, "Events": l.Told} {
 			fmt.Fprintf(b.Progress, "%v a second, seconds to %d %s: p50 %.3f, p99 %.3f\n",
 				rate, len(seconds), what, figures.Percentile(seconds, 50), figures.Percentile(seconds, 99))
 		}
@@ -139,6 +144,9 @@ func (p *promotions) promote(ctx context.Context, b *bench, uid types.UID) error
 	p.mu.Unlock()
 	label := []byte(`{"metadata":{"labels":{"killorder.io/critical":"true"}}}`)
 	_, err := b.cluster.Client().CoreV1().Pods(pod.namespace).Patch(ctx, pod.pod, types.MergePatchType, label, metav1.PatchOptions{})
+	p.mu.Lock()
+	pod.answered = time.Now()
+	p.mu.Unlock()
 	return err
 }
 
@@ -197,12 +205,12 @@ func (p *promotions) left() error {
 	return nil
 }
 
-// shown returns the seconds from each change to the order that shows it, sorted.
-func (p *promotions) shown() (seconds []float64) {
+// seconds returns, for each pod, those from its change to what followed, sorted.
+func (p *promotions) seconds(followed func(*promotion) time.Time) (seconds []float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, pod := range p.all {
-		seconds = append(seconds, figures.Seconds(pod.shown.Sub(pod.changed)))
+		seconds = append(seconds, figures.Seconds(followed(pod).Sub(pod.changed)))
 	}
 	slices.Sort(seconds)
 	return seconds

@@ -79,12 +79,14 @@ type Command struct {
 	Peak int64   `json:"peak"`
 }
 
-// Latency of changes that put a critical pod first, so many a second, one on each node: seconds until the node's order
-// shows each, and until there is an Event, of those that the bound on Events lets through at once. Both are sorted.
+// Latency of changes that put a critical pod first, so many a second, one on each node: seconds until the API server answers each
+// change, until the node's order shows the change, and until there is an Event, of those that the bound on Events lets through at
+// once. All are sorted.
 type Latency struct {
-	Rate  float64   `json:"rate"`
-	Shown []float64 `json:"shown"`
-	Told  []float64 `json:"told"`
+	Rate     float64   `json:"rate"`
+	Answered []float64 `json:"answered"`
+	Shown    []float64 `json:"shown"`
+	Told     []float64 `json:"told"`
 }
 
 // Percentile of sorted figures, by the nearest rank: with 100 figures, 1 is above the 99th. 0 of none.

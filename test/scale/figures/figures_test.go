@@ -84,12 +84,15 @@ func TestTableOfLatency(t *testing.T) {
 	if strings.Contains(f.Table(), "critical pod") {
 		t.Errorf("a row of what was not measured:\n%s", f.Table())
 	}
-	f.Latency = []Latency{{Rate: 20, Shown: []float64{0.1, 0.2, 0.9}, Told: []float64{0.3}}, {Rate: 100, Shown: []float64{0.4}}}
+	f.Latency = []Latency{
+		{Rate: 20, Answered: []float64{0.05, 0.06}, Shown: []float64{0.1, 0.2, 0.9}, Told: []float64{0.3}},
+		{Rate: 100, Answered: []float64{0.3}, Shown: []float64{0.4}},
+	}
 	f.Failover = []float64{13, 14, 17}
 	for _, want := range []string{
-		"20 a second, to its order: p50, p99 of 3 | 0.20 s, 0.90 s |  |  | p99 1 s |",
+		"20 a second, to its order: p50, p99 of 3 | 0.20 s, 0.90 s | answer to the change: 0.05 s, 0.06 s |  | p99 1 s |",
 		"p50, p99 of 1, which the bound lets through at once | 0.30 s, 0.30 s |  |  | p99 1 s |",
-		"100 a second, to its order: p50, p99 of 1 | 0.40 s, 0.40 s |  |  |  |",
+		"100 a second, to its order: p50, p99 of 1 | 0.40 s, 0.40 s | answer to the change: 0.30 s, 0.30 s |  |  |",
 		"first right order: p50, most of 3 | 14.00 s, 17.00 s |  |  | 20 s |",
 	} {
 		if !strings.Contains(f.Table(), want) {

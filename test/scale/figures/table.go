@@ -74,6 +74,8 @@ func (l *Latency) rows() []row {
 	rows := []row{{
 		what: fmt.Sprintf("a critical pod comes first, %.0f a second, to its order: p50, p99 of %d", l.Rate, len(l.Shown)),
 		ours: fmt.Sprintf("%s, %s", seconds(Percentile(l.Shown, 50)), seconds(Percentile(l.Shown, 99))),
+		theirs: fmt.Sprintf("answer to the change: %s, %s",
+			seconds(Percentile(l.Answered, 50)), seconds(Percentile(l.Answered, 99))),
 	}}
 	if l.Rate == urgentRate {
 		rows[0].must = "p99 1 s"
