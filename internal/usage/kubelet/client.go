@@ -31,12 +31,15 @@ type Trust struct {
 	Insecure bool
 }
 
+// betweenRequests is how long a connection waits for the second request of a pass.
+const betweenRequests = time.Second
+
 // newClient returns a client for kubelets. The client shows the tokens of an account or, without an account, the credentials
 // of config.
 //
-// A connection serves one request. To keep 5,000 connections open would save 7% of a core, but take ten times the memory of
-// the readings and everything else (docs/scale.md). TLS sessions are resumed: this saves less, but a session that is not
-// resumed shows that the kubelet was restarted.
+// A connection serves the requests of one pass: one, or two where the configuration is read, too. To keep 5,000 connections open
+// would save 7% of a core, but take ten times the memory of the readings and everything else (docs/scale.md). TLS sessions are
+// resumed: this saves less, but a session that is not resumed shows that the kubelet was restarted.
 //
 // When a request is given up while its connection is being made, only the transport's own limits end that connection. These
 // limits are a little longer than the timeout of a request, so that the error is always that of the request.
@@ -61,7 +64,7 @@ func newClient(config *rest.Config, o *Options, shown *tokens, timeout time.Dura
 	transport := &http.Transport{
 		DialContext:     (&net.Dialer{Timeout: timeout + time.Second}).DialContext,
 		TLSClientConfig: secured, TLSHandshakeTimeout: timeout + time.Second,
-		DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
+		MaxIdleConnsPerHost: 1, IdleConnTimeout: betweenRequests, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
 	}
 	var secure http.RoundTripper = transport
 	if c.CAFile != "" && len(c.CAData) == 0 {
@@ -119,8 +122,8 @@ const (
 	sessionResumed
 )
 
-// get reads one answer of a kubelet within the source's timeout.
-func (s *Source) get(ctx context.Context, n *Node, path string, read func(io.Reader) error) (told session, err error) {
+// get reads one answer of a kubelet within the source's timeout. Where more follows, the connection stays open for the next request.
+func (s *Source) get(ctx context.Context, n *Node, path string, more bool, read func(io.Reader) error) (told session, err error) {
 	ctx, cancel := usage.Within(ctx, s.timeout)
 	defer cancel()
 	at := net.JoinHostPort(n.Host, strconv.Itoa(int(n.Port)))
@@ -128,6 +131,7 @@ func (s *Source) get(ctx context.Context, n *Node, path string, read func(io.Rea
 	if err != nil {
 		return sessionNone, err
 	}
+	req.Close = !more
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return sessionNone, usage.CauseOf(ctx, err)

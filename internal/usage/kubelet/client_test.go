@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -92,7 +93,7 @@ func TestSessionsAreResumed(t *testing.T) {
 			// Both kubelets have the same IP address, so their sessions share one place in the cache: each kubelet is
 			// offered the session of the other.
 			for i, node := range []*fake{f, f, f, g, g, f} {
-				told, err := r.get(t.Context(), &node.node, pathConfigz, func(body io.Reader) error {
+				told, err := r.get(t.Context(), &node.node, pathConfigz, false, func(body io.Reader) error {
 					_, err := io.Copy(io.Discard, body)
 					return err
 				})
@@ -105,4 +106,44 @@ func TestSessionsAreResumed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOneConnectionForBothRequests of a pass; between passes there is none.
+func TestOneConnectionForBothRequests(t *testing.T) {
+	inBubble(t, func(t *testing.T, on *pipes) {
+		f := newFakeOn(t, on, "worker-1")
+		r := newRig(t, 30*time.Second, f)
+		for i, wantConfigs := range []int32{1, 1, 1} {
+			r.at(t, time.Duration(i)*30*time.Second)
+			waitFor(t, "the connection is closed", func() bool { return f.open.Load() == 0 })
+			if f.accepted.Load() != int32(i+1) || f.asked.Load() != int32(i+1) || f.configs.Load() != wantConfigs {
+				t.Errorf("after pass %d: %d connections, %d Summaries and %d configurations; want %d, %d and %d",
+					i+1, f.accepted.Load(), f.asked.Load(), f.configs.Load(), i+1, i+1, wantConfigs)
+			}
+		}
+	})
+}
+
+// TestUnusedConnectionIsClosed: where the second request does not follow, the connection waits for a moment only.
+func TestUnusedConnectionIsClosed(t *testing.T) {
+	inBubble(t, func(t *testing.T, on *pipes) {
+		f := newFakeOn(t, on, "worker-1")
+		r := newRig(t, 30*time.Second, f)
+		nothing := func(body io.Reader) error {
+			_, err := io.Copy(io.Discard, body)
+			return err
+		}
+		if _, err := r.get(t.Context(), &f.node, pathSummary, true, nothing); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if f.open.Load() != 1 {
+			t.Errorf("%d connections wait for the second request, want 1", f.open.Load())
+		}
+		time.Sleep(betweenRequests)
+		synctest.Wait()
+		if f.open.Load() != 0 {
+			t.Errorf("%d connections are still open", f.open.Load())
+		}
+	})
 }

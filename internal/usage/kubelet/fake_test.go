@@ -39,7 +39,8 @@ type fake struct {
 	// stats and configz answer; healthy ones unless a test sets others.
 	stats, configz http.HandlerFunc
 	asked, configs atomic.Int32
-	open           atomic.Int32
+	// open connections, and all that were ever accepted.
+	open, accepted atomic.Int32
 	// accepts says which tokens are good beside the operator's own. shown is the last token that a client sent.
 	accepts func(string) bool
 	shown   atomic.Pointer[string]
@@ -90,6 +91,7 @@ func (f *fake) start(t *testing.T, address string) {
 		switch s {
 		case http.StateNew:
 			f.open.Add(1)
+			f.accepted.Add(1)
 		case http.StateClosed, http.StateHijacked:
 			f.open.Add(-1)
 		}

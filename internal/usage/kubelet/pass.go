@@ -96,7 +96,7 @@ func (p *pass) readSummary(ctx context.Context, n *asked) (d *summary.Decoder, t
 	if n.Host == "" || n.Port <= 0 {
 		return nil, sessionNone, errNoAddress
 	}
-	told, err = p.source.get(ctx, &n.Node, pathSummary, func(body io.Reader) error {
+	told, err = p.source.get(ctx, &n.Node, pathSummary, n.configDue, func(body io.Reader) error {
 		d, _ = decoders.Get().(*summary.Decoder) // not before there is an answer
 		a, err := d.Read(body, func(pod *usage.Pod) bool { return p.source.isOwn(n.Name, pod) })
 		if err != nil {
@@ -172,7 +172,7 @@ func (p *pass) wait(ctx context.Context, read ...<-chan struct{}) {
 
 // readConfig reads and parses a kubelet's configuration.
 func (s *Source) readConfig(ctx context.Context, n *Node) (config *facts.KubeletConfig, err error) {
-	_, err = s.get(ctx, n, pathConfigz, func(body io.Reader) error {
+	_, err = s.get(ctx, n, pathConfigz, false, func(body io.Reader) error {
 		text, err := io.ReadAll(io.LimitReader(body, maxConfigz+1))
 		switch {
 		case err != nil:

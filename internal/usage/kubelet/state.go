@@ -29,6 +29,8 @@ type asked struct {
 	isNew   bool
 	// ahead of others that were never asked.
 	ahead bool
+	// configDue: the configuration will be read too, as far as is known before the answer.
+	configDue bool
 }
 
 // tryAgain reports whether the request should be repeated at once. A kubelet that was never read, for instance after the
@@ -56,7 +58,7 @@ func (s *Source) due(nodes []Node) (trusted, suspects []asked) {
 	}
 	for _, k := range s.rest(mayAsk, now) {
 		k.asking, k.changed = true, false
-		a := asked{Node: k.Node, askedAt: k.health.askedAt, isNew: k.health.phase == phaseNew}
+		a := asked{Node: k.Node, askedAt: k.health.askedAt, isNew: k.health.phase == phaseNew, configDue: k.config.isDue(now)}
 		a.ahead = a.askedAt.IsZero() && s.ChangedLately != nil && s.ChangedLately(a.Name)
 		if k.health.failing() {
 			suspects = append(suspects, a)

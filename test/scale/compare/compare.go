@@ -75,9 +75,9 @@ func Run(ctx context.Context, options Options) (*figures.Figures, error) {
 		do     func(context.Context) error
 		beside bool
 	}{
-		{"kube-state-metrics starts", b.startStateMetrics, true},
 		{"the operator starts, memory stands still", b.coldStart, false},
 		{"orders are compared with rank", b.compareOrders, false},
+		{"kube-state-metrics starts", b.startStateMetrics, true},
 		{"memory is noisy: passes and scrapes", b.passes, false},
 		{"pods become critical", b.latency, false},
 		{"rank, and kubectl get pods", b.commands, true},
