@@ -12,7 +12,7 @@ IMG ?= ghcr.io/killorder/killorder:latest
 PLATFORMS ?= linux/amd64,linux/arm64
 # docker or podman.
 CONTAINER_TOOL ?= docker
-# ARGS: flags for the operator of `make run` and for `make scale`. TESTFLAGS: flags for go test.
+# ARGS: flags for the operator of `make run` and for `make scale` and `make soak`. TESTFLAGS: flags for go test.
 ARGS ?=
 TESTFLAGS ?=
 
@@ -36,6 +36,8 @@ VERIFY_TOOLS := $(addprefix bin/tools/,controller-gen crd-ref-docs kustomize) $(
 # How many nodes and pods `make scale` simulates; without PODS, each node has 30 pods.
 NODES ?= 200
 PODS ?=
+# The short soak: one round until the leader is judged, and one after it was killed.
+SOAK_QUICK := -for 90s -churn 5s -interval 5s -every 20s -life 0s
 # All builds except those with the race detector have the same settings, so that the build cache has one copy of each package.
 # The released programs are built with -trimpath, so all other programs are, too. `go test` does not run vet, because it would
 # also run vet over the dependencies, each time; `make lint` runs vet over all modules, once.
@@ -87,7 +89,7 @@ community-operators: ## bin/community-operators: the bundle as a pull request to
 	go run -C tools/ship . community
 
 ##@ Check
-.PHONY: test test-unit test-quick test-integration test-alerts test-report e2e e2e-vm conformance conformance-kubelet conformance-kernel conformance-kernel-vm scale scale-guard scale-growth scale-kubelets fuzz nightly bench verify vulncheck lint fmt
+.PHONY: test test-unit test-quick test-integration test-alerts test-report e2e e2e-vm conformance conformance-kubelet conformance-kernel conformance-kernel-vm scale scale-guard scale-growth scale-kubelets soak soak-quick fuzz nightly bench verify vulncheck lint fmt
 test: test-unit test-integration ## Unit tests and integration tests
 test-unit: ## Unit tests, with the race detector
 	packages="$(UNIT_PACKAGES)"; CGO_ENABLED=1 go test -race $(TESTFLAGS) $$packages
@@ -127,6 +129,12 @@ scale: build ## The operator, kube-state-metrics, a bare client, rank and kubect
 	bin/scale -nodes $(NODES) $(if $(PODS),-pods $(PODS)) $(ARGS)
 scale-guard: ## Fails if memory, garbage or writes of 100 nodes are worse by more than a third than in test/scale/guard.json
 	$(MAKE) scale NODES=100 ARGS="-alone -interval 10s -settle 6 -passes 3 -compare 50 -latency 0 -failover 0 -guard test/scale/guard.json"
+soak: build ## 30 minutes in which pods, nodes and programs come and go: no leak, no lost order, no lost Event (NODES=200 ARGS="-for 2h")
+	go test -C test/scale ./compare
+	go build -C test/scale -o ../../bin/ ./cmd/scale
+	bin/scale soak -nodes $(NODES) $(ARGS)
+soak-quick: ## The same with 50 nodes in some minutes: each restart once or twice
+	$(MAKE) soak NODES=50 ARGS="$(SOAK_QUICK) $(ARGS)"
 scale-growth: ## docs/pictures/scale.svg and a table, from the results of `make scale` for several sizes in bin/
 	go run -C test/scale ./cmd/scale growth -svg $(CURDIR)/docs/pictures/scale.svg $(CURDIR)/bin/scale-*.json
 scale-kubelets: ## 5,000 simulated kubelets: what a pass over them takes, also while some hang (TESTFLAGS="-nodes 200 -passes 20")
@@ -140,6 +148,7 @@ nightly: ## The checks of which CI runs a part, in full: more random nodes, scen
 	$(MAKE) e2e
 	$(MAKE) e2e-vm TESTFLAGS="-rounds 3"
 	$(MAKE) scale NODES=1000
+	$(MAKE) soak
 	$(MAKE) scale-kubelets
 	FUZZTIME=1m hack/fuzz.sh all
 	$(MAKE) lint release image

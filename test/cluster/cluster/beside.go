@@ -72,6 +72,19 @@ func (c *Cluster) Ended() error {
 	return nil
 }
 
+// EndedBeside returns an error, with the end of its log, if a program that Run has
+// started has ended by itself.
+func (c *Cluster) EndedBeside(name string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.beside {
+		if p.name == name && p.ended() {
+			return p.failure()
+		}
+	}
+	return nil
+}
+
 // Config is the client configuration of the administrator.
 func (c *Cluster) Config() *rest.Config { return rest.CopyConfig(c.config) }
 

@@ -17,13 +17,10 @@ import (
 // workload's template: it deletes the pod and creates its successor, which runs
 // at once.
 func (c *Cluster) ChangePod(ctx context.Context, old *scenario.Pod, change func(*scenario.PodClass)) (*scenario.Pod, error) {
-	pods := c.client.CoreV1().Pods(old.Class.Namespace)
-	now := int64(0)
-	err := pods.Delete(ctx, old.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return nil, fmt.Errorf("deleting Pod %s/%s: %w", old.Class.Namespace, old.Name, err)
+	if err := c.deletePod(ctx, old); err != nil {
+		return nil, err
 	}
-	load, err := loader.New(c.config, c.kubelets.Address, time.Now(), func(string, int, int) {})
+	load, err := c.loadNow()
 	if err != nil {
 		return nil, err
 	}
@@ -33,6 +30,20 @@ func (c *Cluster) ChangePod(ctx context.Context, old *scenario.Pod, change func(
 	}
 	c.kubelets.Replace(old.Node, old, successor)
 	return successor, nil
+}
+
+func (c *Cluster) deletePod(ctx context.Context, pod *scenario.Pod) error {
+	now := int64(0)
+	err := c.client.CoreV1().Pods(pod.Class.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("deleting Pod %s/%s: %w", pod.Class.Namespace, pod.Name, err)
+	}
+	return nil
+}
+
+// loadNow returns a loader of objects that start now.
+func (c *Cluster) loadNow() (*loader.Loader, error) {
+	return loader.New(c.config, c.kubelets.Address, time.Now(), func(string, int, int) {})
 }
 
 // Evict does what a kubelet does when it evicts a pod under memory pressure: it

@@ -35,9 +35,11 @@ type Server struct {
 	buffers sync.Pool
 	// started is when the containers started, began is when the usage curves began.
 	started, began time.Time
-	mu             sync.RWMutex // guards the nodes' pods, which Replace changes, and began and held
+	mu             sync.RWMutex // guards the nodes' pods, which Replace changes, and began, held and stopped
 	// held is how long memory had been changing when Hold stopped the change; nil while memory changes.
 	held *time.Duration
+	// stopped has the nodes whose kubelets Stop has stopped.
+	stopped map[*scenario.Node]bool
 }
 
 // Listen takes a free port, which all nodes share: each node has an address of
@@ -144,7 +146,7 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /configz", s.configz)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		node := s.nodeOf(r)
-		if node == nil || node.Class.Kubelet.Unreachable {
+		if !s.answers(node) {
 			panic(http.ErrAbortHandler) // drops the connection, as if nobody were there
 		}
 		status, err := s.guard.check(r, node.Name)

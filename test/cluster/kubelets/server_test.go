@@ -18,6 +18,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/killorder/killorder/test/cluster/pki"
+	"github.com/killorder/killorder/test/cluster/scenario"
 )
 
 // apiServer knows the token "good" as a user who may read stats only, and
@@ -171,5 +172,50 @@ func TestReplace(t *testing.T) {
 	}
 	if before[0] != old {
 		t.Error("the list that readers may hold has changed")
+	}
+}
+
+// TestRestart stops a kubelet and starts it again: the TLS session of before is not known any more.
+func TestRestart(t *testing.T) {
+	authority, err := pki.NewAuthority("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, asked := fixture(t), 0
+	server, err := Listen(model.Nodes, authority, apiServer(&asked), began)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	server.Serve()
+	config := &tls.Config{
+		RootCAs: authority.Pool(), Certificates: clientCertificate(t, authority), ClientSessionCache: tls.NewLRUClientSessionCache(1),
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
+	ask := func() (answered, resumed bool) {
+		response, err := client.Get("https://" + server.Address(model.Nodes[0]).String() + "/healthz")
+		if err != nil {
+			return false, false
+		}
+		defer response.Body.Close()
+		_, _ = io.Copy(io.Discard, response.Body)
+		return true, response.TLS.DidResume
+	}
+	for _, step := range []struct {
+		what                      string
+		do                        func(...*scenario.Node)
+		wantAnswered, wantResumed bool
+	}{
+		{"first", nil, true, false},
+		{"second", nil, true, true},
+		{"stopped", server.Stop, false, false},
+		{"started", server.Start, true, false},
+	} {
+		if step.do != nil {
+			step.do(model.Nodes[0])
+		}
+		if answered, resumed := ask(); answered != step.wantAnswered || resumed != step.wantResumed {
+			t.Errorf("%s: answered %t, want %t; resumed %t, want %t", step.what, answered, step.wantAnswered, resumed, step.wantResumed)
+		}
 	}
 }

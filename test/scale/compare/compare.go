@@ -14,6 +14,7 @@ import (
 
 	"github.com/killorder/killorder/test/cluster/binaries"
 	"github.com/killorder/killorder/test/cluster/cluster"
+	"github.com/killorder/killorder/test/cluster/scenario"
 	"github.com/killorder/killorder/test/scale/figures"
 )
 
@@ -48,22 +49,28 @@ type bench struct {
 	orders  *orders
 	// stateMetrics is the path of the program kube-state-metrics.
 	stateMetrics string
-	operator     *page
-	telemetry    *page // of kube-state-metrics itself
-	metrics      *page // that kube-state-metrics is there to serve
+	// metricsServer: the cluster has one.
+	metricsServer bool
+	operator      *page
+	telemetry     *page // of kube-state-metrics itself
+	metrics       *page // that kube-state-metrics is there to serve
 	*figures.Figures
+}
+
+func newBench(options Options) *bench {
+	return &bench{Options: options, Figures: &figures.Figures{
+		Nodes: options.Nodes, Pods: options.Pods, Interval: options.Interval.Seconds(), Date: time.Now().UTC().Format(time.DateOnly),
+	}}
 }
 
 // Run starts a cluster, measures the programs on it and deletes the cluster.
 func Run(ctx context.Context, options Options) (*figures.Figures, error) {
-	b := &bench{Options: options, Figures: &figures.Figures{
-		Nodes: options.Nodes, Pods: options.Pods, Interval: options.Interval.Seconds(), Date: time.Now().UTC().Format(time.DateOnly),
-	}}
+	b := newBench(options)
 	b.Versions.Go = runtime.Version()
 	if err := machine(&b.Machine); err != nil {
 		return nil, err
 	}
-	if err := b.start(ctx); err != nil {
+	if err := b.start(ctx, func(*scenario.Model) {}); err != nil {
 		return nil, err
 	}
 	defer b.cluster.Stop()
@@ -96,13 +103,14 @@ func Run(ctx context.Context, options Options) (*figures.Figures, error) {
 	return b.Figures, addLoad(&b.Machine)
 }
 
-// start a cluster with the kinds, the operator's account and its rights.
-func (b *bench) start(ctx context.Context) error {
+// start a cluster with the kinds, the operator's account and its rights. change may change how much memory the pods use: no object
+// that was loaded depends on that.
+func (b *bench) start(ctx context.Context, change func(*scenario.Model)) error {
 	model, text, err := model(b.Options.Nodes, b.Options.Pods)
 	if err != nil {
 		return err
 	}
-	wanted := binaries.Options{Root: b.Root, Kubectl: true, Progress: b.Progress}
+	wanted := binaries.Options{Root: b.Root, Kubectl: true, MetricsServer: b.metricsServer, Progress: b.Progress}
 	if !b.Alone {
 		if b.stateMetrics, err = binaries.StateMetrics(ctx, wanted); err != nil {
 			return err
@@ -112,10 +120,11 @@ func (b *bench) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	options := cluster.Options{Binaries: programs, Scenario: model, Progress: b.Progress}
+	options := cluster.Options{Binaries: programs, Scenario: model, Resolution: 10 * time.Second, Progress: b.Progress}
 	if options.Loaded, err = b.loaded(ctx, options, text); err != nil {
 		return err
 	}
+	change(model)
 	if b.cluster, err = cluster.Start(ctx, options); err != nil {
 		return err
 	}

@@ -18,6 +18,8 @@ import (
 const (
 	operatorNamespace = "killorder-system"
 	leaseName         = "killorder-manager"
+	// noMetrics is the metrics address of a replica that serves none.
+	noMetrics = "0"
 )
 
 var replicas = [2]string{"manager-1", "manager-2"}
@@ -43,14 +45,14 @@ func (b *bench) failover(ctx context.Context) error {
 	if len(uids) < b.Kills {
 		return fmt.Errorf("%d nodes have a first victim that is not critical, want %d: one for each kill of the leader", len(uids), b.Kills)
 	}
-	if err := b.startReplica(ctx, replicas[0]); err != nil {
+	if err := b.startReplica(ctx, replicas[0], noMetrics); err != nil {
 		return err
 	}
 	leader, err := b.nextLeader(ctx, "")
 	if err != nil {
 		return err
 	}
-	if err := b.startReplica(ctx, replicas[1]); err != nil {
+	if err := b.startReplica(ctx, replicas[1], noMetrics); err != nil {
 		return err
 	}
 	for i, uid := range uids[:b.Kills] {
@@ -63,7 +65,7 @@ func (b *bench) failover(ctx context.Context) error {
 		if leader, err = b.nextLeader(ctx, leader); err != nil {
 			return err
 		}
-		if err := b.startReplica(ctx, name); err != nil {
+		if err := b.startReplica(ctx, name, noMetrics); err != nil {
 			return err
 		}
 	}
@@ -87,14 +89,14 @@ func (b *bench) kill(ctx context.Context, name string, uid types.UID, pod *promo
 	return figures.Seconds(pod.shown.Sub(killed)), err
 }
 
-// startReplica starts a replica and waits until it is ready: it can lead at once.
-func (b *bench) startReplica(ctx context.Context, name string) error {
+// startReplica starts a replica, which serves metrics at an address, and waits until it is ready: it can lead at once.
+func (b *bench) startReplica(ctx context.Context, name, metrics string) error {
 	probes, err := freeAddress()
 	if err != nil {
 		return err
 	}
 	err = b.startOperator(name, "--leader-election-namespace="+operatorNamespace, "--health-probe-bind-address="+probes,
-		"--metrics-bind-address=0")
+		"--metrics-bind-address="+metrics)
 	if err != nil {
 		return err
 	}

@@ -56,13 +56,21 @@ func (p *page) read(ctx context.Context) (samples, error) {
 	out, in := io.Pipe()
 	go func() { in.CloseWithError(p.get(ctx, in)) }()
 	defer func() { _ = out.Close() }()
+	return samplesIn(out, "")
+}
+
+// samplesIn a page: those without labels, and those of one more name, with their labels.
+func samplesIn(text io.Reader, labelled string) (samples, error) {
 	found := samples{}
-	for lines := bufio.NewScanner(out); ; {
+	for lines := bufio.NewScanner(text); ; {
 		if !lines.Scan() {
 			return found, lines.Err()
 		}
 		name, value, ok := strings.Cut(lines.Text(), " ")
-		if v, err := strconv.ParseFloat(value, 64); ok && err == nil && !strings.Contains(name, "{") {
+		if base, _, labels := strings.Cut(name, "{"); labels && base != labelled {
+			continue
+		}
+		if v, err := strconv.ParseFloat(value, 64); ok && err == nil {
 			found[name] = v
 		}
 	}

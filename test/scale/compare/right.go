@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -20,34 +19,35 @@ import (
 // compareOrders compares the operator's orders of some random nodes with what rank says of a snapshot of the same moment:
 // memory stands still since before the operator started.
 func (b *bench) compareOrders(ctx context.Context) error {
-	some := b.someNodes()
-	dir := filepath.Join(b.cluster.Dir, "snapshot")
-	elapsed, at := b.cluster.HoldMemory(), time.Now()
-	files, err := snapshot.Files(some, at.Add(-elapsed), at)
+	list, err := b.ranked(ctx, b.someNodes(), b.cluster.HoldMemory())
 	if err != nil {
 		return err
 	}
-	for name, text := range files {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, text, 0o600); err != nil {
-			return err
-		}
+	return b.compareWith(list)
+}
+
+// ranked is what rank says of a snapshot of some nodes at this moment. elapsed is how long memory has been changing.
+func (b *bench) ranked(ctx context.Context, some *scenario.Model, elapsed time.Duration) (*v1alpha1.NodeKillOrderList, error) {
+	dir, at := filepath.Join(b.cluster.Dir, "snapshot"), time.Now()
+	files, err := snapshot.Files(some, at.Add(-elapsed), at)
+	if err != nil {
+		return nil, err
+	}
+	if err := snapshot.Write(dir, files); err != nil {
+		return nil, err
 	}
 	ranked, err := run(ctx, true, b.plugin(), "rank", "-f", dir, "-o", "json")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	list := &v1alpha1.NodeKillOrderList{}
 	if err := json.Unmarshal(ranked.output, list); err != nil {
-		return err
+		return nil, err
 	}
 	if len(list.Items) != len(some.Nodes) {
-		return fmt.Errorf("rank says of %d nodes, want %d", len(list.Items), len(some.Nodes))
+		return nil, fmt.Errorf("rank says of %d nodes, want %d", len(list.Items), len(some.Nodes))
 	}
-	return b.compareWith(list)
+	return list, nil
 }
 
 // someNodes of the cluster, with their pods.

@@ -92,6 +92,9 @@ func run(ctx context.Context) error {
 	if len(os.Args) > 1 && os.Args[1] == "live" {
 		return live(ctx, os.Args[2:])
 	}
+	if len(os.Args) > 1 && os.Args[1] == "soak" {
+		return soak(ctx, os.Args[2:])
+	}
 	f, err := parse()
 	if err != nil {
 		return err
@@ -146,6 +149,26 @@ func live(ctx context.Context, args []string) (err error) {
 		fmt.Print(measured.Table())
 	}
 	return err
+}
+
+// soak lets pods, nodes and programs come and go, and judges the operator.
+func soak(ctx context.Context, args []string) (err error) {
+	o := compare.SoakOptions{Progress: os.Stdout}
+	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
+	flags.IntVar(&o.Nodes, "nodes", 100, "how many nodes are simulated, with 30 pods each")
+	flags.DurationVar(&o.For, "for", 30*time.Minute, "how long rounds begin")
+	flags.DurationVar(&o.Churn, "churn", 20*time.Second, "how long pods and nodes come and go before and after each restart of a round")
+	flags.DurationVar(&o.Interval, "interval", 10*time.Second, "from one pass of the operator to the next")
+	flags.DurationVar(&o.Every, "every", time.Minute, "from one line of the table to the next")
+	flags.DurationVar(&o.Life, "life", 13*time.Minute, "how old a leader is at least when it is killed; histories are full at 10m")
+	flags.Uint64Var(&o.Seed, "seed", 1, "chooses what comes and goes")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if o.Root, err = binaries.Root("."); err != nil {
+		return err
+	}
+	return compare.Soak(ctx, o)
 }
 
 // growth draws what runs of several sizes took, and prints the table.
