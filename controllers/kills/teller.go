@@ -51,7 +51,7 @@ func (t *Teller) Start(ctx context.Context) error {
 func (t *Teller) Step(ctx context.Context) {
 	t.Book.Count()
 	for _, in := range t.Book.ToTell() {
-		if !t.EventBudget.Allow(in.Kills[0].Namespace, t.Book.Clock.Now()) {
+		if _, ok := t.EventBudget.Allow(in.Kills[0].Namespace, t.Book.Clock.Now()); !ok {
 			continue
 		}
 		t.settle(ctx, &in, t.tell(ctx, &in))

@@ -25,7 +25,8 @@ func (r *Reconciler) emit(ctx context.Context, v *visit, published *v1alpha1.Nod
 		if called[key] = v.state.emitted[key]; called[key] {
 			continue
 		}
-		if !r.EventBudget.Allow(e.Namespace, v.now) {
+		giveBack, ok := r.EventBudget.Allow(e.Namespace, v.now)
+		if !ok {
 			all = false
 			continue
 		}
@@ -44,6 +45,8 @@ func (r *Reconciler) emit(ctx context.Context, v *visit, published *v1alpha1.Nod
 			failed[e.Namespace] = true
 			err = errors.Join(err, createErr)
 			continue
+		default: // the leader before created the Event: what is new must not wait for that
+			giveBack()
 		}
 		called[key] = true
 	}

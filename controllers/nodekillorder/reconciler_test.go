@@ -256,6 +256,41 @@ func TestReconcileWrites(t *testing.T) {
 	}
 }
 
+// A new leader offers the Events again that the leader before has created. They take nothing of the budget: what is new is told at once.
+func TestEventsThatExistTakeNoBudget(t *testing.T) {
+	left := func(b *publish.EventBudget, namespace string, now time.Time) (n int) {
+		for {
+			if _, ok := b.Allow(namespace, now); !ok {
+				return n
+			}
+			n++
+		}
+	}
+	for name, tc := range map[string]struct {
+		fail error
+		took int
+	}{
+		"both are new":    {nil, 2},
+		"one was created": {apierrors.NewAlreadyExists(eventsv1.Resource("events"), "x"), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, node("n1"), orderOwnedBy("n1"))
+			if tc.fail != nil {
+				w.fail = map[string]error{"event CriticalPodAtRisk": tc.fail}
+			}
+			calls, _, err := w.reconcile(0)
+			if err != nil || len(calls) != 3 {
+				t.Fatalf("writes %q, error %v; want a status and two Events", calls, err)
+			}
+			now, namespace := w.clock.Now(), w.pods[0].Namespace
+			want := left(&publish.EventBudget{}, namespace, now) - tc.took
+			if got := left(w.EventBudget, namespace, now); got != want {
+				t.Errorf("%d Events are left, want %d", got, want)
+			}
+		})
+	}
+}
+
 // From the first order on, the object is written for changes only, urgent ones at once and others once in 30 seconds.
 func TestReconcileOverTime(t *testing.T) {
 	w := newWorld(t, node("n1"))

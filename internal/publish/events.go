@@ -57,16 +57,16 @@ func (b *EventBudget) Created(namespace string) {
 	}
 }
 
-// Allow takes one Event from the budgets of the namespace and of the cluster, and reports whether both had one left and the
-// namespace does not wait.
-func (b *EventBudget) Allow(namespace string, now time.Time) bool {
+// Allow takes one Event from the budgets of the namespace and of the cluster. ok reports whether both had one left and the namespace
+// does not wait. giveBack gives the Event back, if it turns out that nobody is told anything new.
+func (b *EventBudget) Allow(namespace string, now time.Time) (giveBack func(), ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.cluster == nil {
 		b.cluster, b.namespaces = rate.NewLimiter(eventsPerSecond, eventBurst), map[string]*namespaceBudget{}
 	}
 	if b.cluster.TokensAt(now) < 1 {
-		return false
+		return nil, false
 	}
 	own := b.namespaces[namespace]
 	if own == nil {
@@ -74,7 +74,16 @@ func (b *EventBudget) Allow(namespace string, now time.Time) bool {
 		own = &namespaceBudget{Limiter: rate.NewLimiter(namespaceEventsPerSecond, namespaceEventBurst)}
 		b.namespaces[namespace] = own
 	}
-	return !now.Before(own.until) && own.AllowN(now, 1) && b.cluster.AllowN(now, 1)
+	if now.Before(own.until) || own.TokensAt(now) < 1 {
+		return nil, false
+	}
+	one, ofAll := own.ReserveN(now, 1), b.cluster.ReserveN(now, 1)
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		one.CancelAt(now)
+		ofAll.CancelAt(now)
+	}, true
 }
 
 // forget drops the budgets that are full again: a new one is full too.

@@ -14,7 +14,7 @@ func TestEventBudgetOfTwoTenants(t *testing.T) {
 	b, now := &EventBudget{}, factstest.Now
 	allowed := func(namespace string, tries int) (n int) {
 		for range tries {
-			if b.Allow(namespace, now) {
+			if allows(b, namespace, now) {
 				n++
 			}
 		}
@@ -40,7 +40,7 @@ func TestEventBudgetOfTheCluster(t *testing.T) {
 	b, now, sent := &EventBudget{}, factstest.Now, 0
 	for second := range 100 {
 		for i := range 100 {
-			if b.Allow(fmt.Sprintf("namespace-%d-%d", second, i), now) {
+			if allows(b, fmt.Sprintf("namespace-%d-%d", second, i), now) {
 				sent++
 			}
 		}
@@ -58,7 +58,7 @@ func TestEventBudgetOfTheCluster(t *testing.T) {
 func TestEventBudgetAfterFailures(t *testing.T) {
 	b, now, tries := &EventBudget{}, factstest.Now, []int(nil)
 	for second := range 100 {
-		if b.Allow("refuses", now.Add(time.Duration(second)*time.Second)) {
+		if allows(b, "refuses", now.Add(time.Duration(second)*time.Second)) {
 			b.Failed("refuses", now.Add(time.Duration(second)*time.Second))
 			tries = append(tries, second)
 		}
@@ -67,11 +67,39 @@ func TestEventBudgetAfterFailures(t *testing.T) {
 		t.Errorf("tried in the seconds %v, want %v", tries, want)
 	}
 	now = now.Add(127 * time.Second)
-	if !b.Allow("refuses", now) {
+	if !allows(b, "refuses", now) {
 		t.Fatal("not tried again")
 	}
 	b.Created("refuses")
-	if !b.Allow("refuses", now) {
+	if !allows(b, "refuses", now) {
 		t.Error("the namespace waits although it took an Event")
+	}
+}
+
+func allows(b *EventBudget, namespace string, now time.Time) bool {
+	_, ok := b.Allow(namespace, now)
+	return ok
+}
+
+// A new leader offers again what the leader before has told: Events that are given back hold up nothing, also where others are taken
+// meanwhile.
+func TestEventsThatAreGivenBack(t *testing.T) {
+	b, now := &EventBudget{}, factstest.Now
+	for i := range 10 * namespaceEventBurst {
+		giveBack, ok := b.Allow("shop", now.Add(time.Duration(i)*time.Millisecond))
+		if !ok {
+			t.Fatalf("Event %d waits", i+1)
+		}
+		if i%namespaceEventBurst == 5 && !allows(b, "other", now.Add(time.Duration(i)*time.Millisecond)) {
+			t.Fatal("another namespace waits")
+		}
+		giveBack()
+	}
+	now, got := now.Add(time.Duration(10*namespaceEventBurst)*time.Millisecond), 0
+	for allows(b, "shop", now) {
+		got++
+	}
+	if got != namespaceEventBurst {
+		t.Errorf("%d Events left, want %d", got, namespaceEventBurst)
 	}
 }
