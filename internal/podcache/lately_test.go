@@ -4,6 +4,10 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // TestLately: a change counts as late for a minute at least, and for three at most, whoever asks and however seldom.
@@ -39,5 +43,27 @@ func TestLately(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestLatelyWithoutTheFirstList: what the first list brings has not changed lately, as far as is known; what follows has.
+func TestLatelyWithoutTheFirstList(t *testing.T) {
+	s := newStore()
+	pod := func(name, node string) *corev1.Pod {
+		return &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID(name)}, Spec: corev1.PodSpec{NodeName: node},
+		}
+	}
+	if err := s.Replace([]any{pod("a", "n1"), pod("b", "n2")}, ""); err != nil {
+		t.Fatal(err)
+	}
+	if s.lately.has("n1") || s.lately.has("n2") {
+		t.Error("the first list counts as a change")
+	}
+	if err := s.Add(pod("c", "n2")); err != nil {
+		t.Fatal(err)
+	}
+	if s.lately.has("n1") || !s.lately.has("n2") {
+		t.Errorf("n1: %t, want false; n2: %t, want true", s.lately.has("n1"), s.lately.has("n2"))
 	}
 }

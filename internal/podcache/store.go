@@ -121,9 +121,11 @@ func (s *store) replace(old, p *facts.Pod) {
 	}
 	s.mu.Unlock()
 	if old != nil {
+		s.lately.note(old.Node)
 		s.tell(old.Node)
 	}
 	if p != nil && (old == nil || old.Node != p.Node) {
+		s.lately.note(p.Node)
 		s.tell(p.Node)
 	}
 }
@@ -156,8 +158,12 @@ func (s *store) Replace(items []any, _ string) error {
 	}
 	s.seeTombstones(listed)
 	changed := s.changedBy(pods)
+	first := !s.hasSynced()
 	s.swap(pods, byNode(pods))
 	for _, name := range changed {
+		if !first { // the first list says nothing of when pods changed
+			s.lately.note(name)
+		}
 		s.tell(name)
 	}
 	return nil
@@ -210,6 +216,15 @@ func (s *store) swap(pods map[facts.PodKey]*facts.Pod, nodes map[string][]*facts
 	s.syncOnce.Do(func() { close(s.synced) })
 }
 
+func (s *store) hasSynced() bool {
+	select {
+	case <-s.synced:
+		return true
+	default:
+		return false
+	}
+}
+
 // Resync has nothing to do: facts do not age.
 func (*store) Resync() error { return nil }
 
@@ -220,7 +235,6 @@ func (s *store) onChange(f func(string)) {
 }
 
 func (s *store) tell(node string) {
-	s.lately.note(node)
 	s.listenersMu.Lock()
 	listeners := s.listeners
 	s.listenersMu.Unlock()
