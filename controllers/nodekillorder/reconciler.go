@@ -113,7 +113,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.renew(req.Name)
 		return ctrl.Result{}, r.Writer.DeleteOrder(ctx, order.Name, order.UID)
 	case !r.Passed(req.Name):
-		return ctrl.Result{}, nil // the first pass over the readings enqueues every node
+		return ctrl.Result{}, nil // the first pass over the readings enqueues every node: once it has read the node, or at its end
 	}
 	if !hasOrder {
 		order = nil

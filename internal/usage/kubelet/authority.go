@@ -19,7 +19,7 @@ var errNoCertificate = errors.New("it holds no certificate that can be read")
 
 // trusting sends requests to servers whose certificates are signed by an authority in a file. When authorities are rotated,
 // the file changes and trusting reads the file again. client-go's transports would notice the change too, but they always
-// keep connections open, and a connection to a kubelet serves one request (see newClient).
+// keep connections open, and a connection to a kubelet serves one pass (see newClient).
 type trusting struct {
 	file string
 	now  func() time.Time

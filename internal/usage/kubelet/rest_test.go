@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/killorder/killorder/internal/usage"
+	"github.com/killorder/killorder/internal/usage/kubelet/summary"
 )
 
 func TestRestPasses(t *testing.T) {
@@ -151,4 +152,21 @@ func TestNoKubeletRestsTooLong(t *testing.T) {
 	}
 	r.expect(t, "half of the four", 0, 1, 2, 3)
 	r.expect(t, "the others are due", 0, 1, 4, 5)
+}
+
+// A kubelet whose answer came after the end of a pass is asked in the next one: the node is not left out when the answer is judged.
+func TestLateAnswersEndTheRest(t *testing.T) {
+	r := newResting(t)
+	r.next(t)
+	r.expect(t, "the first third", 0, 1)
+	r.addLate(lateAnswer{"worker-0", "uid-worker-0", new(summary.Decoder)}) // else the kubelet would rest for two passes
+	r.at(t, time.Duration(r.passes)*30*time.Second)
+	r.passes++
+	if r.Rests("worker-0") {
+		t.Error("the kubelet rests")
+	}
+	r.at(t, time.Duration(r.passes)*30*time.Second)
+	if !r.Rests("worker-0") {
+		t.Error("the kubelet does not rest again")
+	}
 }

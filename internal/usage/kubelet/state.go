@@ -16,7 +16,7 @@ type kubelet struct {
 	asking bool
 	// resting: the latest pass does not ask the kubelet, because its node is quiet.
 	resting bool
-	// changed: the Node describes the kubelet differently than at the last request.
+	// changed: since the last request began, the Node has come to describe the kubelet differently, or the answer came late.
 	changed bool
 	health  health
 	config  config
@@ -167,11 +167,13 @@ func (s *Source) logChange(message, node string, before, problem *Problem, err e
 	}
 }
 
+// addLate keeps an answer for the next pass. Its kubelet does not rest in that pass: the node is judged with what the answer says.
 func (s *Source) addLate(a lateAnswer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.isOf(a) {
 		s.late = append(s.late, a)
+		s.kubelets[a.node].changed = true
 	}
 }
 

@@ -61,7 +61,9 @@ func (r *Runner) Status() Status {
 }
 
 // Passed reports whether a node was read, or could have been: the first pass is over, or the part of it that has the node.
-func (r *Runner) Passed(node string) bool { return !r.Status().At.IsZero() || r.seen.has(node) }
+func (r *Runner) Passed(node string) bool {
+	return r.seen.has(node) || !r.Status().At.IsZero() // in this order: seen is forgotten once the status is set
+}
 
 // HadPortion reports, during OnPass of a first pass, whether readers saw the node's readings before: OnPortion told of them.
 func (r *Runner) HadPortion(node string) bool { return r.seen.has(node) }
