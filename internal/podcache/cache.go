@@ -81,7 +81,7 @@ func (c *Cache) WaitForSync(ctx context.Context) error {
 // reading then gives the new ones. It is called from one goroutine and holds up the watch, so it has to be quick.
 func (c *Cache) OnChange(f func(node string)) { c.store.onChange(f) }
 
-// ChangedLately reports whether the facts of the node's pods have changed in the last minute.
+// ChangedLately reports whether the facts of the node's pods have changed in the last one to three minutes.
 func (c *Cache) ChangedLately(node string) bool { return c.store.lately.has(node) }
 
 // Node returns the node's pods by namespace and name. The slice and the pods are shared, and never change.

@@ -7,15 +7,15 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 )
 
-// lately is the nodes whose pods have changed within the last minute or two. A replica that stands by and then leads looks at
-// them first: the leader before may have ended before it told of the change.
+// lately is the nodes whose pods have changed: each for one to three minutes. A replica that begins to lead asks the kubelets of these
+// nodes first: the previous leader may have ended before it published the change.
 type lately struct {
 	mu         sync.Mutex
 	since      time.Time // when now began
 	now, older sets.Set[string]
 }
 
-// latelySpan of each of the two sets.
+// latelySpan is how long one of the two sets collects nodes.
 const latelySpan = time.Minute
 
 func (l *lately) note(node string) {

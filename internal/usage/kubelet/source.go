@@ -67,7 +67,7 @@ type Options struct {
 	// which readings are stale. With both, the kubelets of quiet nodes are not asked in each pass (rest.go); either may be nil.
 	Quiet  func(node string) time.Duration
 	MaxAge func() time.Duration
-	// ChangedLately reports whether a node's pods have changed in the last minute or so: of the kubelets that were never asked, those
+	// ChangedLately reports whether a node's pods have changed lately: of the kubelets that were never asked, those
 	// of such nodes come first, because what a leader before has published of these nodes may be wrong. nil is never.
 	ChangedLately func(node string) bool
 	Trust         Trust

@@ -42,8 +42,8 @@ func (n *asked) tryAgain(err error) bool {
 }
 
 // due brings the known kubelets up to date with the nodes and returns the kubelets to ask now: all that may be asked and do not
-// rest. The kubelet whose last request is the longest ago comes first;
-// of those that were never asked, those whose nodes' pods have changed lately. Suspects are the kubelets whose last request failed.
+// rest. The kubelet whose last request is the longest ago comes first; of the kubelets that were never asked, those of nodes whose pods
+// have changed lately come first. Suspects are the kubelets whose last request failed.
 func (s *Source) due(nodes []Node) (trusted, suspects []asked) {
 	now := s.Now()
 	s.mu.Lock()
@@ -69,13 +69,14 @@ func (s *Source) due(nodes []Node) (trusted, suspects []asked) {
 	s.kubelets = known
 	for _, list := range [][]asked{trusted, suspects} {
 		slices.SortFunc(list, func(a, b asked) int {
-			return cmp.Or(a.askedAt.Compare(b.askedAt), last(a.ahead)-last(b.ahead), cmp.Compare(a.Name, b.Name))
+			return cmp.Or(a.askedAt.Compare(b.askedAt), place(a.ahead)-place(b.ahead), cmp.Compare(a.Name, b.Name))
 		})
 	}
 	return trusted, suspects
 }
 
-func last(ahead bool) int {
+// place is 0 for kubelets that are asked ahead of others, and 1 for the others.
+func place(ahead bool) int {
 	if ahead {
 		return 0
 	}

@@ -16,8 +16,9 @@ const firstPortion = time.Second
 type portions struct {
 	*usage.Pass
 	runner *Runner
-	until  time.Time
-	takes  time.Duration
+	// until is when this portion ends, takes how long it is.
+	until time.Time
+	takes time.Duration
 	// nodes that are complete in this portion.
 	nodes []string
 	// before is what became of the portions before.

@@ -65,7 +65,7 @@ func (r *Runner) Passed(node string) bool {
 	return r.seen.has(node) || !r.Status().At.IsZero() // in this order: seen is forgotten once the status is set
 }
 
-// HadPortion reports, during OnPass of a first pass, whether readers saw the node's readings before: OnPortion told of them.
+// HadPortion reports, during OnPass of a first pass, whether OnPortion was called with the node in this pass.
 func (r *Runner) HadPortion(node string) bool { return r.seen.has(node) }
 
 // NeedLeaderElection is true: only the leader writes, and only who writes needs readings.
