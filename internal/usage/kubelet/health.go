@@ -47,7 +47,7 @@ type health struct {
 	err     error
 	// inARow is how many requests ended like the last one.
 	inARow int
-	// askedAt is when the last request ended.
+	// askedAt is when the last request ended. A request for which the operator had no token was never sent, and does not count.
 	askedAt time.Time
 	// notBefore is the time of the next request.
 	notBefore time.Time
@@ -65,7 +65,10 @@ func (h *health) succeed(now time.Time) {
 // fail takes a request that failed.
 func (h *health) fail(problem *Problem, err error, interval time.Duration, now time.Time) {
 	h.count(h.problem != nil)
-	h.askedAt, h.problem, h.err = now, problem, err
+	h.problem, h.err = problem, err
+	if !h.lacksToken() {
+		h.askedAt = now
+	}
 	h.notBefore = now.Add(backoff(interval, h.inARow))
 	if h.inARow > tolerated {
 		h.phase = phaseFailed
@@ -87,8 +90,11 @@ func (h *health) failing() bool { return h.problem != nil }
 // kubelet's, so there is no reason to leave the kubelet alone.
 func (h *health) mayAsk(now time.Time) bool {
 	return !now.Before(h.notBefore) || h.notBefore.Sub(now) > maxBackoff ||
-		(h.failing() && h.problem.Cause == usage.FailedToken)
+		h.lacksToken()
 }
+
+// lacksToken reports whether the last request was not sent, because the operator had no token for it.
+func (h *health) lacksToken() bool { return h.failing() && h.problem.Cause == usage.FailedToken }
 
 // text says why the node's readings come from another source. It is "" if they come from the kubelet, or if nothing is known
 // yet.

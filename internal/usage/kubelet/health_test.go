@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/killorder/killorder/internal/usage"
 )
 
 // TestHealth plays the table of health's comment: each history of answers (A) and failures (F) ends in a phase.
@@ -51,6 +53,22 @@ func TestHealth(t *testing.T) {
 				t.Errorf("asked at %s, want %s", h.askedAt, now)
 			}
 		})
+	}
+}
+
+// A request for which there was no token was never sent: a kubelet that was never asked stays one that was never asked, which are
+// asked first.
+func TestHealthWithoutAToken(t *testing.T) {
+	var h health
+	token := &Problem{Text: "no token", Cause: usage.FailedToken}
+	h.fail(token, errors.New("no token"), 30*time.Second, start)
+	if !h.askedAt.IsZero() || !h.lacksToken() || !h.mayAsk(start) {
+		t.Errorf("asked at %s, lacks a token %t, may be asked %t", h.askedAt, h.lacksToken(), h.mayAsk(start))
+	}
+	h.succeed(start.Add(time.Second))
+	h.fail(token, errors.New("no token"), 30*time.Second, start.Add(time.Minute))
+	if want := start.Add(time.Second); !h.askedAt.Equal(want) {
+		t.Errorf("asked at %s, want %s", h.askedAt, want)
 	}
 }
 

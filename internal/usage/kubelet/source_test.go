@@ -260,15 +260,16 @@ func TestWhoIsAskedFirst(t *testing.T) {
 		"c": {Node: Node{Name: "c"}, health: health{askedAt: start, problem: &Problem{}}},
 		"d": {Node: Node{Name: "d"}, health: health{askedAt: start, problem: &Problem{}, notBefore: start.Add(time.Second)}},
 		"e": {Node: Node{Name: "e"}},
+		"f": {Node: Node{Name: "f"}, health: health{problem: &Problem{Cause: usage.FailedToken}}},
 	}
-	trusted, suspects := r.due([]Node{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}, {Name: "new-2"}, {Name: "new-1"}})
+	trusted, suspects := r.due([]Node{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}, {Name: "f"}, {Name: "new-2"}, {Name: "new-1"}})
 	names := func(list []asked) (names []string) {
 		for i := range list {
 			names = append(names, list[i].Name)
 		}
 		return names
 	}
-	if diff := cmp.Diff([]string{"new-1", "new-2", "b", "a"}, names(trusted)); diff != "" {
+	if diff := cmp.Diff([]string{"f", "new-1", "new-2", "b", "a"}, names(trusted)); diff != "" {
 		t.Errorf("trusted (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"c"}, names(suspects)); diff != "" {

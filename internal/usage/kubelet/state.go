@@ -43,7 +43,7 @@ func (n *asked) tryAgain(err error) bool {
 
 // due brings the known kubelets up to date with the nodes and returns the kubelets to ask now: all that may be asked and do not
 // rest. The kubelet whose last request is the longest ago comes first; of the kubelets that were never asked, those of nodes whose pods
-// have changed lately come first. Suspects are the kubelets whose last request failed.
+// have changed lately come first. Suspects are the kubelets that failed the last time they were asked.
 func (s *Source) due(nodes []Node) (trusted, suspects []asked) {
 	now := s.Now()
 	s.mu.Lock()
@@ -60,7 +60,7 @@ func (s *Source) due(nodes []Node) (trusted, suspects []asked) {
 		k.asking, k.changed = true, false
 		a := asked{Node: k.Node, askedAt: k.health.askedAt, isNew: k.health.phase == phaseNew, configDue: k.config.isDue(now)}
 		a.ahead = a.askedAt.IsZero() && s.ChangedLately != nil && s.ChangedLately(a.Name)
-		if k.health.failing() {
+		if k.health.failing() && !k.health.lacksToken() {
 			suspects = append(suspects, a)
 		} else {
 			trusted = append(trusted, a)

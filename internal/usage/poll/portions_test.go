@@ -2,6 +2,7 @@ package poll_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -91,4 +92,39 @@ func TestFirstPassInPortions(t *testing.T) {
 			})
 		})
 	}
+}
+
+// readsNothingAtFirst is a source whose first read fails.
+type readsNothingAtFirst struct {
+	usage.Source
+	reads int
+}
+
+func (s *readsNothingAtFirst) Read(ctx context.Context, into usage.Sink) []usage.Failure {
+	if s.reads++; s.reads == 1 {
+		return []usage.Failure{{Cause: usage.FailedToken, Of: "kubelets", Err: errors.New("no token yet")}}
+	}
+	return s.Source.Read(ctx, into)
+}
+
+// Where the first pass could read nothing, the next one is delivered in portions.
+func TestPortionsAfterAPassThatReadNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var portions []int // by the number of passes that were over
+		passes := 0
+		r := &poll.Runner{
+			Source: &readsNothingAtFirst{Source: nodeByNode{600 * time.Millisecond}}, Store: usage.NewStore(keep, time.Now),
+			Interval: 30 * time.Second, Metrics: poll.NewMetrics(prometheus.NewRegistry()), Log: logr.Discard(),
+			OnPortion: func([]string) { portions = append(portions, passes) },
+			OnPass:    func() { passes++ },
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 80*time.Second)
+		defer cancel()
+		if err := r.Start(ctx); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff([]int{1, 1}, portions); diff != "" || passes != 3 {
+			t.Errorf("%d passes, passes over at each portion (-want +got):\n%s", passes, diff)
+		}
+	})
 }

@@ -103,7 +103,7 @@ func (r *Runner) pass(ctx context.Context) {
 		usage.Sink
 		Commit() usage.Result
 	} = r.Store.Begin()
-	if r.Status().At.IsZero() {
+	if r.Status().Nodes == 0 { // the first pass, and the next one where that could read nothing
 		pass = newPortions(r)
 	}
 	failures := r.Source.Read(ctx, pass)
