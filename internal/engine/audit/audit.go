@@ -154,11 +154,10 @@ func compare(a, b *group) int {
 		cmp.Compare(a.key.container, b.key.container))
 }
 
-// still reports whether readings have not moved by more than noise. Down they may move by more in a node that is far from its
-// killers; but a text that advises a limit must not lag behind a reading that rises.
-func still(before, now [2]int64, band func(int64) int64) bool {
+// still reports whether readings have not moved by more than noise: risen by no more than one band, fallen by no more than the other.
+func still(before, now [2]int64, rise, fall func(int64) int64) bool {
 	for i := range before {
-		if now[i]-before[i] > facts.Band(before[i]) || before[i]-now[i] > band(before[i]) {
+		if now[i]-before[i] > rise(before[i]) || before[i]-now[i] > fall(before[i]) {
 			return false
 		}
 	}

@@ -183,3 +183,40 @@ func TestMemoryDoesNotGrow(t *testing.T) {
 		t.Errorf("%d texts, %d lines remembered", len(memory.said), len(memory.over))
 	}
 }
+
+// In a node that is far from its killers, the reading in a text may rise for as long as the advice in the text covers the reading.
+func TestTextsFollowReadingsThatRise(t *testing.T) {
+	bestEffort := func(usage int64) *factstest.PodBuilder { return factstest.Pod("a").Running(0, usage) }
+	critical := func(usage int64) *factstest.PodBuilder { return limited("a", 512*miB, 0, usage).Critical() }
+	nearLimit := func(usage int64) *factstest.PodBuilder { return limited("a", 2*giB, 2*giB, usage) }
+	for name, tc := range map[string]struct {
+		pod           func(usage int64) *factstest.PodBuilder
+		before, after int64
+		pressure      bool
+		wantSame      bool
+	}{
+		"a request is advised, 9% more":                       {pod: bestEffort, before: giB, after: giB + giB*9/100, wantSame: true},
+		"a request is advised, 11% more":                      {pod: bestEffort, before: giB, after: giB + giB*11/100},
+		"a request is advised, 9% more, in a node in trouble": {pod: bestEffort, before: giB, after: giB + giB*9/100, pressure: true},
+		"a small pod, within the least band":                  {pod: bestEffort, before: 40 * miB, after: 55 * miB, wantSame: true},
+		"twice the usage is advised as limit, 9% more":        {pod: critical, before: 700 * miB, after: 763 * miB, wantSame: true},
+		"twice the usage is advised as limit, 11% more":       {pod: critical, before: 700 * miB, after: 778 * miB},
+		"near its own limit, 4% more":                         {pod: nearLimit, before: 1880 * miB, after: 1955 * miB, wantSame: true},
+		"near its own limit, 6% more":                         {pod: nearLimit, before: 1880 * miB, after: 1995 * miB},
+	} {
+		t.Run(name, func(t *testing.T) {
+			memory := &History{}
+			audit := func(usage int64) []string {
+				n := node(guaranteedPod("calm", giB, 100*miB), tc.pod(usage))
+				if tc.pressure {
+					n.MemoryPressure = facts.StateTrue
+				}
+				return texts(find(n, factstest.Policy(), memory))
+			}
+			before := audit(tc.before)
+			if after := audit(tc.after); cmp.Equal(before, after) != tc.wantSame {
+				t.Errorf("texts are the same: %t, want %t:\n%s", !tc.wantSame, tc.wantSame, cmp.Diff(before, after))
+			}
+		})
+	}
+}

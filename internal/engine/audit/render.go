@@ -179,7 +179,7 @@ func (c *audit) unseen(told bool) []engine.Finding {
 func (c *audit) say(g *group, shared sharing) {
 	about := c.about(g)
 	about.shared = shared
-	if g.said != nil && g.said.about == about && still(g.said.readings, g.hit.readings, c.band(g.hit.pod)) {
+	if g.said != nil && g.said.about == about && still(g.said.readings, g.hit.readings, c.rise(&g.hit), c.band(g.hit.pod)) {
 		return
 	}
 	t := c.rules[g.key.rule].text(c, &g.hit)
@@ -228,4 +228,15 @@ func (c *audit) band(p *facts.PodState) func(bytes int64) int64 {
 		return facts.Band
 	}
 	return c.v.Calm.BandOf(p)
+}
+
+// rise is how far a reading may rise above the one in a text. Advice gives a quarter more than what is used, or twice as much where no
+// limit is near, so in a node that is far from its killers a tenth more leaves the advice true. What is under a limit of its own has
+// a killer of its own, and its reading is followed closely.
+func (c *audit) rise(h *hit) func(bytes int64) int64 {
+	if h.pod == nil || limitOf(h) > 0 {
+		return facts.Band
+	}
+	calm := c.band(h.pod)
+	return func(bytes int64) int64 { return max(facts.Band(bytes), min(calm(bytes), bytes/10)) }
 }
