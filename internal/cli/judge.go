@@ -17,6 +17,8 @@ import (
 
 // judged is one node's result: the order, cut at the top, and the verdict behind the order.
 type judged struct {
+	// node is the node that was judged. The verdict's may be a copy of it without readings.
+	node    *facts.Node
 	order   v1alpha1.NodeKillOrder
 	verdict engine.Verdict
 	// grewFrom says where growth is known from, "" if it is not.
@@ -75,6 +77,7 @@ func judgeEach(s *snapshot.Snapshot, names []string, top int, h history, take fu
 func judgeNode(n *facts.Node, s *snapshot.Snapshot, top int) judged {
 	v, st := status.Judge(n, &s.Policy.Policy, nil, top, 0, s.Now)
 	return judged{
+		node: n,
 		order: v1alpha1.NodeKillOrder{
 			TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "NodeKillOrder"},
 			ObjectMeta: metav1.ObjectMeta{Name: n.Name},

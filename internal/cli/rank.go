@@ -221,10 +221,10 @@ func (r *ranking) take(j *judged) {
 		}
 		r.nodes = append(r.nodes, shown)
 	}
-	n := j.verdict.Node
-	delete(r.of.Pods, n.Name)
-	delete(r.of.Kubelets, n.Name)
-	n.Pods = nil
+	delete(r.of.Pods, j.node.Name)
+	delete(r.of.Kubelets, j.node.Name)
+	delete(r.of.Published, j.node.Name)
+	j.node.Pods = nil
 }
 
 func (r *ranking) list() list {

@@ -18,7 +18,9 @@ import (
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/clusterread/clustertest"
+	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/snapshot"
 )
 
 // nodesShown by a command line, in their order.
@@ -266,6 +268,36 @@ func TestRankOfTwoReadings(t *testing.T) {
 			}
 			if got := run(t, "", "rank", "-f", dir); !strings.Contains(got.out, tc.want) {
 				t.Errorf("no %q in:\n%s%s", tc.want, got.out, got.err)
+			}
+		})
+	}
+}
+
+// TestRankKeepsNoNode: what a node was judged by is given up before the next node is judged, with usage and without.
+func TestRankKeepsNoNode(t *testing.T) {
+	for name, usage := range map[string]bool{"with usage": true, "without usage": false} {
+		t.Run(name, func(t *testing.T) {
+			now, readings := time.Now(), snapshot.NewReadings()
+			s := &snapshot.Snapshot{
+				Now: now, Policy: extract.DefaultPolicy(), Metrics: readings,
+				Nodes: []facts.Node{{Name: "a", Linux: true, Capacity: 1 << 30}, {Name: "b", Linux: true, Capacity: 1 << 30}},
+				Pods:  map[string][]*facts.Pod{},
+			}
+			for i := range s.Nodes {
+				n := &s.Nodes[i]
+				s.Pods[n.Name] = []*facts.Pod{{Namespace: "shop", Name: "web-" + n.Name, Node: n.Name}}
+				if usage {
+					readings.Nodes[n.Name] = facts.NodeReading{ObservedAt: now, WorkingSet: 1 << 29, Source: facts.SourceMetricsAPI}
+				}
+			}
+			r := &ranking{rank: &rank{output: output{env: &env{}}}, of: s}
+			_, err := judgeEach(s, nil, defaultTop, nil, func(j *judged) {
+				if r.take(j); len(s.Pods[j.node.Name]) > 0 || j.node.Pods != nil {
+					t.Errorf("%s: its pods are still held", j.node.Name)
+				}
+			})
+			if err != nil || r.all != 2 {
+				t.Errorf("%d nodes, %v", r.all, err)
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -143,6 +144,18 @@ func (p *Policy) parse(s *v1alpha1.KillOrderPolicySpec) (err error) {
 func (p *Policy) Critical(pod *facts.Pod, namespace labels.Labels) bool {
 	return (pod.Priority >= p.MinPriority && pod.Priority <= v1alpha1.MaxCriticalPriority) ||
 		(p.criticalPods.Matches(pod.Labels) && p.criticalPodsIn.Matches(namespace)) || p.criticalNamespaces.Matches(namespace)
+}
+
+// Read returns those labels of a pod that the policy asks for. No other label changes what is judged.
+func (p *Policy) Read(all facts.Labels) facts.Labels {
+	requirements, _ := p.criticalPods.Requirements()
+	var read facts.Labels
+	for i := 0; i+1 < len(all); i += 2 {
+		if slices.ContainsFunc(requirements, func(r labels.Requirement) bool { return r.Key() == all[i] }) {
+			read = append(read, all[i], all[i+1])
+		}
+	}
+	return read
 }
 
 // Production reports whether findings about production workloads apply in the namespace.

@@ -1,6 +1,7 @@
 package extract_test
 
 import (
+	"slices"
 	"math"
 	"strings"
 	"testing"
@@ -151,6 +152,13 @@ func TestCritical(t *testing.T) {
 			p := policy(t, v1alpha1.KillOrderPolicySpec{Critical: tc.critical})
 			if got := p.Critical(&facts.Pod{Priority: tc.priority, Labels: tc.labels}, tc.namespace); got != tc.want {
 				t.Errorf("critical %t; want %t", got, tc.want)
+			}
+			more := slices.Concat(facts.Labels{"app", "web"}, tc.labels, facts.Labels{"zone", "a"})
+			if got := p.Critical(&facts.Pod{Priority: tc.priority, Labels: p.Read(more)}, tc.namespace); got != tc.want {
+				t.Errorf("critical %t with the labels that the policy reads; want %t", got, tc.want)
+			}
+			if tc.critical.PodSelector == nil && len(p.Read(more)) > 0 {
+				t.Errorf("the policy reads %q", p.Read(more))
 			}
 		})
 	}
