@@ -2,6 +2,7 @@ package compare
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -104,15 +105,24 @@ func (b *bench) startReplica(ctx context.Context, name, metrics string) error {
 	return b.cluster.WaitUntil(ctx, 10*time.Minute, name+" ready", func(ctx context.Context) error { return ready.get(ctx, io.Discard) })
 }
 
-// nextLeader returns who leads, when that is somebody else than before.
+// nextLeader waits until somebody else leads than before, and returns who does.
 func (b *bench) nextLeader(ctx context.Context, before string) (now string, err error) {
 	err = b.cluster.WaitUntil(ctx, time.Minute, "a new leader", func(ctx context.Context) error {
-		if now = b.leader(ctx); now == before {
-			return fmt.Errorf("%q leads", now)
-		}
-		return nil
+		now = b.leader(ctx)
+		return succeeded(before, now)
 	})
 	return now, err
+}
+
+// succeeded returns an error while the leader before still leads, or nobody leads.
+func succeeded(before, now string) error {
+	switch now {
+	case "":
+		return errors.New("nobody leads")
+	case before:
+		return fmt.Errorf("%q still leads", now)
+	}
+	return nil
 }
 
 // leader returns the identity of the replica that leads; "" where none does, or where that cannot be read.

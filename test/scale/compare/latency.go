@@ -13,6 +13,7 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/status"
@@ -29,13 +30,19 @@ type promotion struct {
 // mostPromotions is how many pods become critical at one rate: enough for a 99th percentile.
 const mostPromotions = 1000
 
-// eventBurst is how many Events a namespace gets at once (publish.EventBudget); later ones wait for a second each.
-const eventBurst = 10
+// Bounds of publish.EventBudget: so many Events a namespace and the cluster get at once. Later ones wait, for a second or a fifth of it
+// each.
+const (
+	eventBurst        = 10
+	clusterEventBurst = 50
+)
 
 // promotions are those under way, by the pod's UID.
 type promotions struct {
 	mu  sync.Mutex
 	all map[types.UID]*promotion
+	// deaf is why the watch of Events ended last; nil while the watch shows Events.
+	deaf error
 }
 
 // latency makes the first victims of some nodes critical, so many a second, and measures how long the API server takes to show
@@ -59,16 +66,18 @@ func (b *bench) latency(ctx context.Context) error {
 		for _, uid := range uids[i*share : (i+1)*share] {
 			p.all[uid] = first[uid]
 		}
-		if err := b.promoteAll(ctx, p, rate); err != nil {
+		var atOnce []types.UID
+		if i == 0 { // later on the Events of the first rate have used the budgets up
+			atOnce = p.atOnce()
+		}
+		if err := b.promoteAll(ctx, p, atOnce, rate); err != nil {
 			return err
 		}
 		l := figures.Latency{
 			Rate:     rate,
-			Answered: p.seconds(func(pod *promotion) time.Time { return pod.answered }),
-			Shown:    p.seconds(func(pod *promotion) time.Time { return pod.shown }),
-		}
-		if i == 0 { // later on the Events of the first rate have used the budgets up
-			l.Told = p.told()
+			Answered: p.seconds(slices.Sorted(maps.Keys(p.all)), func(pod *promotion) time.Time { return pod.answered }),
+			Shown:    p.seconds(slices.Sorted(maps.Keys(p.all)), func(pod *promotion) time.Time { return pod.shown }),
+			Told:     p.seconds(atOnce, func(pod *promotion) time.Time { return pod.told }),
 		}
 		b.Latency = append(b.Latency, l)
 		for what, seconds := range map[string][]float64{"answers": l.Answered, "orders": l.Shown, "Events": l.Told} {
@@ -79,21 +88,28 @@ func (b *bench) latency(ctx context.Context) error {
 	return nil
 }
 
-// promoteAll makes the pods critical, and returns when all orders say so.
-func (b *bench) promoteAll(ctx context.Context, p *promotions, rate float64) error {
+// promoteAll makes the pods critical, and returns when all orders say so. Those whose Events the bound lets through at once come first,
+// and the others when all these Events were told: no other Event takes the place of one that comes late.
+func (b *bench) promoteAll(ctx context.Context, p *promotions, atOnce []types.UID, rate float64) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	b.orders.onChange(p.seen)
-	if err := p.watchEvents(ctx, b); err != nil {
+	go p.watchEvents(ctx, b.client)
+	if err := p.promoteEach(ctx, b, atOnce, rate); err != nil {
 		return err
 	}
-	if err := p.promoteEach(ctx, b, rate); err != nil {
+	if err := b.cluster.WaitUntil(ctx, 2*time.Minute, "Events", func(context.Context) error { return p.untold(atOnce) }); err != nil {
+		return err
+	}
+	others := slices.DeleteFunc(slices.Sorted(maps.Keys(p.all)), func(uid types.UID) bool { return slices.Contains(atOnce, uid) })
+	if err := p.promoteEach(ctx, b, others, rate); err != nil {
 		return err
 	}
 	return b.cluster.WaitUntil(ctx, 2*time.Minute, "orders that say so", func(context.Context) error { return p.left() })
 }
 
-// firstVictims of the nodes, by UID, that no order counts among those at risk.
+// firstVictims returns the pod that each node's order names first for an eviction, by the pod's UID. Nodes whose first one is critical
+// already are left out.
 func (b *bench) firstVictims() (map[types.UID]*promotion, error) {
 	first := map[types.UID]*promotion{}
 	for node, o := range b.orders.all() {
@@ -112,13 +128,26 @@ func (b *bench) firstVictims() (map[types.UID]*promotion, error) {
 	return first, nil
 }
 
+// atOnce returns the first pods of each namespace, as many as the bound on Events lets through at once.
+func (p *promotions) atOnce() (some []types.UID) {
+	events := map[string]int{}
+	for _, uid := range slices.Sorted(maps.Keys(p.all)) {
+		namespace := p.all[uid].namespace
+		if len(some) < clusterEventBurst && events[namespace] < eventBurst {
+			events[namespace]++
+			some = append(some, uid)
+		}
+	}
+	return some
+}
+
 // promoteEach makes a pod critical whenever it is time for the next one, whether or not the API server has answered the last one.
-func (p *promotions) promoteEach(ctx context.Context, b *bench, rate float64) error {
+func (p *promotions) promoteEach(ctx context.Context, b *bench, uids []types.UID, rate float64) error {
 	next := time.NewTicker(time.Duration(float64(time.Second) / rate))
 	defer next.Stop()
 	var failed atomic.Pointer[error]
 	var requests sync.WaitGroup
-	for _, uid := range slices.Sorted(maps.Keys(p.all)) {
+	for _, uid := range uids {
 		requests.Go(func() {
 			if err := p.promote(ctx, b, uid); err != nil {
 				failed.CompareAndSwap(nil, &err)
@@ -165,25 +194,26 @@ func (p *promotions) seen(o *order) {
 	}
 }
 
-func (p *promotions) watchEvents(ctx context.Context, b *bench) error {
-	reason := metav1.ListOptions{FieldSelector: "reason=" + status.EventCriticalPodAtRisk}
-	events, err := b.cluster.Client().EventsV1().Events("").Watch(ctx, reason)
-	if err != nil {
-		return err
-	}
-	go func() {
-		for change := range events.ResultChan() {
-			if e, is := change.Object.(*eventsv1.Event); is {
+// watchEvents until the context ends.
+func (p *promotions) watchEvents(ctx context.Context, client rest.Interface) {
+	var version string
+	again(ctx, func() {
+		err := follow(ctx, client, eventsPath, &version, func(_ string, e *eventsv1.Event) {
+			if e.Reason == status.EventCriticalPodAtRisk {
 				p.heard(e.Regarding.UID)
 			}
-		}
-	}()
-	return nil
+		})
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.deaf = err
+	})
 }
 
+// heard notes that a pod's Event has come.
 func (p *promotions) heard(uid types.UID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.deaf = nil
 	if pod := p.all[uid]; pod != nil && pod.told.IsZero() {
 		pod.told = time.Now()
 	}
@@ -205,29 +235,32 @@ func (p *promotions) left() error {
 	return nil
 }
 
-// seconds returns, for each pod, those from its change to what followed, sorted.
-func (p *promotions) seconds(followed func(*promotion) time.Time) (seconds []float64) {
+// untold returns an error while there are some of these pods whose Event has not come.
+func (p *promotions) untold(some []types.UID) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, pod := range p.all {
-		seconds = append(seconds, figures.Seconds(followed(pod).Sub(pod.changed)))
+	n, example := 0, ""
+	for _, uid := range some {
+		if pod := p.all[uid]; pod.told.IsZero() {
+			n, example = n+1, pod.namespace+"/"+pod.pod
+		}
 	}
-	slices.Sort(seconds)
-	return seconds
+	switch {
+	case n > 0 && p.deaf != nil:
+		return fmt.Errorf("%d of %d Events have not come, among them that of %s; the watch has ended: %w", n, len(some), example, p.deaf)
+	case n > 0:
+		return fmt.Errorf("%d of %d Events have not come, among them that of %s", n, len(some), example)
+	}
+	return nil
 }
 
-// told returns the seconds from each change to its Event, sorted, of the first Events of each namespace.
-func (p *promotions) told() (seconds []float64) {
+// seconds returns how many seconds after the change of each of these pods something followed, sorted. It must have followed for each.
+func (p *promotions) seconds(some []types.UID, followed func(*promotion) time.Time) (seconds []float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	all := slices.SortedFunc(maps.Values(p.all), func(a, b *promotion) int { return a.told.Compare(b.told) })
-	events := map[string]int{}
-	for _, pod := range all {
-		if pod.told.IsZero() || events[pod.namespace] == eventBurst {
-			continue
-		}
-		events[pod.namespace]++
-		seconds = append(seconds, figures.Seconds(pod.told.Sub(pod.changed)))
+	for _, uid := range some {
+		pod := p.all[uid]
+		seconds = append(seconds, figures.Seconds(followed(pod).Sub(pod.changed)))
 	}
 	slices.Sort(seconds)
 	return seconds

@@ -4,16 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 )
-
-const ordersPath = "/apis/killorder.io/v1alpha1/nodekillorders"
 
 // order is the last version of one order that the watch has shown.
 type order struct {
@@ -23,103 +21,68 @@ type order struct {
 
 func (o *order) written() bool { return len(o.Status) > len("{}") }
 
+// GetResourceVersion is that of the order's metadata.
+func (o *order) GetResourceVersion() string { return o.Metadata.ResourceVersion }
+
 // orders watches all orders: what was written, when and how often, as the API server tells it.
 type orders struct {
-	client rest.Interface
-
 	mu   sync.Mutex
 	last map[string]order
-	// changes counts objects that came or changed; first is when so many of them had a status for the first time.
+	// changes counts objects that came or changed. first is when an order of each node that has one had a status for the first time.
 	changes int
-	first   []time.Time
+	first   map[string]time.Time
+	// stopped is why the watch ended last; nil while the watch shows orders.
 	stopped error
-	// version is the resourceVersion up to which the watch has shown everything, "" before the first event. Only the watch uses it.
-	version string
 	// noise counts the fields that changed in writes to orders that had been written before; nil before countFields.
 	noise changes
 	// changed is called with each order that came or changed, if anybody asks.
 	changed func(*order)
 }
 
+func newOrders() *orders { return &orders{last: map[string]order{}, first: map[string]time.Time{}} }
+
 // watchOrders begins to watch, until the context ends.
 func watchOrders(ctx context.Context, client rest.Interface) *orders {
-	o := &orders{client: client, last: map[string]order{}}
+	o := newOrders()
 	go func() {
-		for ctx.Err() == nil {
-			err := o.watch(ctx)
-			o.mu.Lock()
-			o.stopped = err
-			o.mu.Unlock()
-			time.Sleep(50 * time.Millisecond) // an API server that restarts is asked again
-		}
+		var version string
+		again(ctx, func() { o.ended(follow(ctx, client, ordersPath, &version, o.take)) })
 	}()
 	return o
 }
 
-// watch until the API server ends the watch, and go on from where the last one ended. An API server ends a watch whose client is
-// slower than the writes: all orders from the start, 150 MB of 5,000 nodes, would make the client slower still.
-func (o *orders) watch(ctx context.Context) error {
-	stream, err := o.client.Get().AbsPath(ordersPath).Param("watch", "true").Param("resourceVersion", o.version).Stream(ctx)
-	if err != nil {
-		o.version = ""
-		return err
-	}
-	defer func() { _ = stream.Close() }()
-	for text := range received(stream) {
-		var event struct {
-			Type   string `json:"type"`
-			Object order  `json:"object"`
-		}
-		if err := json.Unmarshal(text, &event); err != nil {
-			return err
-		}
-		if event.Type == "ERROR" { // the version is too old by now
-			o.version = ""
-			return fmt.Errorf("watch of orders: %s", text)
-		}
-		o.version = event.Object.Metadata.ResourceVersion
-		o.take(event.Type, event.Object)
-	}
-	return io.EOF
-}
-
-// received yields the events of a stream. It reads ahead of whoever looks at them, so that the API server does not wait.
-func received(stream io.Reader) <-chan json.RawMessage {
-	events := make(chan json.RawMessage, 20_000)
-	go func() {
-		defer close(events)
-		for from := json.NewDecoder(stream); ; {
-			var event json.RawMessage
-			if from.Decode(&event) != nil {
-				return // the stream has ended
-			}
-			events <- event
-		}
-	}()
-	return events
-}
-
-func (o *orders) take(kind string, now order) {
+// ended notes why the watch has ended.
+func (o *orders) ended(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	was, known := o.last[now.Metadata.Name]
+	o.stopped = err
+}
+
+// take an event of the watch.
+func (o *orders) take(kind string, now *order) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.stopped = nil
+	node := now.Metadata.Name
+	was, known := o.last[node]
 	switch {
 	case kind == "DELETED":
-		delete(o.last, now.Metadata.Name)
+		delete(o.last, node)
+		delete(o.first, node)
 		return
 	case kind != "ADDED" && kind != "MODIFIED", known && was.Metadata.ResourceVersion == now.Metadata.ResourceVersion:
 		return
 	}
 	o.changes++
 	if o.noise != nil && was.written() {
-		o.noise.add(was, now)
+		o.noise.add(was, *now)
 	}
-	if now.written() && !was.written() {
-		o.first = append(o.first, time.Now())
+	if now.written() && o.first[node].IsZero() {
+		o.first[node] = time.Now()
 	}
-	o.last[now.Metadata.Name] = now
+	o.last[node] = *now
 	if o.changed != nil {
-		o.changed(&now)
+		o.changed(now)
 	}
 }
 
@@ -158,14 +121,20 @@ func (o *orders) all() map[string]order {
 	return maps.Clone(o.last)
 }
 
-// complete returns when the first of so many orders was written, and the last, or an error that says how many are.
+// complete returns when the first of so many orders was written, and the last, or an error that says how many are. An order that was
+// deleted does not count, and one that was deleted and created again counts once, from then on.
 func (o *orders) complete(n int) (first, last time.Time, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.first) < n {
-		return first, last, fmt.Errorf("%d of %d orders are written; watch: %w", len(o.first), n, o.stopped)
+		err = fmt.Errorf("%d of %d orders are written", len(o.first), n)
+		if o.stopped != nil {
+			err = fmt.Errorf("%w; the watch has ended: %w", err, o.stopped)
+		}
+		return first, last, err
 	}
-	return o.first[0], o.first[n-1], nil
+	written := slices.SortedFunc(maps.Values(o.first), time.Time.Compare)
+	return written[0], written[n-1], nil
 }
 
 // gone returns an error while there are orders.
@@ -175,6 +144,5 @@ func (o *orders) gone(context.Context) error {
 	if n := len(o.last); n > 0 {
 		return fmt.Errorf("%d orders are left", n)
 	}
-	o.first = nil
 	return nil
 }

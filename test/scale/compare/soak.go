@@ -2,7 +2,6 @@ package compare
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,12 +10,9 @@ import (
 	"time"
 
 	eventsv1 "k8s.io/api/events/v1"
-	"k8s.io/client-go/rest"
 
 	"github.com/killorder/killorder/test/cluster/scenario"
 )
-
-const eventsPath = "/apis/events.k8s.io/v1/events"
 
 // SoakOptions of a run that lets pods, nodes and programs come and go, and looks for what is left behind.
 type SoakOptions struct {
@@ -79,52 +75,32 @@ const soakPods = 30
 
 // watch orders and Events until the context ends.
 func (s *soak) watch(ctx context.Context) {
-	go s.again(ctx, func() error {
-		defer func() { s.ledger.interrupted(time.Now()) }()
-		return follow(ctx, s.client, ordersPath, func(kind string, o order) {
-			if err := s.ledger.order(kind, &o, time.Now()); err != nil {
+	go s.watchOrders(ctx)
+	var events string
+	again(ctx, func() {
+		_ = follow(ctx, s.client, eventsPath, &events, func(kind string, e *eventsv1.Event) {
+			if kind != "DELETED" {
+				s.ledger.event(e)
+			}
+		})
+	})
+}
+
+// watchOrders until the context ends. The ledger is told when a watch ends, and whether the next one has shown all versions since.
+func (s *soak) watchOrders(ctx context.Context) {
+	var version string
+	again(ctx, func() {
+		whole := version != ""
+		_ = follow(ctx, s.client, ordersPath, &version, func(kind string, o *order) {
+			if whole {
+				s.ledger.resumed()
+			}
+			if err := s.ledger.order(kind, o, time.Now()); err != nil {
 				fmt.Fprintln(s.bench.Progress, err)
 			}
 		})
+		s.ledger.interrupted(time.Now())
 	})
-	s.again(ctx, func() error {
-		return follow(ctx, s.client, eventsPath, func(kind string, e eventsv1.Event) {
-			if kind != "DELETED" {
-				s.ledger.event(&e)
-			}
-		})
-	})
-}
-
-// follow calls take with each event of a watch, until the watch ends. The watch begins with all objects that there are.
-func follow[T any](ctx context.Context, client rest.Interface, path string, take func(kind string, object T)) error {
-	stream, err := client.Get().AbsPath(path).Param("watch", "true").Stream(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = stream.Close() }()
-	for text := range received(stream) {
-		var event struct {
-			Type   string `json:"type"`
-			Object T      `json:"object"`
-		}
-		if err := json.Unmarshal(text, &event); err != nil {
-			return err
-		}
-		if event.Type == "ERROR" {
-			return fmt.Errorf("watch of %s: %s", path, text)
-		}
-		take(event.Type, event.Object)
-	}
-	return io.EOF
-}
-
-// again does something until the context ends: the API server is killed now and then.
-func (s *soak) again(ctx context.Context, do func() error) {
-	for ctx.Err() == nil {
-		_ = do()
-		_ = pause(ctx, 200*time.Millisecond)
-	}
 }
 
 // play the rounds.

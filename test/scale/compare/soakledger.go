@@ -89,6 +89,15 @@ func (l *ledger) interrupted(now time.Time) {
 	}
 }
 
+// resumed notes that the watch of orders has gone on where it had ended: it has shown all versions.
+func (l *ledger) resumed() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if last := len(l.blind) - 1; last > 0 && l.blind[last][1].IsZero() {
+		l.blind = l.blind[:last]
+	}
+}
+
 // order notes a version of an order, or its deletion.
 func (l *ledger) order(kind string, o *order, now time.Time) error {
 	says, err := transitionsOf(o)

@@ -198,6 +198,17 @@ func TestLedger(t *testing.T) {
 			want:           counts{orders: 1, versions: 2, events: 1},
 			wantDifference: "1 Event, want none",
 		},
+		"told while the watch was interrupted that went on where it had ended": {
+			write: func(b book) {
+				b.shows(1)
+				b.interrupted(after(10))
+				b.tells(12, closed("a", 11, 12))
+				b.resumed()
+				b.shows(20)
+			},
+			want:           counts{orders: 1, versions: 2, events: 1},
+			wantDifference: "1 Event, want none",
+		},
 		"an Event of another program": {
 			write: func(b book) { b.event(&eventsv1.Event{Reason: "Evicted", Regarding: corev1.ObjectReference{UID: "a"}}) },
 		},
