@@ -18,16 +18,16 @@ import (
 // reconcile creates the Events that the rate holds back and those that failed; all is true if there are none of them. An Event
 // that fails does not hold up the others; err has all failures that a namespace's owner did not cause.
 func (r *Reconciler) emit(ctx context.Context, v *visit, published *v1alpha1.NodeKillOrder) (all bool, err error) {
-	all = true
-	called, failed := map[string]bool{}, map[string]bool{}
+	exist, waiting, failed := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, e := range status.Events(published, &v.verdict, r.Instance, v.now) {
 		key := e.Namespace + "/" + e.Name
-		if called[key] = v.state.emitted[key]; called[key] {
+		if v.state.emitted[key] {
+			exist[key] = true
 			continue
 		}
 		giveBack, ok := r.EventBudget.Allow(e.Namespace, v.now)
 		if !ok {
-			all = false
+			waiting[key] = true
 			continue
 		}
 		created, createErr := r.Writer.CreateEvent(ctx, e)
@@ -37,22 +37,34 @@ func (r *Reconciler) emit(ctx context.Context, v *visit, published *v1alpha1.Nod
 			r.EventBudget.Created(e.Namespace)
 		case apierrors.IsInvalid(createErr), apierrors.IsBadRequest(createErr):
 			log.FromContext(ctx).Error(createErr, "an Event is refused for what it says, and is left out", "event", key)
+			r.Metrics.EventRefused()
 		case apierrors.IsForbidden(createErr): // a quota or an admission rule of the namespace
 			log.FromContext(ctx).V(1).Info("an Event is refused", "event", key, "error", createErr.Error())
-			failed[e.Namespace] = true
+			failed[e.Namespace], waiting[key] = true, true
 			continue
 		case createErr != nil:
-			failed[e.Namespace] = true
+			failed[e.Namespace], waiting[key] = true, true
 			err = errors.Join(err, createErr)
 			continue
 		default: // the leader before created the Event: what is new must not wait for that
 			giveBack()
 		}
-		called[key] = true
+		exist[key] = true
 	}
-	v.state.emitted = called
+	r.Metrics.EventsLate(over(v.state.waiting, exist, waiting))
+	v.state.emitted, v.state.waiting = exist, waiting
 	for namespace := range failed { // only now: a namespace that waits gets none of the node's other Events
 		r.EventBudget.Failed(namespace, v.now)
 	}
-	return all && len(failed) == 0, err
+	return len(waiting) == 0, err
+}
+
+// over counts the Events that waited and that the status does not call for any more: those neither exist nor wait now.
+func over(waited, exist, waiting map[string]bool) (n int) {
+	for key := range waited {
+		if !exist[key] && !waiting[key] {
+			n++
+		}
+	}
+	return n
 }

@@ -302,6 +302,7 @@ func (r *Reconciler) renew(node string) {
 
 func (r *Reconciler) forget(node string) {
 	r.Gate.Withdraw(node)
+	r.Metrics.EventsLate(len(r.states.of(node).waiting))
 	r.states.forget(node)
 	r.Kills.Forget(node)
 }

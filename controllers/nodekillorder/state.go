@@ -55,6 +55,8 @@ type state struct {
 	history status.History
 	// emitted names the Events that the published status calls for and that exist, so that they are not created again.
 	emitted map[string]bool
+	// waiting names the Events that the published status calls for and that do not exist yet: they were held back or failed.
+	waiting map[string]bool
 	// known is the newest version of the order that this process wrote or read; the zero version if there is none.
 	known version
 	// deleted is set when the watch sees the order deleted: the known version then no longer counts.

@@ -115,6 +115,7 @@ func TestCountersStartAtZero(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	m := NewMetrics(registry, NewGate(1, func(string) {}))
 	want := []string{
+		"events_left_out_total{cause=late} 0", "events_left_out_total{cause=refused} 0",
 		"events_total{reason=CriticalPodAtRisk} 0", "events_total{reason=CriticalPodSafe} 0",
 		"events_total{reason=PodKilled} 0", "events_total{reason=WrongVictimPredicted} 0",
 		"usage_readings_absurd_total{} 0",
@@ -131,6 +132,8 @@ func TestCountersStartAtZero(t *testing.T) {
 	m.Unchanged()
 	m.HeldForInterval()
 	m.HeldForTurn()
+	m.EventsLate(1)
+	m.EventRefused()
 	for _, reason := range []string{
 		status.EventCriticalPodAtRisk, status.EventCriticalPodSafe, status.EventWrongVictimPredicted, status.EventPodKilled,
 	} {

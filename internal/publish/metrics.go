@@ -15,12 +15,19 @@ const (
 	heldRate      = "rate"
 )
 
+// Causes of Events that were never created.
+const (
+	eventLate    = "late"
+	eventRefused = "refused"
+)
+
 // Metrics counts what is written and what is held back.
 type Metrics struct {
 	writes   *prometheus.CounterVec
 	heldBack *prometheus.CounterVec
 	absurd   prometheus.Counter
 	events   *prometheus.CounterVec
+	leftOut  *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics, the length of the gate's queue included.
@@ -43,6 +50,11 @@ func NewMetrics(r prometheus.Registerer, gate *Gate) *Metrics {
 		Name: "killorder_events_total",
 		Help: "Events created, by reason.",
 	}, []string{"reason"})
+	m.leftOut = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "killorder_events_left_out_total",
+		Help: "Events never created: what they tell was over before they were let through (late), or the API server refuses their text " +
+			"(refused).",
+	}, []string{"cause"})
 	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "killorder_writes_waiting",
 		Help: "Nodes whose NodeKillOrder waits for the write rate.",
@@ -50,13 +62,14 @@ func NewMetrics(r prometheus.Registerer, gate *Gate) *Metrics {
 	for counter, values := range map[*prometheus.CounterVec][]string{
 		m.writes:   {resultWritten, resultFailed},
 		m.heldBack: {heldUnchanged, heldInterval, heldRate},
+		m.leftOut:  {eventLate, eventRefused},
 		m.events:   {status.EventCriticalPodAtRisk, status.EventCriticalPodSafe, status.EventWrongVictimPredicted, status.EventPodKilled},
 	} {
 		for _, v := range values {
 			counter.WithLabelValues(v) // 0 is a value: rates need it
 		}
 	}
-	r.MustRegister(m.writes, m.heldBack, m.absurd, m.events, waiting)
+	r.MustRegister(m.writes, m.heldBack, m.absurd, m.events, m.leftOut, waiting)
 	return m
 }
 
@@ -80,3 +93,10 @@ func (m *Metrics) AbsurdReadings(n int) { m.absurd.Add(float64(n)) }
 
 // Event counts an Event that was created.
 func (m *Metrics) Event(reason string) { m.events.WithLabelValues(reason).Inc() }
+
+// EventsLate counts n Events that waited, for the bound or for a namespace that took none, until their order did not call for them
+// any more.
+func (m *Metrics) EventsLate(n int) { m.leftOut.WithLabelValues(eventLate).Add(float64(n)) }
+
+// EventRefused counts an Event that the API server refuses for what it says.
+func (m *Metrics) EventRefused() { m.leftOut.WithLabelValues(eventRefused).Inc() }

@@ -1,0 +1,97 @@
+package nodekillorder
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/killorder/killorder/internal/publish"
+)
+
+// Events that are never created are counted, each once: those that wait for the bound or for their namespace count when the order does
+// not call for them any more. Two Events are due at the start, one for each killer of the critical pod.
+func TestEventsLeftOut(t *testing.T) {
+	useUp := func(w *world) {
+		for ok := true; ok; {
+			_, ok = w.EventBudget.Allow(w.pods[0].Namespace, w.clock.Now())
+		}
+	}
+	for name, tc := range map[string]struct {
+		before                func(w *world) // the Events are due
+		then                  func(w *world) // before a second reconcile, some time after
+		after                 time.Duration
+		wantLate, wantRefused float64
+		wantCreated           float64
+	}{
+		"both are created":    {before: func(*world) {}, then: func(*world) {}, wantCreated: 2},
+		"they wait":           {before: useUp, then: func(*world) {}},
+		"they come later":     {before: useUp, then: func(*world) {}, after: 5 * time.Second, wantCreated: 2},
+		"the pod is gone":     {before: useUp, then: func(w *world) { w.pods = nil }, after: time.Minute, wantLate: 2},
+		"the node is gone":    {before: useUp, then: removeNode, after: time.Minute, wantLate: 2},
+		"ten minutes passed":  {before: useUp, then: func(*world) {}, after: 11 * time.Minute, wantLate: 2},
+		"the text is refused": {before: refuse, then: func(*world) {}, after: time.Second, wantRefused: 1, wantCreated: 1},
+		"the namespace takes none, and then the pod is gone": {
+			before: func(w *world) {
+				w.fail["event CriticalPodAtRisk"] = apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "x", nil)
+			},
+			then: func(w *world) { w.pods = nil }, after: time.Minute, wantLate: 1, wantCreated: 1,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, registry := newWorld(t, node("n1"), orderOwnedBy("n1")), prometheus.NewRegistry()
+			w.Metrics = publish.NewMetrics(registry, w.Gate)
+			tc.before(w)
+			for i, after := range []time.Duration{0, tc.after, 0} {
+				if i == 1 {
+					tc.then(w)
+				}
+				if _, _, err := w.reconcile(after); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff([]float64{tc.wantLate, tc.wantRefused}, samples(t, registry, "killorder_events_left_out_total")); diff != "" {
+				t.Errorf("late and refused (-want +have)\n%s", diff)
+			}
+			created := samples(t, registry, "killorder_events_total")[0] // of CriticalPodAtRisk, the first one by name
+			if created != tc.wantCreated {
+				t.Errorf("%v Events are created, want %v", created, tc.wantCreated)
+			}
+		})
+	}
+}
+
+// refuse the first Event for what it says.
+func refuse(w *world) {
+	kind := schema.GroupKind{Group: "events.k8s.io", Kind: "Event"}
+	w.fail["event CriticalPodAtRisk"] = apierrors.NewInvalid(kind, "x", field.ErrorList{field.TooLong(field.NewPath("note"), nil, 1024)})
+}
+
+// samples of a counter, in the order of its labels' values.
+func samples(t *testing.T, registry *prometheus.Registry, name string) (values []float64) {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			if family.GetName() == name {
+				values = append(values, metric.GetCounter().GetValue())
+			}
+		}
+	}
+	return values
+}
+
+// removeNode deletes the Node.
+func removeNode(w *world) {
+	w.t.Helper()
+	if err := w.Writer.Client.Delete(w.t.Context(), node("n1")); err != nil {
+		w.t.Fatal(err)
+	}
+}
