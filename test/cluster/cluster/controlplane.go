@@ -13,7 +13,7 @@ import (
 )
 
 // attempts is how often a server is started, each time on another port: another
-// process may take a port between freePort and the server's start.
+// process may take a port between FreePort and the server's start.
 const attempts = 3
 
 // etcdData is the folder of etcd's data, in the cluster's folder and in that of KeepLoaded.
@@ -22,7 +22,7 @@ const etcdData = "etcd"
 // onFreePort starts a server until it listens.
 func onFreePort(start func(port int) (*process, error), ready func(*process, int) error) (p *process, failed error) {
 	for range attempts {
-		port, err := freePort()
+		port, err := FreePort()
 		if err != nil {
 			return nil, err
 		}
@@ -60,7 +60,7 @@ func (c *Cluster) startEtcd(ctx context.Context) error {
 // disk: Stop deletes the folder.
 func (c *Cluster) runEtcd() (*process, error) {
 	url := fmt.Sprintf("http://127.0.0.1:%d", c.etcdPort)
-	peer, err := freePort()
+	peer, err := FreePort()
 	if err != nil {
 		return nil, err
 	}

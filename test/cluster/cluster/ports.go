@@ -11,8 +11,8 @@ import (
 // found free and the moment a server listens on it.
 const firstPort, lastPort = 20000, 32000
 
-// freePort returns a port of 127.0.0.1 that nobody listens on.
-func freePort() (int, error) {
+// FreePort returns a port of 127.0.0.1 that nobody listens on, and that no outgoing connection takes.
+func FreePort() (int, error) {
 	for range 200 {
 		port := firstPort + rand.IntN(lastPort-firstPort)
 		listener, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))

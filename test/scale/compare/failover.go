@@ -92,17 +92,21 @@ func (b *bench) kill(ctx context.Context, name string, uid types.UID, pod *promo
 
 // startReplica starts a replica, which serves metrics at an address, and waits until it is ready: it can lead at once.
 func (b *bench) startReplica(ctx context.Context, name, metrics string) error {
+	ready, err := b.runReplica(name, metrics)
+	if err != nil {
+		return err
+	}
+	return b.cluster.WaitUntil(ctx, 10*time.Minute, name+" ready", func(ctx context.Context) error { return ready.get(ctx, io.Discard) })
+}
+
+// runReplica starts a replica, and returns the page that answers when the replica is ready.
+func (b *bench) runReplica(name, metrics string) (ready *page, err error) {
 	probes, err := freeAddress()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = b.startOperator(name, "--leader-election-namespace="+operatorNamespace, "--health-probe-bind-address="+probes,
-		"--metrics-bind-address="+metrics)
-	if err != nil {
-		return err
-	}
-	ready := newPage("http://"+probes+"/readyz", "")
-	return b.cluster.WaitUntil(ctx, 10*time.Minute, name+" ready", func(ctx context.Context) error { return ready.get(ctx, io.Discard) })
+	return newPage("http://"+probes+"/readyz", ""), b.startOperator(name, "--leader-election-namespace="+operatorNamespace,
+		"--health-probe-bind-address="+probes, "--metrics-bind-address="+metrics)
 }
 
 // nextLeader waits until somebody else leads than before, and returns who does.

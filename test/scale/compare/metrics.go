@@ -6,11 +6,12 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/killorder/killorder/test/cluster/cluster"
 )
 
 // page is where a program serves its metrics.
@@ -89,11 +90,8 @@ func (s samples) liveHeap() int64 {
 	return int64(s["go_memstats_next_gc_bytes"] / (1 + percent/100))
 }
 
-// freeAddress on loopback.
+// freeAddress on loopback, for a program that starts now.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
+	port, err := cluster.FreePort()
+	return fmt.Sprintf("127.0.0.1:%d", port), err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
@@ -61,7 +62,8 @@ type life struct {
 	name  string
 	began time.Time
 	pid   int
-	page  *page
+	// page has the metrics of the process; ready answers when the process is ready.
+	page, ready *page
 	// first is what it held the first time that it led and nothing came or went; nil before.
 	first *vitals
 	// full: its histories were full then.
@@ -91,6 +93,13 @@ func (l *lives) end(name string) {
 	delete(l.all, name)
 }
 
+// get the process of a name that has begun.
+func (l *lives) get(name string) *life {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all[name]
+}
+
 // sorted by name.
 func (l *lives) sorted() []*life {
 	l.mu.Lock()
@@ -98,21 +107,21 @@ func (l *lives) sorted() []*life {
 	return slices.SortedFunc(maps.Values(l.all), func(a, b *life) int { return strings.Compare(a.name, b.name) })
 }
 
-// startLife starts a replica, and waits until it is ready.
+// startLife starts a replica, and waits until it is ready. A replica that loses its lease meanwhile is started again as well.
 func (s *soak) startLife(ctx context.Context, name string) error {
 	metrics, err := freeAddress()
 	if err != nil {
 		return err
 	}
 	l := &life{name: name, began: time.Now(), page: newPage("https://"+metrics+"/metrics", s.token)}
-	if err := s.startReplica(ctx, name, metrics); err != nil {
+	if l.ready, err = s.runReplica(name, metrics); err != nil {
 		return err
 	}
 	if l.pid, err = s.cluster.PID(name); err != nil {
 		return err
 	}
 	s.lives.begin(l)
-	return nil
+	return s.until(ctx, name+" ready", func(ctx context.Context) error { return s.lives.get(name).ready.get(ctx, io.Discard) })
 }
 
 // attend starts each replica again that has ended because it lost its lease, as a kubelet does: a leader gives up when it cannot
