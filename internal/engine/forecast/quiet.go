@@ -12,6 +12,9 @@ const (
 	// quietNode is what is left at least, in percent of the limit of each killer of a quiet node, until the killer's headroom counts
 	// as little; quietLimit is the same for a limit of a pod's or a container's own, until that limit counts as near.
 	quietNode, quietLimit = 25, 5
+	// quietFrom is the percentage of a limit in use from which the limit counts: what uses less does not get near the limit in the 90
+	// seconds that a quiet node may be left alone, unless it takes half of the limit in that time.
+	quietFrom = 35
 	// nearFuture is the time within which an estimated kill ends the quiet.
 	nearFuture = time.Hour
 )
@@ -68,13 +71,13 @@ func (m *History) nodeQuiet(v *engine.Verdict, p *facts.Policy) time.Duration {
 	return quiet
 }
 
-// limitsQuiet is the quiet before the limits of containers and pods, of those whose limit is half used. What grows in a pod may be
-// any of its containers.
+// limitsQuiet is the quiet before the limits of containers and pods, of those that use quietFrom of their limit. What grows in a pod may
+// be any of its containers.
 func limitsQuiet(v *engine.Verdict, p *facts.Policy) time.Duration {
 	quiet := facts.UnavailableAfter
 	for i := range v.Limits {
 		l := &v.Limits[i]
-		if l.Percent() < watchFrom {
+		if l.Percent() < quietFrom {
 			break // the order begins with the fullest
 		}
 		left := l.Limit/100*int64(p.NearLimitPercent) - l.Usage
@@ -96,10 +99,18 @@ func fastest(samples []facts.Sample) (growth float64) {
 	for i := 1; i < len(samples); i++ {
 		a, b := samples[i-1], samples[i]
 		if b.WorkingSet > a.WorkingSet {
-			growth = max(growth, float64(b.WorkingSet-a.WorkingSet)/float64(max(b.At-a.At, 1)))
+			growth = max(growth, float64(b.WorkingSet-a.WorkingSet)/grewIn(b.At-a.At))
 		}
 	}
 	return growth
+}
+
+// grewIn is the time, in seconds, that the growth between two readings so many seconds apart is taken to have needed. On a node that
+// was left alone growth may have begun at any time between them: the second half of the time is taken, where that is longer than the
+// usual time between two readings.
+func grewIn(apart int64) float64 {
+	const usual = 30
+	return float64(min(max(apart, 1), max(apart/2, usual)))
 }
 
 // tells reports whether the samples of the series are as many as a trend takes.
@@ -111,7 +122,7 @@ func (s *series) tells() bool {
 func (s *series) fastest() (growth float64) {
 	for i := 1; i < int(s.count); i++ {
 		a, b := s.samples[i-1], s.samples[i] // their times rise
-		growth = max(growth, (float64(b.units)-float64(a.units))*sampleUnit/float64(b.at-a.at))
+		growth = max(growth, (float64(b.units)-float64(a.units))*sampleUnit/grewIn(int64(b.at-a.at)))
 	}
 	return growth
 }

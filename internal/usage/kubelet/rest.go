@@ -9,10 +9,11 @@ import (
 // mostPasses is how many passes there are at most from one request to a resting kubelet to the next.
 const mostPasses = 4
 
-// restPasses returns in each how many passes a resting kubelet is asked: readings become half as old as stale ones, and no pass
-// more than mostPasses. 1 means that no kubelet rests.
+// restPasses returns in each how many passes a resting kubelet is asked: in so many that readings are not stale yet when one request
+// has failed and the next pass has asked again, but at least in each of mostPasses. A request comes up to half an interval after the
+// beginning of its pass. 1 means that no kubelet rests.
 func restPasses(maxAge, interval time.Duration) int {
-	return int(min(max(maxAge/2/interval, 1), mostPasses))
+	return int(min(max((maxAge-interval/2)/interval-1, 1), mostPasses))
 }
 
 // rest divides the kubelets that may be asked into those to ask in this pass and those that rest. A kubelet may rest while its node
