@@ -1,21 +1,31 @@
 package podcache
 
-import "github.com/killorder/killorder/internal/facts"
+import (
+	"hash/maphash"
+	"slices"
 
-// pool holds one copy of every string that pods may share, for as long as any pod does. The unique package would
-// forget a string at each garbage collection, since facts hold strings, not its handles: once every pod has been
-// replaced, each would take a sixth more.
+	"github.com/killorder/killorder/internal/facts"
+)
+
+// pool holds one copy of every string that pods may share, for as long as any pod does, and of every list of labels: replicas of a
+// workload have the same ones. The unique package would forget a string at each garbage collection, since facts hold strings, not its
+// handles: once every pod has been replaced, each would take a sixth more.
 type pool struct {
 	strings map[string]string
-	limit   int
+	// labels by their hash. Of two lists with the same hash, one is shared.
+	labels map[uint64]facts.Labels
+	seed   maphash.Seed
+	limit  int
 }
 
-// minPool is the number of strings below which a pool is not cleaned up.
+// minPool is the number of strings and labels below which a pool is not cleaned up.
 const minPool = 1024
 
-func newPool() pool { return pool{strings: map[string]string{}, limit: minPool} }
+func newPool() pool {
+	return pool{strings: map[string]string{}, labels: map[uint64]facts.Labels{}, seed: maphash.MakeSeed(), limit: minPool}
+}
 
-// poolOf returns a pool of nothing but these pods' strings. It only reads them: others may be reading too.
+// poolOf returns a pool of nothing but these pods' strings and labels. It only reads them: others may be reading too.
 func poolOf(pods map[facts.PodKey]*facts.Pod) pool {
 	p := newPool()
 	for _, pod := range pods {
@@ -24,15 +34,16 @@ func poolOf(pods map[facts.PodKey]*facts.Pod) pool {
 				p.strings[*s] = *s
 			}
 		})
+		p.like(pod.Labels)
 	}
-	p.limit = max(2*len(p.strings), minPool)
+	p.limit = max(2*(len(p.strings)+len(p.labels)), minPool)
 	return p
 }
 
-// full reports whether more than half of the strings may be those of pods long gone.
-func (p *pool) full() bool { return len(p.strings) > p.limit }
+// full reports whether more than half of what the pool holds may be those of pods long gone.
+func (p *pool) full() bool { return len(p.strings)+len(p.labels) > p.limit }
 
-// share replaces the strings of a new pod by equal ones of the pool.
+// share replaces the strings and labels of a new pod by equal ones of the pool.
 func (p *pool) share(pod *facts.Pod) {
 	shareable(pod, func(s *string) {
 		if shared, ok := p.strings[*s]; ok {
@@ -41,6 +52,27 @@ func (p *pool) share(pod *facts.Pod) {
 		}
 		p.strings[*s] = *s
 	})
+	pod.Labels = p.like(pod.Labels)
+}
+
+// like returns equal labels of the pool, or these, which the pool then holds.
+func (p *pool) like(labels facts.Labels) facts.Labels {
+	if len(labels) == 0 {
+		return nil
+	}
+	var h maphash.Hash
+	h.SetSeed(p.seed)
+	for _, s := range labels {
+		maphash.WriteComparable(&h, s)
+	}
+	held, ok := p.labels[h.Sum64()]
+	switch {
+	case !ok:
+		p.labels[h.Sum64()] = labels
+	case slices.Equal(held, labels):
+		return held
+	}
+	return labels
 }
 
 // shareable visits all strings of a pod but those that are its own, name and UID.

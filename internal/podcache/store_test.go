@@ -122,24 +122,33 @@ func TestStoreRefusesWhatIsNoPod(t *testing.T) {
 	}
 }
 
-// TestSharedStrings: equal strings of different pods are one, however they came, and the pool forgets those of
+// TestSharedStrings: equal strings of different pods are one, however they came, and so are equal labels; the pool forgets those of
 // pods that are gone.
 func TestSharedStrings(t *testing.T) {
 	s := newStore()
-	_ = s.Replace([]any{buildPod("a", "node").container("app", 1, 1).pod()}, "")
+	labelled := func(name string) *corev1.Pod {
+		p := buildPod(name, "node").container("app", 1, 1).pod()
+		p.Labels = map[string]string{"app": "web", "tier": "front"}
+		return p
+	}
+	_ = s.Replace([]any{labelled("a")}, "")
 	runtime.GC()
 	runtime.GC() // unique has forgotten the first pod's strings
-	_ = s.Add(buildPod("b", "node").container("app", 1, 1).pod())
+	_ = s.Add(labelled("b"))
 	a, b := s.nodes["node"][0], s.nodes["node"][1]
+	if &a.Labels[0] != &b.Labels[0] {
+		t.Error("equal labels are held twice")
+	}
 	if unsafe.StringData(a.Node) != unsafe.StringData(b.Node) || unsafe.StringData(a.Containers[0].Name) != unsafe.StringData(b.Containers[0].Name) {
 		t.Error("equal strings are held twice")
 	}
 	for i := range 5 * minPool {
 		p := buildPod(fmt.Sprint("pod", i), "node").pod()
+		p.Labels = map[string]string{"of": p.Name}
 		_ = s.Add(p)
 		_ = s.Delete(p)
 	}
-	if got := len(s.pool.strings); got > minPool {
-		t.Errorf("the pool holds %d strings for %d pods", got, len(s.pods))
+	if strings, labels := len(s.pool.strings), len(s.pool.labels); strings+labels > minPool {
+		t.Errorf("the pool holds %d strings and %d lists of labels for %d pods", strings, labels, len(s.pods))
 	}
 }
