@@ -78,16 +78,21 @@ func (p *pass) read(ctx context.Context, n *asked) {
 		p.source.keepConfig(n, config, err)
 	}
 	if d != nil {
-		p.complete(n.Name)
+		p.complete(n)
 	}
 }
 
-// complete tells the sink that a kubelet has been read: its Summary, and its configuration where that was due.
-func (p *pass) complete(node string) {
+// complete tells the sink that a kubelet has been read: its Summary, and its configuration where that was due. What came after the end
+// of the pass is judged with the next one.
+func (p *pass) complete(n *asked) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if into, ok := p.into.(usage.Completer); ok && !p.ended {
-		into.Complete(node)
+	if p.ended {
+		p.source.askNext(n)
+		return
+	}
+	if into, ok := p.into.(usage.Completer); ok {
+		into.Complete(n.Name)
 	}
 }
 

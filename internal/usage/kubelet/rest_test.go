@@ -159,17 +159,26 @@ func TestNoKubeletRestsTooLong(t *testing.T) {
 
 // A kubelet whose answer came after the end of a pass is asked in the next one: the node is not left out when the answer is judged.
 func TestLateAnswersEndTheRest(t *testing.T) {
-	r := newResting(t)
-	r.next(t)
-	r.expect(t, "the first quarter", 0, 1)
-	r.addLate(lateAnswer{"worker-0", "uid-worker-0", new(summary.Decoder)}) // else the kubelet would rest for three passes
-	r.at(t, time.Duration(r.passes)*30*time.Second)
-	r.passes++
-	if r.Rests("worker-0") {
-		t.Error("the kubelet rests")
-	}
-	r.at(t, time.Duration(r.passes)*30*time.Second)
-	if !r.Rests("worker-0") {
-		t.Error("the kubelet does not rest again")
+	for name, late := range map[string]func(*resting){
+		"Summary": func(r *resting) { r.addLate(lateAnswer{"worker-0", "uid-worker-0", new(summary.Decoder)}) },
+		"configuration": func(r *resting) {
+			(&pass{source: r.Source, ended: true}).complete(&asked{Node: r.Source.kubelets["worker-0"].Node})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newResting(t)
+			r.next(t)
+			r.expect(t, "the first quarter", 0, 1)
+			late(r) // else the kubelet would rest for three passes
+			r.at(t, time.Duration(r.passes)*30*time.Second)
+			r.passes++
+			if r.Rests("worker-0") {
+				t.Error("the kubelet rests")
+			}
+			r.at(t, time.Duration(r.passes)*30*time.Second)
+			if !r.Rests("worker-0") {
+				t.Error("the kubelet does not rest again")
+			}
+		})
 	}
 }

@@ -16,7 +16,7 @@ type kubelet struct {
 	asking bool
 	// resting: the latest pass does not ask the kubelet, because its node is quiet.
 	resting bool
-	// changed: since the last request began, the Node has come to describe the kubelet differently, or the answer came late.
+	// changed: since the last request began, the Node has come to describe the kubelet differently, or an answer came late.
 	changed bool
 	health  health
 	config  config
@@ -175,6 +175,15 @@ func (s *Source) addLate(a lateAnswer) {
 	if s.isOf(a) {
 		s.late = append(s.late, a)
 		s.kubelets[a.node].changed = true
+	}
+}
+
+// askNext has the kubelet asked in the next pass, even if its node is quiet.
+func (s *Source) askNext(n *asked) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := s.known(n); k != nil {
+		k.changed = true
 	}
 }
 
