@@ -1,8 +1,8 @@
 package extract_test
 
 import (
-	"slices"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"

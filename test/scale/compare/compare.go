@@ -33,7 +33,9 @@ type Options struct {
 	Promote []float64
 	// Kills of the leader of two replicas, to see how soon the other one's orders are right; 0 for none.
 	Kills int
-	// Alone: nothing is run beside the operator, which leaves what CI watches over.
+	// Short: only what CI watches over is measured, which is the operator beside kube-state-metrics.
+	Short bool
+	// Alone: kube-state-metrics is not run either.
 	Alone bool
 	// Progress is told what is going on.
 	Progress io.Writer
@@ -78,20 +80,20 @@ func Run(ctx context.Context, options Options) (*figures.Figures, error) {
 	defer stop()
 	b.orders = watchOrders(ctx, b.client)
 	for _, step := range []struct {
-		what   string
-		do     func(context.Context) error
-		beside bool
+		what string
+		do   func(context.Context) error
+		long bool
 	}{
 		{"the operator starts, memory stands still", b.coldStart, false},
 		{"orders are compared with rank", b.compareOrders, false},
-		{"kube-state-metrics starts", b.startStateMetrics, true},
+		{"kube-state-metrics starts", b.startStateMetrics, false},
 		{"memory is noisy: passes and scrapes", b.passes, false},
-		{"pods become critical", b.latency, false},
+		{"pods become critical", b.latency, true},
 		{"rank, and kubectl get pods", b.commands, true},
 		{"the bare client", b.bare, true},
 		{"the leader is killed", b.failover, true},
 	} {
-		if step.beside && b.Alone {
+		if step.long && b.Short {
 			continue
 		}
 		began := time.Now()
@@ -148,7 +150,7 @@ func (b *bench) startStateMetrics(ctx context.Context) error {
 		return err
 	}
 	b.metrics, b.telemetry = newPage("http://"+at+"/metrics", ""), newPage("http://"+itself+"/metrics", "")
-	return b.cluster.WaitUntil(ctx, 10*time.Minute, "metrics of all pods", func(ctx context.Context) error {
+	err = b.cluster.WaitUntil(ctx, 10*time.Minute, "metrics of all pods", func(ctx context.Context) error {
 		var shown counter
 		if err := b.metrics.get(ctx, &shown); err != nil {
 			return err
@@ -158,6 +160,11 @@ func (b *bench) startStateMetrics(ctx context.Context) error {
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	// Its scrapes leave hardly any garbage, so that the last garbage collection may have been in the middle of its start.
+	return newPage("http://"+at+"/debug/pprof/heap?gc=1", "").get(ctx, io.Discard)
 }
 
 // Names of the programs beside the cluster.

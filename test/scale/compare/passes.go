@@ -48,13 +48,11 @@ func (b *bench) passes(ctx context.Context) error {
 	began := time.Now()
 	for range b.Options.Passes {
 		writes := b.orders.writes()
-		if !b.Alone {
-			heap, err := b.scrape(ctx)
-			if err != nil {
-				return err
-			}
-			theirs = append(theirs, heap)
+		heap, err := b.scrape(ctx)
+		if err != nil {
+			return err
 		}
+		theirs = append(theirs, heap)
 		if err := pause(ctx, b.Options.Interval-time.Since(began)); err != nil {
 			return err
 		}
@@ -96,11 +94,7 @@ func (b *bench) scrape(ctx context.Context) (float64, error) {
 }
 
 func (b *bench) peaks() error {
-	peaks := map[string]*int64{manager: &b.Operator.Peak, stateMetrics: &b.StateMetrics.Peak}
-	if b.Alone {
-		delete(peaks, stateMetrics)
-	}
-	for name, to := range peaks {
+	for name, to := range map[string]*int64{manager: &b.Operator.Peak, stateMetrics: &b.StateMetrics.Peak} {
 		pid, err := b.cluster.PID(name)
 		if err != nil {
 			return err

@@ -106,6 +106,14 @@ func Median(of []float64) float64 {
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
+// least of some figures, 0 of none.
+func least(of []float64) float64 {
+	if len(of) == 0 {
+		return 0
+	}
+	return slices.Min(of)
+}
+
 // Mean of some figures, 0 of none.
 func Mean(of []float64) (mean float64) {
 	for _, f := range of {

@@ -50,8 +50,8 @@ func parse() (*flags, error) {
 	latency := flag.String("latency", "20,100",
 		"how many pods a second become critical, one on each node, to see how soon orders say so, one rate after the other; 0 for none")
 	flag.IntVar(&f.Kills, "failover", 5, "how often the leader of two replicas is killed, at the end; 0 for never")
-	flag.BoolVar(&f.Alone, "alone", false, "run nothing beside the operator: what -guard holds is measured, and the rest is not")
-	flag.StringVar(&f.json, "json", "", "write the figures to this `file` (default: bin/scale-NODES.json, with -alone none)")
+	flag.BoolVar(&f.Short, "short", false, "measure what -guard holds, the operator beside kube-state-metrics, and not the rest")
+	flag.StringVar(&f.json, "json", "", "write the figures to this `file` (default: bin/scale-NODES.json, with -short none)")
 	flag.StringVar(&f.guard, "guard", "", "fail if a figure is worse by more than a third than in this `file`")
 	flag.BoolVar(&f.store, "store", false, "write the figures to the file of -guard, in place of comparing")
 	flag.Parse()
@@ -65,7 +65,7 @@ func parse() (*flags, error) {
 	if f.Promote, err = rates(*latency); err != nil {
 		return nil, err
 	}
-	if f.Root, err = binaries.Root("."); err == nil && f.json == "" && !f.Alone {
+	if f.Root, err = binaries.Root("."); err == nil && f.json == "" && !f.Short {
 		f.json = filepath.Join(f.Root, "bin", fmt.Sprintf("scale-%d.json", f.Nodes))
 	}
 	return f, err
@@ -109,7 +109,7 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
-	if !f.Alone {
+	if !f.Short {
 		fmt.Println(measured.Table())
 	}
 	return f.judge(measured)
