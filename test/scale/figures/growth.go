@@ -10,13 +10,21 @@ import (
 type curve struct {
 	name, unit string
 	of         func(*Figures) float64
+	// beside is the figure of kube-state-metrics, nil where there is none.
+	beside func(*Figures) float64
 }
 
 var curves = []curve{
-	{"Peak memory", "MiB", func(f *Figures) float64 { return float64(f.Operator.Peak) / (1 << 20) }},
-	{"CPU of a pass", "s", func(f *Figures) float64 { return Median(f.Operator.CPU) }},
-	{"Writes under noise", "/s", func(f *Figures) float64 { return Mean(f.Noise) }},
-	{"Cold start", "s", func(f *Figures) float64 { return f.Cold }},
+	{
+		"Peak memory", "MiB", func(f *Figures) float64 { return float64(f.Operator.Peak) / (1 << 20) },
+		func(f *Figures) float64 { return float64(f.StateMetrics.Peak) / (1 << 20) },
+	},
+	{
+		"CPU of a pass or scrape", "s", func(f *Figures) float64 { return Median(f.Operator.CPU) },
+		func(f *Figures) float64 { return Median(f.StateMetrics.CPU) },
+	},
+	{"Writes under noise", "/s", func(f *Figures) float64 { return Mean(f.Noise) }, nil},
+	{"Cold start", "s", func(f *Figures) float64 { return f.Cold }, nil},
 }
 
 // line is what fits a curve best: at + slope x nodes (least squares). Memory, work and writes all follow the number of pods.
@@ -48,22 +56,38 @@ func Growth(to io.Writer, all []*Figures, other int) error {
 	fmt.Fprint(to, "| nodes | pods |")
 	for _, c := range curves {
 		fmt.Fprintf(to, " %s, %s |", c.name, c.unit)
+		if c.beside != nil {
+			fmt.Fprint(to, " kube-state-metrics |")
+		}
 	}
-	fmt.Fprint(to, "\n|---|---|---|---|---|---|\n")
+	fmt.Fprint(to, "\n|---|---|---|---|---|---|---|---|\n")
 	for _, f := range all {
 		fmt.Fprintf(to, "| %d | %d |", f.Nodes, f.Pods)
-		for _, c := range curves {
-			fmt.Fprintf(to, " %.2f |", c.of(f))
-		}
-		fmt.Fprintln(to)
+		cells(to, func(of func(*Figures) float64) float64 { return of(f) })
 	}
 	last := all[len(all)-1]
 	fmt.Fprintf(to, "| %d, from the slope | %d |", other, other*last.Pods/last.Nodes)
+	cells(to, func(of func(*Figures) float64) float64 { return fit(all, of).of(float64(other)) })
+	return nil
+}
+
+// cells writes the figures of a row, each curve's and the one beside it.
+func cells(to io.Writer, figure func(of func(*Figures) float64) float64) {
 	for _, c := range curves {
-		fmt.Fprintf(to, " %.2f |", fit(all, c.of).of(float64(other)))
+		fmt.Fprintf(to, " %s |", short(figure(c.of)))
+		if c.beside != nil {
+			fmt.Fprintf(to, " %s |", short(figure(c.beside)))
+		}
 	}
 	fmt.Fprintln(to)
-	return nil
+}
+
+// short is a figure with as many digits as it is worth.
+func short(figure float64) string {
+	if figure >= 100 {
+		return fmt.Sprintf("%.0f", figure)
+	}
+	return fmt.Sprintf("%.2g", figure)
 }
 
 func bySize(all []*Figures) []*Figures {

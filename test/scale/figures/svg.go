@@ -19,6 +19,7 @@ text { font: 12px system-ui, sans-serif; fill: #24292f }
 .axis { stroke: #8c959f; fill: none }
 .fit { stroke: #8c959f; stroke-dasharray: 4 3; fill: none }
 .dot { fill: #0969da }
+.beside { fill: #8c959f }
 @media (prefers-color-scheme: dark) {
   text { fill: #e6edf3 }
   .dot { fill: #58a6ff }
@@ -48,21 +49,40 @@ func label(all []*Figures) string {
 }
 
 func (c curve) draw(out *strings.Builder, all []*Figures, left int) {
-	l, nodes := fit(all, c.of), float64(all[len(all)-1].Nodes)
-	most := max(l.at, l.of(nodes))
-	for _, f := range all {
-		most = max(most, c.of(f))
+	nodes, most := float64(all[len(all)-1].Nodes), 0.
+	for _, s := range c.shown() {
+		l := fit(all, s.of)
+		most = max(most, l.at, l.of(nodes))
+		for _, f := range all {
+			most = max(most, s.of(f))
+		}
 	}
 	x := func(n float64) float64 { return float64(left) + n/nodes*(chartWidth-margin) }
 	y := func(v float64) float64 { return margin + chartHeight*(1-ratio(v, most)) }
 	fmt.Fprintf(out, `<text class="name" x="%d" y="%d">%s, %s</text>`+"\n", left, margin-22, c.name, c.unit)
 	fmt.Fprintf(out, `<path class="axis" d="M%d %d V%d H%d"/>`+"\n", left, margin, margin+chartHeight, left+chartWidth-margin)
-	fmt.Fprintf(out, `<path class="fit" d="M%.1f %.1f L%.1f %.1f"/>`+"\n", x(0), y(max(l.at, 0)), x(nodes), y(l.of(nodes)))
-	for _, f := range all {
-		fmt.Fprintf(out, `<circle class="dot" cx="%.1f" cy="%.1f" r="3"><title>%d nodes: %.2f %s</title></circle>`+"\n",
-			x(float64(f.Nodes)), y(c.of(f)), f.Nodes, c.of(f), c.unit)
-	}
 	last := all[len(all)-1]
-	fmt.Fprintf(out, `<text x="%.1f" y="%.1f" text-anchor="end">%.2f</text>`+"\n", x(nodes)-6, y(c.of(last))-6, c.of(last))
+	for _, s := range c.shown() {
+		l := fit(all, s.of)
+		fmt.Fprintf(out, `<path class="fit" d="M%.1f %.1f L%.1f %.1f"/>`+"\n", x(0), y(max(l.at, 0)), x(nodes), y(l.of(nodes)))
+		for _, f := range all {
+			fmt.Fprintf(out, `<circle class="%s" cx="%.1f" cy="%.1f" r="3"><title>%d nodes: %s %s</title></circle>`+"\n",
+				s.class, x(float64(f.Nodes)), y(s.of(f)), f.Nodes, short(s.of(f)), c.unit)
+		}
+		fmt.Fprintf(out, `<text x="%.1f" y="%.1f" text-anchor="end">%s%s</text>`+"\n", x(nodes)-6, y(s.of(last))-6, s.whose, short(s.of(last)))
+	}
 	fmt.Fprintf(out, `<text x="%.1f" y="%d" text-anchor="end">%d nodes</text>`+"\n", x(nodes), margin+chartHeight+16, last.Nodes)
+}
+
+// shown is one line of a chart.
+type shown struct {
+	class, whose string
+	of           func(*Figures) float64
+}
+
+func (c curve) shown() []shown {
+	if c.beside == nil {
+		return []shown{{"dot", "", c.of}}
+	}
+	return []shown{{"dot", "killorder ", c.of}, {"beside", "kube-state-metrics ", c.beside}}
 }
