@@ -69,7 +69,8 @@ func (c curve) draw(out *strings.Builder, all []*Figures, left int) {
 			fmt.Fprintf(out, `<circle class="%s" cx="%.1f" cy="%.1f" r="3"><title>%d nodes: %s %s</title></circle>`+"\n",
 				s.class, x(float64(f.Nodes)), y(s.of(f)), f.Nodes, short(s.of(f)), c.unit)
 		}
-		fmt.Fprintf(out, `<text x="%.1f" y="%.1f" text-anchor="end">%s%s</text>`+"\n", x(nodes)-6, y(s.of(last))-6, s.whose, short(s.of(last)))
+		fmt.Fprintf(out, `<text x="%.1f" y="%.1f" text-anchor="end">%s%s</text>`+"\n",
+			x(nodes)-6, y(s.of(last))-6, s.whose, short(s.of(last)))
 	}
 	fmt.Fprintf(out, `<text x="%.1f" y="%d" text-anchor="end">%d nodes</text>`+"\n", x(nodes), margin+chartHeight+16, last.Nodes)
 }
