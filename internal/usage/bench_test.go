@@ -82,10 +82,10 @@ var mixes = []struct {
 	byKubelet bool
 	mostBytes float64
 }{
-	{"working sets", 2, false, 100},
-	{"with RSS and swap", 2, true, 100},
-	{"with RSS and swap, two containers each", 1, true, 80},
-	{"with RSS and swap, one container each", benchPods, true, 140},
+	{"working sets", 2, false, 70},
+	{"with RSS and swap", 2, true, 80},
+	{"with RSS and swap, two containers each", 1, true, 65},
+	{"with RSS and swap, one container each", benchPods, true, 105},
 }
 
 // TestStoreMemory allows a tenth more than mixes says: its store has fewer pods, so each pod has a larger part of the fixed

@@ -1,13 +1,12 @@
 package usage
 
 import (
-	"bytes"
 	"hash/maphash"
 	"math/bits"
 )
 
-// index finds a snapshot's rows by their keys. A row's number stands in the slot to which the key's hash points, or in the
-// first slot after it that was free. A map of hashes would take four times the memory.
+// index finds a snapshot's rows by their keys. A row's number stands in the slot to which the key points, or in the first slot after it
+// that was free. A map of keys would take four times the memory.
 type index struct {
 	// slots hold the row's number plus one; 0 is a free slot.
 	slots []uint32
@@ -17,33 +16,21 @@ type index struct {
 // newIndex has room for so many rows.
 func newIndex(rows int) index { return index{slots: make([]uint32, rows+rows/2+8)} }
 
-// podKey is a pod's namespace, a slash, and its name.
-type podKey struct {
-	text      []byte
-	namespace int // length
-}
+// podKey stands for a pod's namespace and name: their hash, with a seed that no tenant knows. To keep names would take a third of all
+// memory of the readings. Of 150,000 pods two have the same key with a probability of 1 in 1,600,000,000.
+type podKey uint64
 
-// keyOf makes a key in the buffer, which it overwrites.
-func keyOf[S string | []byte, N string | []byte](buffer []byte, namespace S, name N) podKey {
+// keyOf makes a key. The text of the key is made in the buffer, which keyOf overwrites and returns.
+func keyOf[S string | []byte, N string | []byte](seed maphash.Seed, buffer []byte, namespace S, name N) (podKey, []byte) {
 	buffer = append(buffer[:0], namespace...)
-	buffer = append(buffer, '/')
-	return podKey{text: append(buffer, name...), namespace: len(namespace)}
-}
-
-// key of a row, made in the buffer.
-func (s *snapshot) key(buffer []byte, row int) podKey {
-	return keyOf(buffer, s.names[s.namespaces[row]], s.podName(row))
-}
-
-// is reports whether the row is the key's.
-func (s *snapshot) is(row int, key podKey) bool {
-	return bytes.Equal(s.podName(row), key.text[key.namespace+1:]) &&
-		s.names[s.namespaces[row]] == string(key.text[:key.namespace])
+	buffer = append(buffer, '/') // which no namespace has
+	buffer = append(buffer, name...)
+	return podKey(maphash.Bytes(seed, buffer)), buffer
 }
 
 // find returns the key's row, or, if there is none, the free slot for a new row.
 func (s *snapshot) find(key podKey) (row, slot int, ok bool) {
-	first, _ := bits.Mul64(maphash.Bytes(s.seed, key.text), uint64(len(s.index.slots)))
+	first, _ := bits.Mul64(uint64(key), uint64(len(s.index.slots)))
 	for slot = int(first); ; slot++ {
 		if slot == len(s.index.slots) {
 			slot = 0
@@ -52,7 +39,7 @@ func (s *snapshot) find(key podKey) (row, slot int, ok bool) {
 		if row < 0 {
 			return 0, slot, false
 		}
-		if s.is(row, key) {
+		if s.keys[row] == key {
 			return row, slot, true
 		}
 	}
@@ -68,13 +55,12 @@ func (s *snapshot) setIndex(slot int) {
 	if s.index.used*3 <= len(s.index.slots)*2 {
 		return
 	}
-	var buffer [128]byte
 	full := s.index.slots
 	s.index = newIndex(2 * s.index.used)
 	s.index.used = 0
 	for _, row := range full {
 		if row > 0 {
-			_, free, _ := s.find(s.key(buffer[:], int(row)-1))
+			_, free, _ := s.find(s.keys[row-1])
 			s.index.slots[free] = row
 			s.index.used++
 		}

@@ -43,7 +43,7 @@ var _ Sink = (*Pass)(nil)
 // Begin starts a pass over the sources.
 func (s *Store) Begin() *Pass {
 	last := s.current.Load()
-	next := newSnapshot(s.seed, last)
+	next := newSnapshot(last)
 	return &Pass{store: s, last: last, next: next, now: s.now(), names: make(map[string]uint32, len(last.names))}
 }
 
@@ -91,8 +91,8 @@ func (p *Pass) Pod(r *Pod) {
 		p.Drop(cause)
 		return
 	}
-	key := keyOf(p.buffer, r.Namespace, r.Name)
-	p.buffer = key.text
+	key, buffer := keyOf(p.store.seed, p.buffer, r.Namespace, r.Name)
+	p.buffer = buffer
 	at := uint32(r.ObservedAt.Unix())
 	already, slot, repeated := p.next.find(key)
 	switch {
@@ -172,15 +172,14 @@ func (p *Pass) isAhead(observed int64) bool { return observed > p.now.Add(maxAhe
 
 func (p *Pass) addRow(slot int, key podKey, r row, source facts.Source) {
 	s := p.next
-	r.name, r.container, r.history = uint32(len(s.podNames)), uint32(len(s.containerNames)), uint32(len(s.sampleAges))
+	r.container, r.history = uint32(len(s.containerNames)), uint32(len(s.sampleAges))
 	s.rows = append(s.rows, r)
+	s.keys = append(s.keys, key)
 	s.sources = append(s.sources, source)
-	s.namespaces = append(s.namespaces, p.name(key.text[:key.namespace]))
-	s.podNames = append(s.podNames, key.text[key.namespace+1:]...)
 	s.setIndex(slot)
 }
 
-// name returns the number of a namespace's or a container's name in this pass.
+// name returns the number of a container's name in this pass.
 func (p *Pass) name(name []byte) uint32 {
 	id, ok := p.names[string(name)]
 	if !ok {
@@ -231,8 +230,7 @@ func (p *Pass) Commit() Result {
 		if observed := int64(p.last.rows[i].observed); observed < oldest.Unix() || p.isAhead(observed) {
 			continue
 		}
-		key := p.last.key(p.buffer, i)
-		p.buffer = key.text
+		key := p.last.keys[i]
 		if current, _, _ := p.last.find(key); current != i {
 			continue // replaced by a later row
 		}

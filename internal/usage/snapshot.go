@@ -1,7 +1,6 @@
 package usage
 
 import (
-	"hash/maphash"
 	"math"
 	"time"
 
@@ -12,17 +11,14 @@ import (
 // without pointers: these take a third of the memory of a record and a map entry per pod, and the garbage collector does not
 // have to walk them.
 type snapshot struct {
-	seed maphash.Seed
 	// index finds a pod's row.
 	index index
 	// rows may hold several rows of one pod; the index leads to the one that counts.
 	rows []row
+	// keys of the rows' pods.
+	keys []podKey
 	// sources of the rows.
 	sources []facts.Source
-	// namespaces of the rows' pods: index into names.
-	namespaces []uint32
-	// podNames of all pods, one after another.
-	podNames []byte
 	// containers of all pods, one after another: index into names, and working set.
 	containerNames []uint32
 	workingSets    []pages
@@ -31,16 +27,16 @@ type snapshot struct {
 	// samples of all pods' history, one after another: age at the pod's reading in seconds, and working set.
 	sampleAges  []uint16
 	samplePages []pages
-	// names of namespaces and containers, each once.
+	// names of containers, each once.
 	names []string
 	nodes map[string]facts.NodeReading
 }
 
 // row is one pod. Its elements in the arrays begin at the given indexes and end where the next row's begin.
 type row struct {
-	workingSet               int64
-	observed                 uint32 // Unix seconds
-	name, container, history uint32
+	workingSet         int64
+	observed           uint32 // Unix seconds
+	container, history uint32
 }
 
 // otherUsage holds the readings of a container that only some sources have.
@@ -70,14 +66,12 @@ func (p pages) bytes() int64 {
 }
 
 // newSnapshot makes an empty snapshot with room for as much as the last one held.
-func newSnapshot(seed maphash.Seed, last *snapshot) *snapshot {
+func newSnapshot(last *snapshot) *snapshot {
 	return &snapshot{
-		seed:           seed,
 		index:          newIndex(room(last.index.used)),
 		rows:           make([]row, 0, room(len(last.rows))),
+		keys:           make([]podKey, 0, room(len(last.keys))),
 		sources:        make([]facts.Source, 0, room(len(last.sources))),
-		namespaces:     make([]uint32, 0, room(len(last.namespaces))),
-		podNames:       make([]byte, 0, room(len(last.podNames))),
 		containerNames: make([]uint32, 0, room(len(last.containerNames))),
 		workingSets:    make([]pages, 0, room(len(last.workingSets))),
 		others:         make([]otherUsage, 0, room(len(last.others))),
@@ -95,10 +89,8 @@ func (s *snapshot) end(i int) row {
 	if i+1 < len(s.rows) {
 		return s.rows[i+1]
 	}
-	return row{name: uint32(len(s.podNames)), container: uint32(len(s.containerNames)), history: uint32(len(s.sampleAges))}
+	return row{container: uint32(len(s.containerNames)), history: uint32(len(s.sampleAges))}
 }
-
-func (s *snapshot) podName(i int) []byte { return s.podNames[s.rows[i].name:s.end(i).name] }
 
 // containers returns where the row's containers begin and end.
 func (s *snapshot) containers(i int) (from, to int) {

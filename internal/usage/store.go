@@ -23,7 +23,7 @@ var _ facts.Readings = (*Store)(nil)
 // has no reading of a pod or node, its last reading stays until it is that old. The time may be up to 18 hours.
 func NewStore(keep time.Duration, now func() time.Time) *Store {
 	s := &Store{keep: keep, now: now, seed: maphash.MakeSeed()}
-	s.current.Store(newSnapshot(s.seed, &snapshot{}))
+	s.current.Store(newSnapshot(&snapshot{}))
 	return s
 }
 
@@ -34,7 +34,8 @@ func (s *Store) Now() time.Time { return s.now() }
 func (s *Store) Pod(namespace, name string) (facts.PodReading, bool) {
 	var buffer [128]byte // most keys fit into the buffer, and then need no allocation
 	snap := s.current.Load()
-	i, _, ok := snap.find(keyOf(buffer[:], namespace, name))
+	key, _ := keyOf(s.seed, buffer[:], namespace, name)
+	i, _, ok := snap.find(key)
 	if !ok {
 		return facts.PodReading{}, false
 	}
