@@ -154,7 +154,8 @@ func compare(a, b *group) int {
 		cmp.Compare(a.key.container, b.key.container))
 }
 
-// still reports whether readings have not moved by more than noise: risen by no more than one band, fallen by no more than the other.
+// still reports whether readings have not moved by more than noise: risen by no more than rise allows, fallen by no more than fall
+// allows.
 func still(before, now [2]int64, rise, fall func(int64) int64) bool {
 	for i := range before {
 		if now[i]-before[i] > rise(before[i]) || before[i]-now[i] > fall(before[i]) {

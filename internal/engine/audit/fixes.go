@@ -14,6 +14,8 @@ type text struct {
 	change       whatif.Change
 	// limit that the fix advises for the container of the hit, in bytes; 0 if the fix advises none.
 	limit int64
+	// roomy: the advised amount is at least a quarter above what is used.
+	roomy bool
 }
 
 // fixed is a text whose fix says what the change does to the pod's ranks.
@@ -61,7 +63,9 @@ func (c *audit) requestMore(p *facts.PodState, message string, used int64, remar
 		return text{message: message, fix: c.noRoom(p)}
 	}
 	fix, ch := requestFor(p, request)
-	return c.fixed(p, message, fix+remark, ch)
+	t := c.fixed(p, message, fix+remark, ch)
+	t.roomy = request >= suggest(used)
+	return t
 }
 
 // noRoom is the fix where no request on this node covers what the pod uses.
@@ -148,8 +152,10 @@ func (c *audit) guaranteedWith(p *facts.PodState, message string) text {
 	if p.CountLasting() > 1 {
 		in = " in all"
 	}
-	return c.fixed(p, message, fmt.Sprintf("requests.memory %s%s, limits equal, cpu too (Guaranteed)", facts.Amount(request), in),
+	t := c.fixed(p, message, fmt.Sprintf("requests.memory %s%s, limits equal, cpu too (Guaranteed)", facts.Amount(request), in),
 		whatif.Guaranteed(request))
+	t.roomy = request >= suggest(peak)
+	return t
 }
 
 // limitOf returns a limit for what uses that much at most: the wanted one, or as much of that as the node can give; ok is

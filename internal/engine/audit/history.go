@@ -45,6 +45,7 @@ type said struct {
 	readings     [2]int64
 	message, fix string
 	limit        int64 // see text
+	roomy        bool  // see text
 }
 
 // about is what a text says of pod and node: a change of any of it makes the text wrong.

@@ -188,11 +188,14 @@ func TestMemoryDoesNotGrow(t *testing.T) {
 func TestTextsFollowReadingsThatRise(t *testing.T) {
 	bestEffort := func(usage int64) *factstest.PodBuilder { return factstest.Pod("a").Running(0, usage) }
 	critical := func(usage int64) *factstest.PodBuilder { return limited("a", 512*miB, 0, usage).Critical() }
+	over := func(usage int64) *factstest.PodBuilder { return limited("a", 512*miB, 0, usage) }
+	overLimited := func(usage int64) *factstest.PodBuilder { return limited("a", 512*miB, 4*giB, usage) }
 	nearLimit := func(usage int64) *factstest.PodBuilder { return limited("a", 2*giB, 2*giB, usage) }
 	for name, tc := range map[string]struct {
 		pod           func(usage int64) *factstest.PodBuilder
 		before, after int64
 		pressure      bool
+		others        int64 // what others request
 		wantSame      bool
 	}{
 		"a request is advised, 9% more":                       {pod: bestEffort, before: giB, after: giB + giB*9/100, wantSame: true},
@@ -203,11 +206,14 @@ func TestTextsFollowReadingsThatRise(t *testing.T) {
 		"twice the usage is advised as limit, 11% more":       {pod: critical, before: 700 * miB, after: 778 * miB},
 		"near its own limit, 4% more":                         {pod: nearLimit, before: 1880 * miB, after: 1955 * miB, wantSame: true},
 		"near its own limit, 6% more":                         {pod: nearLimit, before: 1880 * miB, after: 1995 * miB},
+		"over its request, 9% more":                           {pod: over, before: giB, after: giB + giB*9/100, wantSame: true},
+		"over its request, with a limit, 9% more":             {pod: overLimited, before: giB, after: giB + giB*9/100},
+		"the node has little room for a request, 9% more":     {pod: bestEffort, before: giB, after: giB + giB*9/100, others: 14*giB + 900*miB},
 	} {
 		t.Run(name, func(t *testing.T) {
 			memory := &History{}
 			audit := func(usage int64) []string {
-				n := node(guaranteedPod("calm", giB, 100*miB), tc.pod(usage))
+				n := node(guaranteedPod("calm", max(tc.others, giB), 100*miB), tc.pod(usage))
 				if tc.pressure {
 					n.MemoryPressure = facts.StateTrue
 				}

@@ -35,7 +35,7 @@ func missingMemoryLimitText(c *audit, h *hit) text {
 			facts.Amount(limit), facts.Amount(used))}
 	}
 	return text{
-		message: message, limit: limit,
+		message: message, limit: limit, roomy: limit >= suggest(peak),
 		fix: fmt.Sprintf("limits.memory %s, twice what it uses, or above its known peak.", facts.Amount(limit)),
 	}
 }

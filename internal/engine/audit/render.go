@@ -179,7 +179,7 @@ func (c *audit) unseen(told bool) []engine.Finding {
 func (c *audit) say(g *group, shared sharing) {
 	about := c.about(g)
 	about.shared = shared
-	if g.said != nil && g.said.about == about && still(g.said.readings, g.hit.readings, c.rise(&g.hit), c.band(g.hit.pod)) {
+	if g.said != nil && g.said.about == about && still(g.said.readings, g.hit.readings, c.rise(g), c.band(g.hit.pod)) {
 		return
 	}
 	t := c.rules[g.key.rule].text(c, &g.hit)
@@ -190,7 +190,7 @@ func (c *audit) say(g *group, shared sharing) {
 	if end := g.hit.shownSince; end != 0 {
 		before = fmt.Sprintf("Ignored until %s, which is over. ", time.Unix(end, 0).UTC().AddDate(0, 0, -1).Format(time.DateOnly)) + before
 	}
-	g.said = &said{about, g.hit.readings, cut(before + t.message), cut(t.fix), t.limit}
+	g.said = &said{about, g.hit.readings, cut(before + t.message), cut(t.fix), t.limit, t.roomy}
 }
 
 // sixteenths of allocatable are requested: whether a fix fits the node is judged anew when that changes, not with every pod
@@ -230,13 +230,22 @@ func (c *audit) band(p *facts.PodState) func(bytes int64) int64 {
 	return c.v.Calm.BandOf(p)
 }
 
-// rise is how far a reading may rise above the one in a text. Advice gives a quarter more than what is used, or twice as much where no
-// limit is near, so in a node that is far from its killers a tenth more leaves the advice true. What is under a limit of its own has
-// a killer of its own, and its reading is followed closely.
-func (c *audit) rise(h *hit) func(bytes int64) int64 {
-	if h.pod == nil || limitOf(h) > 0 {
+// rise is how far a reading may rise above the one in a text. Where the advice has room, and the node is far from its killers, the
+// reading may rise by a tenth: the advice is still an eighth above the reading. What has a limit of its own has a killer of its own,
+// and its reading is followed closely.
+func (c *audit) rise(g *group) func(bytes int64) int64 {
+	if g.hit.pod == nil || !g.said.roomy || hasLimit(&g.hit) {
 		return facts.Band
 	}
-	calm := c.band(h.pod)
+	calm := c.band(g.hit.pod)
 	return func(bytes int64) int64 { return max(facts.Band(bytes), min(calm(bytes), bytes/10)) }
+}
+
+// hasLimit reports whether what the hit is about has a memory limit below the node's: the container's or the pod's, and for all of a
+// pod that of any container.
+func hasLimit(h *hit) bool {
+	if h.container != none {
+		return h.pod.Limit > 0 || h.pod.Containers[h.container].Limit > 0
+	}
+	return h.pod.Limit > 0 || slices.ContainsFunc(h.pod.Containers, func(k facts.Container) bool { return k.Limit > 0 })
 }
