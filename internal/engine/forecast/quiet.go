@@ -12,9 +12,9 @@ const (
 	// quietNode is what is left at least, in percent of the limit of each killer of a quiet node, until the killer's headroom counts
 	// as little; quietLimit is the same for a limit of a pod's or a container's own, until that limit counts as near.
 	quietNode, quietLimit = 25, 5
-	// quietFrom is the percentage of a limit in use from which the limit counts: what uses less does not get near the limit in the 90
-	// seconds that a quiet node may be left alone, unless it takes half of the limit in that time.
-	quietFrom = 35
+	// quietRoom is how far, in percent of a limit, usage must be below nearLimitPercent for the limit not to count. To come near such a
+	// limit unseen, a container would have to take half of it between two requests to the kubelet.
+	quietRoom = 50
 	// nearFuture is the time within which an estimated kill ends the quiet.
 	nearFuture = time.Hour
 )
@@ -71,13 +71,13 @@ func (m *History) nodeQuiet(v *engine.Verdict, p *facts.Policy) time.Duration {
 	return quiet
 }
 
-// limitsQuiet is the quiet before the limits of containers and pods, of those that use quietFrom of their limit. What grows in a pod may
+// limitsQuiet is the quiet before the limits of containers and pods, of those that are less than quietRoom below nearLimitPercent. What grows in a pod may
 // be any of its containers.
 func limitsQuiet(v *engine.Verdict, p *facts.Policy) time.Duration {
 	quiet := facts.UnavailableAfter
 	for i := range v.Limits {
 		l := &v.Limits[i]
-		if l.Percent() < quietFrom {
+		if l.Percent() < p.NearLimitPercent-quietRoom {
 			break // the order begins with the fullest
 		}
 		left := l.Limit/100*int64(p.NearLimitPercent) - l.Usage
@@ -105,9 +105,9 @@ func fastest(samples []facts.Sample) (growth float64) {
 	return growth
 }
 
-// grewIn is the time, in seconds, that the growth between two readings so many seconds apart is taken to have needed. On a node that
-// was left alone growth may have begun at any time between them: the second half of the time is taken, where that is longer than the
-// usual time between two readings.
+// grewIn is the time, in seconds, that the growth between two readings so many seconds apart is taken to have needed. Growth may have
+// begun at any time between the two readings, so the second half of the time is taken; but 30 seconds at least, which is the usual time
+// between two readings, and never more than there is.
 func grewIn(apart int64) float64 {
 	const usual = 30
 	return float64(min(max(apart, 1), max(apart/2, usual)))

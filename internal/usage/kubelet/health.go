@@ -47,8 +47,10 @@ type health struct {
 	err     error
 	// inARow is how many requests ended like the last one.
 	inARow int
-	// askedAt is when the last request ended. A request for which the operator had no token was never sent, and does not count.
+	// askedAt is when the last request ended that was sent. Without a token, none is.
 	askedAt time.Time
+	// suspect: the last request that was sent failed.
+	suspect bool
 	// notBefore is the time of the next request.
 	notBefore time.Time
 }
@@ -56,7 +58,7 @@ type health struct {
 // succeed takes a request that was answered.
 func (h *health) succeed(now time.Time) {
 	h.count(h.problem == nil)
-	h.askedAt, h.problem, h.err, h.notBefore = now, nil, nil, time.Time{}
+	h.askedAt, h.problem, h.err, h.suspect, h.notBefore = now, nil, nil, false, time.Time{}
 	if h.phase != phaseFailed || h.inARow >= convincing {
 		h.phase = phaseRead
 	}
@@ -67,10 +69,10 @@ func (h *health) fail(problem *Problem, err error, interval time.Duration, now t
 	h.count(h.problem != nil)
 	h.problem, h.err = problem, err
 	if !h.lacksToken() {
-		h.askedAt = now
+		h.askedAt, h.suspect = now, true
 	}
 	h.notBefore = now.Add(backoff(interval, h.inARow))
-	if h.inARow > tolerated {
+	if h.inARow > tolerated && (h.phase != phaseNew || !h.lacksToken()) { // a kubelet that was never asked has not failed
 		h.phase = phaseFailed
 	}
 }

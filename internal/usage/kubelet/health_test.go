@@ -65,10 +65,22 @@ func TestHealthWithoutAToken(t *testing.T) {
 	if !h.askedAt.IsZero() || !h.lacksToken() || !h.mayAsk(start) {
 		t.Errorf("asked at %s, lacks a token %t, may be asked %t", h.askedAt, h.lacksToken(), h.mayAsk(start))
 	}
+	h.fail(token, errors.New("no token"), 30*time.Second, start)
+	if h.phase != phaseNew || h.suspect {
+		t.Errorf("phase %d, suspect %t, of a kubelet that was never asked", h.phase, h.suspect)
+	}
 	h.succeed(start.Add(time.Second))
+	if h.phase != phaseRead {
+		t.Errorf("phase %d after an answer", h.phase)
+	}
 	h.fail(token, errors.New("no token"), 30*time.Second, start.Add(time.Minute))
 	if want := start.Add(time.Second); !h.askedAt.Equal(want) {
 		t.Errorf("asked at %s, want %s", h.askedAt, want)
+	}
+	h.fail(&Problem{Text: "hangs"}, errors.New("hangs"), 30*time.Second, start.Add(2*time.Minute))
+	h.fail(token, errors.New("no token"), 30*time.Second, start.Add(3*time.Minute))
+	if !h.suspect {
+		t.Error("a kubelet that hung is trusted after a request that was never sent")
 	}
 }
 

@@ -6,14 +6,18 @@ import (
 	"time"
 )
 
-// mostPasses is how many passes there are at most from one request to a resting kubelet to the next.
-const mostPasses = 4
+const (
+	// mostPasses is how many passes there are at most from one request to a resting kubelet to the next.
+	mostPasses = 4
+	// readingAge is how old a reading may be when the kubelet answers: a kubelet measures every ten seconds or so.
+	readingAge = 10 * time.Second
+)
 
-// restPasses returns in each how many passes a resting kubelet is asked: in so many that readings are not stale yet when one request
-// has failed and the next pass has asked again, but at least in each of mostPasses. A request comes up to half an interval after the
-// beginning of its pass. 1 means that no kubelet rests.
-func restPasses(maxAge, interval time.Duration) int {
-	return int(min(max((maxAge-interval/2)/interval-1, 1), mostPasses))
+// restPasses returns n: a resting kubelet is asked in each n-th pass. With n passes between two requests, readings are not stale yet
+// when one request has failed and the next pass, which has asked again, is over. A pass takes half an interval for its requests, and
+// waits up to patience for their answers. n is mostPasses at most; 1 means that no kubelet rests.
+func restPasses(maxAge, interval, patience time.Duration) int {
+	return int(min(max((maxAge-interval/2-patience-readingAge)/interval-1, 1), mostPasses))
 }
 
 // rest divides the kubelets that may be asked into those to ask in this pass and those that rest. A kubelet may rest while its node
@@ -23,7 +27,7 @@ func restPasses(maxAge, interval time.Duration) int {
 func (s *Source) rest(due []*kubelet, now time.Time) (ask []*kubelet) {
 	every := 1
 	if s.Quiet != nil && s.MaxAge != nil {
-		every = restPasses(s.MaxAge(), s.Interval)
+		every = restPasses(s.MaxAge(), s.Interval, s.patience)
 	}
 	if every == 1 {
 		return due
@@ -40,7 +44,8 @@ func (s *Source) rest(due []*kubelet, now time.Time) (ask []*kubelet) {
 		return cmp.Or(a.health.askedAt.Compare(b.health.askedAt), cmp.Compare(a.Name, b.Name))
 	})
 	share := (len(quiet) + every - 1) / every
-	latest := now.Add(-time.Duration(2*every-1) * s.Interval / 2) // the middle between two passes, so that no pass begins at this time
+	// Requests of the pass every-1 passes ago have ended since, those of the pass before that one have ended by then.
+	latest := now.Add(-time.Duration(every-1)*s.Interval - s.patience)
 	for i, k := range quiet {
 		if i < share || k.health.askedAt.Before(latest) {
 			ask = append(ask, k)

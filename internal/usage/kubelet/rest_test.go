@@ -24,11 +24,10 @@ func TestRestPasses(t *testing.T) {
 		"readings that are soon stale":      {time.Minute, 30 * time.Second, 1},
 		"readings that are stale at once":   {time.Second, 30 * time.Second, 1},
 		"one failed request in two minutes": {2 * time.Minute, 30 * time.Second, 2},
-		"just stale after a failed request": {104 * time.Second, 30 * time.Second, 1},
-		"just fresh after a failed request": {105 * time.Second, 30 * time.Second, 2},
+		"just stale after a failed request": {119 * time.Second, 30 * time.Second, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := restPasses(tc.maxAge, tc.interval); got != tc.want {
+			if got := restPasses(tc.maxAge, tc.interval, min(patience, tc.interval/6)); got != tc.want {
 				t.Errorf("in each %d passes, want %d", got, tc.want)
 			}
 		})

@@ -257,8 +257,8 @@ func TestWhoIsAskedFirst(t *testing.T) {
 	r.Source.kubelets = map[string]*kubelet{
 		"a": {Node: Node{Name: "a"}, health: health{askedAt: start.Add(2 * time.Second)}},
 		"b": {Node: Node{Name: "b"}, health: health{askedAt: start.Add(1 * time.Second)}},
-		"c": {Node: Node{Name: "c"}, health: health{askedAt: start, problem: &Problem{}}},
-		"d": {Node: Node{Name: "d"}, health: health{askedAt: start, problem: &Problem{}, notBefore: start.Add(time.Second)}},
+		"c": {Node: Node{Name: "c"}, health: health{askedAt: start, problem: &Problem{}, suspect: true}},
+		"d": {Node: Node{Name: "d"}, health: health{askedAt: start, problem: &Problem{}, suspect: true, notBefore: start.Add(time.Second)}},
 		"e": {Node: Node{Name: "e"}},
 		"f": {Node: Node{Name: "f"}, health: health{problem: &Problem{Cause: usage.FailedToken}}},
 	}

@@ -60,7 +60,7 @@ func (s *Source) due(nodes []Node) (trusted, suspects []asked) {
 		k.asking, k.changed = true, false
 		a := asked{Node: k.Node, askedAt: k.health.askedAt, isNew: k.health.phase == phaseNew, configDue: k.config.isDue(now)}
 		a.ahead = a.askedAt.IsZero() && s.ChangedLately != nil && s.ChangedLately(a.Name)
-		if k.health.failing() && !k.health.lacksToken() {
+		if k.health.suspect {
 			suspects = append(suspects, a)
 		} else {
 			trusted = append(trusted, a)

@@ -7,12 +7,12 @@ import (
 	"github.com/killorder/killorder/internal/usage"
 )
 
-// firstPortion is how long a first pass collects readings before it lets readers see them. Each further portion takes twice as long
+// firstPortion is how long a pass in portions collects readings before it lets readers see them. Each further portion takes twice as long
 // as the one before: each costs a copy of all readings so far.
 const firstPortion = time.Second
 
-// portions is the sink of a first pass. A first pass over thousands of kubelets takes a while, and the orders of a new leader wait
-// for it: so readers see what was read after a second, and after three, seven and so on.
+// portions is the sink of the first pass, and of a pass after one that could read nothing. Such a pass over thousands of kubelets takes
+// a while, and the orders of a new leader wait for it: so readers see what was read after a second, and after three, seven and so on.
 type portions struct {
 	*usage.Pass
 	runner *Runner
@@ -61,7 +61,7 @@ func (p *portions) Commit() usage.Result {
 	return all
 }
 
-// seen is the nodes that readers have seen before the end of the first pass; none from then on.
+// seen is the nodes that readers have seen before the end of a pass in portions; none from then on.
 type seen struct {
 	mu    sync.Mutex
 	nodes map[string]bool

@@ -24,7 +24,7 @@ type Runner struct {
 	Ready func(context.Context) error
 	// OnPass is called after each pass, also after one that failed; nil calls nothing.
 	OnPass func()
-	// OnPortion is called with the nodes that a part of a first pass has read, when readers see their readings; nil calls nothing.
+	// OnPortion is called with the nodes that a part of a pass in portions has read, when readers see their readings; nil calls nothing.
 	OnPortion func(nodes []string)
 	Log       logr.Logger
 	Metrics   *Metrics
@@ -65,7 +65,7 @@ func (r *Runner) Passed(node string) bool {
 	return r.seen.has(node) || !r.Status().At.IsZero() // in this order: seen is forgotten once the status is set
 }
 
-// HadPortion reports, during OnPass of a first pass, whether OnPortion was called with the node in this pass.
+// HadPortion reports, during OnPass of a pass in portions, whether OnPortion was called with the node in this pass.
 func (r *Runner) HadPortion(node string) bool { return r.seen.has(node) }
 
 // NeedLeaderElection is true: only the leader writes, and only who writes needs readings.
@@ -103,7 +103,7 @@ func (r *Runner) pass(ctx context.Context) {
 		usage.Sink
 		Commit() usage.Result
 	} = r.Store.Begin()
-	if r.Status().Nodes == 0 { // the first pass, and the next one where that could read nothing
+	if r.Status().Nodes == 0 { // nothing was read so far, or by the pass before
 		pass = newPortions(r)
 	}
 	failures := r.Source.Read(ctx, pass)
