@@ -138,7 +138,7 @@ func (c *cluster) addPod(p *corev1.Pod) {
 	var f *facts.Pod
 	if node := p.Spec.NodeName; extract.Candidate(p) && (c.of == nil || c.of[node]) {
 		f = extract.Pod(p)
-		f.Labels = c.snapshot.Policy.Read(f.Labels) // of 150,000 pods, the others take as much memory as anything
+		f.Labels = c.snapshot.Policy.LabelsAskedFor(f.Labels) // all labels of 150,000 pods would take much memory
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -146,16 +146,16 @@ func (p *Policy) Critical(pod *facts.Pod, namespace labels.Labels) bool {
 		(p.criticalPods.Matches(pod.Labels) && p.criticalPodsIn.Matches(namespace)) || p.criticalNamespaces.Matches(namespace)
 }
 
-// Read returns those labels of a pod that the policy asks for. No other label changes what is judged.
-func (p *Policy) Read(all facts.Labels) facts.Labels {
+// LabelsAskedFor returns those labels of a pod that the policy asks for. No other label changes what is judged.
+func (p *Policy) LabelsAskedFor(all facts.Labels) facts.Labels {
 	requirements, _ := p.criticalPods.Requirements()
-	var read facts.Labels
+	var asked facts.Labels
 	for i := 0; i+1 < len(all); i += 2 {
 		if slices.ContainsFunc(requirements, func(r labels.Requirement) bool { return r.Key() == all[i] }) {
-			read = append(read, all[i], all[i+1])
+			asked = append(asked, all[i], all[i+1])
 		}
 	}
-	return read
+	return asked
 }
 
 // Production reports whether findings about production workloads apply in the namespace.

@@ -154,11 +154,11 @@ func TestCritical(t *testing.T) {
 				t.Errorf("critical %t; want %t", got, tc.want)
 			}
 			more := slices.Concat(facts.Labels{"app", "web"}, tc.labels, facts.Labels{"zone", "a"})
-			if got := p.Critical(&facts.Pod{Priority: tc.priority, Labels: p.Read(more)}, tc.namespace); got != tc.want {
-				t.Errorf("critical %t with the labels that the policy reads; want %t", got, tc.want)
+			if got := p.Critical(&facts.Pod{Priority: tc.priority, Labels: p.LabelsAskedFor(more)}, tc.namespace); got != tc.want {
+				t.Errorf("critical %t with the labels that the policy asks for; want %t", got, tc.want)
 			}
-			if tc.critical.PodSelector == nil && len(p.Read(more)) > 0 {
-				t.Errorf("the policy reads %q", p.Read(more))
+			if tc.critical.PodSelector == nil && len(p.LabelsAskedFor(more)) > 0 {
+				t.Errorf("the policy asks for %q", p.LabelsAskedFor(more))
 			}
 		})
 	}

@@ -40,7 +40,7 @@ func poolOf(pods map[facts.PodKey]*facts.Pod) pool {
 	return p
 }
 
-// full reports whether more than half of what the pool holds may be those of pods long gone.
+// full reports whether more than half of what the pool holds may belong to pods that are gone.
 func (p *pool) full() bool { return len(p.strings)+len(p.labels) > p.limit }
 
 // share replaces the strings and labels of a new pod by equal ones of the pool.

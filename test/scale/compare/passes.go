@@ -31,8 +31,8 @@ func (b *bench) readingOf(ctx context.Context, name string, of *page) (r reading
 	return r, err
 }
 
-// passes lets memory be noisy, and measures the operator pass by pass, and kube-state-metrics scrape by scrape. A scrape is
-// made in the middle of a pass, so that both programs run under the same load.
+// passes lets memory be noisy, and measures the operator pass by pass, and kube-state-metrics scrape by scrape. Scrapes are made at the
+// beginning of each interval that is measured, so that both programs run under the same load.
 func (b *bench) passes(ctx context.Context) error {
 	b.cluster.ReleaseMemory()
 	if err := pause(ctx, time.Duration(b.Settle)*b.Options.Interval); err != nil {

@@ -39,6 +39,8 @@ func TestGuard(t *testing.T) {
 		"more CPU time":          {change: func(f *Figures) { f.Operator.CPU[0] *= 1.4 }, wantErr: guardCPU},
 		"one pass with more":     {change: func(f *Figures) { b := f.Operator.Allocated[0]; f.Operator.Allocated = []float64{b, b, 9 * b} }},
 		"more memory":            {change: func(f *Figures) { f.Operator.Heap = f.Operator.Heap * 7 / 5 }, wantErr: guardHeap},
+		"no heap beside it":      {change: func(f *Figures) { f.StateMetrics.Heap = 0 }, wantErr: guardMemory},
+		"no CPU time beside it":  {change: func(f *Figures) { f.StateMetrics.CPU = nil }, wantErr: guardCPU},
 		"more than beside it":    {change: func(f *Figures) { f.StateMetrics.Heap = f.StateMetrics.Heap * 7 / 10 }, wantErr: guardMemory},
 		"more garbage":           {change: func(f *Figures) { f.Operator.Allocated[0] *= 1.4 }, wantErr: guardAllocated},
 		"more writes":            {change: func(f *Figures) { f.Noise = []float64{2} }, wantErr: guardNoise},

@@ -10,7 +10,7 @@ import (
 )
 
 // Guard has the figures that must not get worse, by name. Most count bytes or writes, so that the figure is the same on a
-// slow machine and on a busy one. CPU time is taken beside that of kube-state-metrics, which runs in turn with the operator's.
+// slow machine and on a busy one. The CPU time of a pass is divided by that of a scrape of kube-state-metrics, measured at the same time.
 type Guard map[string]float64
 
 // Names of guarded figures.
@@ -32,15 +32,21 @@ var always = Guard{guardNoise: 0.05}
 // Guard returns the guarded figures of a run.
 func (f *Figures) Guard() Guard {
 	nodes := float64(f.Nodes)
-	return Guard{
+	g := Guard{
 		guardHeap:      float64(f.Operator.Heap) / float64(f.Pods),
 		guardAllocated: Median(f.Operator.Allocated) / float64(f.Pods),
 		guardNoise:     Mean(f.Noise) * f.Interval / nodes,
 		guardCold:      float64(f.ColdWrites) / nodes,
-		guardMemory:    ratio(float64(f.Operator.Heap), float64(f.StateMetrics.Heap)),
-		// Other work on the machine only ever makes a program take more CPU time, so the least says most.
-		guardCPU: ratio(least(f.Operator.CPU), least(f.StateMetrics.CPU)),
 	}
+	// A ratio of nothing is left out: Check then misses it.
+	if memory := ratio(float64(f.Operator.Heap), float64(f.StateMetrics.Heap)); memory > 0 {
+		g[guardMemory] = memory
+	}
+	// Other work on the machine only ever makes a program take more CPU time, so the least says most.
+	if cpu := ratio(least(f.Operator.CPU), least(f.StateMetrics.CPU)); cpu > 0 {
+		g[guardCPU] = cpu
+	}
+	return g
 }
 
 // ReadGuard reads the stored values.
