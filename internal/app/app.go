@@ -56,9 +56,6 @@ func Run(ctx context.Context, config *rest.Config, o *options.Options, now clock
 	// Reads are a handful of watches, two lists a pass, and each order once when this process begins to lead; writes have a
 	// gate of their own. The client-side limit is only a fuse, above what the gate lets through.
 	config.QPS, config.Burst = float32(500+2*o.StatusWritesPerSecond), 1000
-	// The API server would compress the first list of all pods, which takes it longer than to send the list to a client in the same
-	// cluster. Kubernetes' own controllers ask for no compression either.
-	config.DisableCompression = true
 	mgr, err := newManager(config, o)
 	if err != nil {
 		return err

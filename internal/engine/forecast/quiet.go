@@ -99,18 +99,10 @@ func fastest(samples []facts.Sample) (growth float64) {
 	for i := 1; i < len(samples); i++ {
 		a, b := samples[i-1], samples[i]
 		if b.WorkingSet > a.WorkingSet {
-			growth = max(growth, float64(b.WorkingSet-a.WorkingSet)/grewIn(b.At-a.At))
+			growth = max(growth, float64(b.WorkingSet-a.WorkingSet)/float64(max(b.At-a.At, 1)))
 		}
 	}
 	return growth
-}
-
-// grewIn is the time, in seconds, that the growth between two readings so many seconds apart is taken to have needed. Growth may have
-// begun at any time between the two readings, so the second half of the time is taken; but 30 seconds at least, which is the usual time
-// between two readings, and never more than there is.
-func grewIn(apart int64) float64 {
-	const usual = 30
-	return float64(min(max(apart, 1), max(apart/2, usual)))
 }
 
 // tells reports whether the samples of the series are as many as a trend takes.
@@ -122,7 +114,7 @@ func (s *series) tells() bool {
 func (s *series) fastest() (growth float64) {
 	for i := 1; i < int(s.count); i++ {
 		a, b := s.samples[i-1], s.samples[i] // their times rise
-		growth = max(growth, (float64(b.units)-float64(a.units))*sampleUnit/grewIn(int64(b.at-a.at)))
+		growth = max(growth, (float64(b.units)-float64(a.units))*sampleUnit/float64(b.at-a.at))
 	}
 	return growth
 }

@@ -33,8 +33,7 @@ func quietWith(workingSets []int64, edit func(*facts.Node, *facts.Policy), pods 
 	return m.Quiet(&v, p)
 }
 
-// How long nothing can come near a node that is read each 75 seconds: all growth is taken to be of the last 37. The node has 16Gi, and
-// its threshold is crossed at 16284Mi. With 15% of 16Gi left, which are 2457Mi, the headroom counts as little.
+// How long nothing can come near a node that is read each 75 seconds. The node has 16Gi, and its threshold is crossed at 16284Mi. With 15% of 16Gi left, which are 2457Mi, the headroom counts as little.
 func TestQuiet(t *testing.T) {
 	const long = facts.UnavailableAfter
 	flat := steps(6000, 0, 9)
@@ -50,7 +49,7 @@ func TestQuiet(t *testing.T) {
 		"nothing grows":                          {workingSets: flat, want: long},
 		"memory is given back":                   {workingSets: steps(9000, -300, 9), want: long},
 		"three readings":                         {workingSets: steps(6000, 0, 3)},
-		"a jump between two readings":            {workingSets: append(steps(4000, 0, 7), 8000, 8000), want: 5827 * 37 * time.Second / 4000},
+		"a jump between two readings":            {workingSets: append(steps(4000, 0, 7), 8000, 8000), want: 5827 * 75 * time.Second / 4000},
 		"less than a quarter left, flat":         {workingSets: steps(9800, 0, 9)},
 		"a quarter left, flat":                   {workingSets: steps(9700, 0, 9), want: long},
 		"the policy wants more headroom":         {workingSets: steps(9700, 0, 9), edit: func(_ *facts.Node, p *facts.Policy) { p.RiskHeadroomPercent = 20 }},
@@ -65,7 +64,7 @@ func TestQuiet(t *testing.T) {
 		"a pod of an hour":                       {workingSets: flat, pods: []*factstest.PodBuilder{limited("old", giB, 100*miB)}, want: long},
 		"a container near its limit, flat":       {workingSets: flat, pods: []*factstest.PodBuilder{limited("full", giB, 830*miB)}},
 		"a container at three quarters, flat":    {workingSets: flat, pods: []*factstest.PodBuilder{limited("cache", giB, 768*miB)}, want: long},
-		"a container at three quarters, growing": {workingSets: flat, pods: []*factstest.PodBuilder{limited("cache", 1000*miB, 750*miB).Growth(50 * miB)}, want: 74 * time.Second},
+		"a container at three quarters, growing": {workingSets: flat, pods: []*factstest.PodBuilder{limited("cache", 1000*miB, 750*miB).Growth(50 * miB)}, want: 150 * time.Second},
 		"a container at a third, growing":        {workingSets: flat, pods: []*factstest.PodBuilder{limited("small", giB, 340*miB).Growth(50 * miB)}, want: long},
 		"a near limit counts from half of it": {
 			workingSets: flat, pods: []*factstest.PodBuilder{limited("cache", giB, 768*miB)},
@@ -92,7 +91,7 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
-// A node that is read in each fourth pass while it is quiet for five is never in danger unseen: neither where up to 8% of its memory
+// A node that is read in each third pass while it is quiet for four is never in danger unseen: neither where up to 8% of its memory
 // comes or goes in each pass, nor where a container grows to its limit at any speed. In the pass in which little is left, the
 // node is read.
 func TestPropertyNoDangerWhileQuiet(t *testing.T) {
@@ -114,7 +113,7 @@ func TestPropertyNoDangerWhileQuiet(t *testing.T) {
 			}
 			n := factstest.Node(capacity, limited("grower", limit, inLimit))
 			n.Usage.ObservedAt, n.Usage.WorkingSet = now, min(used+inLimit, capacity)
-			if quiet >= 5*pass && i-asked < 4 {
+			if quiet >= 4*pass && i-asked < 3 {
 				rested++
 				v := engine.Evaluate(n, p, now)
 				if v.Outlook.NearerIsLow || v.Limits[0].Percent() >= p.NearLimitPercent {
