@@ -36,7 +36,7 @@ VERIFY_TOOLS := $(addprefix bin/tools/,controller-gen crd-ref-docs kustomize) $(
 # How many nodes and pods `make scale` simulates; without PODS, each node has 30 pods.
 NODES ?= 200
 PODS ?=
-# The short soak: one round until the leader is judged, and one after it was killed.
+# The short soak, which CI runs: two rounds. In the second one the leader is killed.
 SOAK_QUICK := -for 90s -churn 5s -interval 5s -every 20s -life 0s
 # All builds except those with the race detector have the same settings, so that the build cache has one copy of each package.
 # The released programs are built with -trimpath, so all other programs are, too. `go test` does not run vet, because it would
@@ -89,7 +89,7 @@ community-operators: ## bin/community-operators: the bundle as a pull request to
 	go run -C tools/ship . community
 
 ##@ Check
-.PHONY: test test-unit test-quick test-integration test-alerts test-report e2e e2e-vm conformance conformance-kubelet conformance-kernel conformance-kernel-vm scale scale-guard scale-growth scale-kubelets soak soak-quick fuzz nightly bench verify vulncheck lint fmt
+.PHONY: test test-unit test-quick test-integration test-alerts test-report e2e e2e-vm conformance conformance-kubelet conformance-kernel conformance-kernel-vm scale scale-programs scale-guard scale-growth scale-kubelets soak soak-quick fuzz nightly bench verify vulncheck lint fmt
 test: test-unit test-integration ## Unit tests and integration tests
 test-unit: ## Unit tests, with the race detector
 	packages="$(UNIT_PACKAGES)"; CGO_ENABLED=1 go test -race $(TESTFLAGS) $$packages
@@ -97,11 +97,12 @@ test-unit: ## Unit tests, with the race detector
 test-quick: ## Unit tests without the race detector, in seconds
 	packages="$(UNIT_PACKAGES)"; go test $(TESTFLAGS) $$packages
 	go test -C api $(TESTFLAGS) ./...
-test-integration: ## The local cluster's own tests, then Ginkgo suites on a real kube-apiserver, etcd and metrics-server
+test-integration: ## Tests of the local cluster and of what measures on it, then Ginkgo suites on a real kube-apiserver, etcd and metrics-server
 	@# If KUBEBUILDER_ASSETS names no folder, the programs are built into bin/ (minutes, once). The suites mostly wait, so 8 run at once.
 	assets="$${KUBEBUILDER_ASSETS:-$$($(CLUSTER) binaries)}"; export KUBEBUILDER_ASSETS="$$assets"; \
 	CGO_ENABLED=1 go test -C test/cluster -race -count=1 ./... && \
 	go test -C test/cluster/builds/kubernetes ./... && \
+	go test -C test/scale ./compare ./figures && \
 	go test -count=1 -v -p 8 -timeout 30m $(TESTFLAGS) ./test/integration/...
 	$(MAKE) test-report
 test-alerts: ## Alerts and dashboard only: promtool's tests, and that every metric named exists (part of test-integration)
@@ -123,17 +124,15 @@ conformance-kernel: ## 200 random scenarios against the kernel's OOM killer, as 
 	go test ./test/conformance/kernel -count=1 -v -timeout 60m $(TESTFLAGS)
 conformance-kernel-vm: ## The kernels of Debian 12 and 13 in virtual machines without KVM: cgroup v2, oom.group, swap (TESTFLAGS="-scenarios 16 -seed 5")
 	go test ./test/machine && go test ./test/conformance/kernel -count=1 -v -timeout 180m -run '^TestVirtualMachines$$' -vm $(TESTFLAGS)
-scale: build ## The operator, kube-state-metrics, a bare client, rank and kubectl on one cluster (NODES=1000 PODS=30000 ARGS="-passes 22")
-	go test -C test/scale ./figures
+scale-programs: build ## bin/scale, and the programs that it runs
 	go build -C test/scale -o ../../bin/ ./cmd/scale
+scale: scale-programs ## The operator, kube-state-metrics, a bare client, rank and kubectl on one cluster (NODES=1000 PODS=30000 ARGS="-passes 22")
 	bin/scale -nodes $(NODES) $(if $(PODS),-pods $(PODS)) $(ARGS)
 scale-guard: ## Fails if a figure of 100 nodes (memory and CPU time beside kube-state-metrics, garbage, writes) is worse by more than a third
 	$(MAKE) scale NODES=100 ARGS="-short -interval 10s -settle 6 -passes 3 -compare 50 -guard test/scale/guard.json"
-soak: build ## 30 minutes in which pods, nodes and programs come and go: no leak, no lost order, no lost Event (NODES=200 ARGS="-for 2h")
-	go test -C test/scale ./compare
-	go build -C test/scale -o ../../bin/ ./cmd/scale
+soak: scale-programs ## 30 minutes in which pods, nodes and programs come and go: no leak, no lost order, no lost Event (NODES=200 ARGS="-for 2h")
 	bin/scale soak -nodes $(NODES) $(ARGS)
-soak-quick: ## The same with 50 nodes in some minutes: each restart once or twice
+soak-quick: ## The same with 50 nodes in less than three minutes: each restart once or twice, judged three times
 	$(MAKE) soak NODES=50 ARGS="$(SOAK_QUICK) $(ARGS)"
 scale-growth: ## docs/pictures/scale.svg and a table, from the results of `make scale` for several sizes in bin/
 	go run -C test/scale ./cmd/scale growth -svg $(CURDIR)/docs/pictures/scale.svg $(CURDIR)/bin/scale-*.json

@@ -44,11 +44,10 @@ const slack = 5 * time.Second
 
 // ledger holds what orders said and what Events told, and compares the two. The rule:
 //
-// Each transition that a version of an order shows has one Event, and each Event has such a transition. There are three exceptions, all
+// Each transition that a version of an order shows has one Event, and each Event has such a transition. There are two exceptions, both
 // counted. A transition may have no Event if no order shows it any more and, while one did, an operator or the API server was
-// killed: Events follow from the orders, so nobody can tell later what was to be told. The same holds if the bound on Events held back
-// those of its namespace at that time. And a transition may be unknown if it happened while the watch of orders was interrupted:
-// versions that were replaced meanwhile are never seen.
+// killed: Events follow from the orders, so nobody can tell later what was to be told. And a transition may be unknown if it
+// happened while the watch of orders was interrupted: versions that were replaced meanwhile are never seen.
 type ledger struct {
 	mu sync.Mutex
 	// now is what each order says, by node.
@@ -56,8 +55,6 @@ type ledger struct {
 	said map[transition]*said
 	// told has how often each transition was told, by the Event's UID.
 	told map[transition]map[types.UID]int
-	// heard is when the API server took each transition's Event.
-	heard map[transition]time.Time
 	// kills are the times at which an operator or the API server was killed.
 	kills []time.Time
 	// blind are the times from which the watch of orders showed nothing, and when it went on; zero while it does not.
@@ -69,7 +66,7 @@ type ledger struct {
 func newLedger() *ledger {
 	return &ledger{
 		now: map[string]map[transition]bool{}, said: map[transition]*said{}, told: map[transition]map[types.UID]int{},
-		heard: map[transition]time.Time{}, blind: [][2]time.Time{{}},
+		blind: [][2]time.Time{{}},
 	}
 }
 
@@ -175,7 +172,7 @@ func (l *ledger) event(e *eventsv1.Event) {
 	if l.told[t] == nil {
 		l.told[t] = map[types.UID]int{}
 	}
-	l.told[t][e.UID], l.heard[t] = count, e.CreationTimestamp.Time
+	l.told[t][e.UID] = count
 }
 
 // counts are what a ledger has counted.
@@ -183,8 +180,8 @@ type counts struct {
 	// orders that there are, and versions of orders that there were.
 	orders, versions    int
 	transitions, events int
-	// excused and withheld transitions have no Event, and unseen Events no transition, by the exceptions.
-	excused, withheld, unseen int
+	// excused transitions have no Event, and unseen Events no transition, by the two exceptions.
+	excused, unseen int
 }
 
 // compare returns the counts, and the differences: a line for each.
@@ -197,8 +194,6 @@ func (l *ledger) compare() (n counts, differences []string) {
 		case len(l.told[t]) > 0:
 		case l.isExcused(s):
 			n.excused++
-		case l.isWithheld(s):
-			n.withheld++
 		default:
 			differences = append(differences, fmt.Sprintf("no Event, want 1: %s, %s on %s, shown %s, gone %s",
 				t, s.subject, s.node, clock(s.shown), clock(s.gone)))
@@ -227,20 +222,6 @@ func (l *ledger) isExcused(s *said) bool {
 	return !s.gone.IsZero() && slices.ContainsFunc(l.kills, func(at time.Time) bool {
 		return at.After(s.shown.Add(-slack)) && at.Before(s.gone)
 	})
-}
-
-// isWithheld reports whether no order shows the transition any more and, when the last one did, Events of the namespace were late:
-// another one that was shown before came only seconds after, or has not come.
-func (l *ledger) isWithheld(s *said) bool {
-	namespace, _, _ := strings.Cut(s.subject, "/")
-	for t, other := range l.said {
-		of, _, _ := strings.Cut(other.subject, "/")
-		late := l.heard[t].After(s.gone.Add(time.Second)) || len(l.told[t]) == 0 && other.gone.IsZero()
-		if other != s && of == namespace && late && other.shown.Before(s.gone) {
-			return !s.gone.IsZero()
-		}
-	}
-	return false
 }
 
 func (l *ledger) isUnseen(t transition) bool {

@@ -17,7 +17,7 @@ type table struct {
 	notes []string
 }
 
-const soakHeader = "| time | leads | goroutines | heap | files | orders | versions | transitions | Events | excused | withheld | unseen | |"
+const soakHeader = "| time | leads | goroutines | heap | files | orders | versions | transitions | Events | excused | unseen | |"
 
 // note what happened, for the next line.
 func (t *table) note(what string) {
@@ -44,7 +44,7 @@ func (s *soak) line(ctx context.Context) error {
 	n, _ := s.ledger.compare()
 	s.table.mu.Lock()
 	defer s.table.mu.Unlock()
-	for _, count := range []int{n.orders, n.versions, n.transitions, n.events, n.excused, n.withheld, n.unseen} {
+	for _, count := range []int{n.orders, n.versions, n.transitions, n.events, n.excused, n.unseen} {
 		cells = append(cells, fmt.Sprint(count))
 	}
 	row := "| " + strings.Join(append(cells, strings.Join(s.table.notes, "; ")), " | ") + " |"
