@@ -172,7 +172,7 @@ func FuzzNoDangerGoesUnseen(f *testing.F) {
 			v, _ := settle(&exact, policy, prev, Challenger{})
 			memory := exact
 			if prev.Memory != nil {
-				memory.Memory = settleMemory(&exact, prev.Memory)
+				memory.Memory = settleMemory(&exact, prev)
 			}
 			if d := cmp.Diff(memory.Memory, v.Memory); d != "" {
 				t.Fatalf("calm changes what is left of the memory:\n%s", d)

@@ -26,7 +26,7 @@ func settle(exact *engine.Verdict, p *facts.Policy, prev *v1alpha1.NodeKillOrder
 	}
 	places := max(p.TopN, p.RiskRank)
 	if prev.Memory != nil {
-		v.Memory = settleMemory(&v, prev.Memory)
+		v.Memory = settleMemory(&v, prev)
 		if v.Memory.OOMLimit != exact.Memory.OOMLimit {
 			v.Rescale()
 		}

@@ -9,27 +9,35 @@ import (
 // settleMemory returns the verdict's memory as close to the published one as the readings allow. The amounts left stay as
 // published while they are within their Band. The eviction signal and the OOM scope stay as published unless the other
 // one is nearer by more than the Band of what is left.
-func settleMemory(v *engine.Verdict, prev *v1alpha1.MemoryStatus) engine.Memory {
-	left := v.Memory.Left(v.Node)
-	if prev.Available != nil && left.Available != facts.Unknown {
-		left.Available = keep(prev.Available.Value(), left.Available)
+func settleMemory(v *engine.Verdict, prev *v1alpha1.NodeKillOrderStatus) engine.Memory {
+	left, before := v.Memory.Left(v.Node), prev.Memory
+	if before.Available != nil && left.Available != facts.Unknown {
+		left.Available = keep(before.Available.Value(), left.Available)
 	}
-	if before, ok := podsLeft(v, prev); ok {
-		left.Pods = keep(before, left.Pods)
+	if pods, ok := podsLeft(v, before); ok {
+		left.Pods = keep(pods, left.Pods)
 	}
-	if limitKnownAsBefore(v.Node, prev) { // else the published memory says nothing about kubepods
-		left.EvictionBias = bias(prev.EvictionSignal == v1alpha1.SignalAllocatableMemoryAvailable, left.Pods)
-		left.OOMBias = bias(prev.OOMScope == v1alpha1.OOMScopePods, left.Pods)
+	if podsKnownAsBefore(v.Node, prev) { // else the published memory says nothing about kubepods
+		left.EvictionBias = bias(before.EvictionSignal == v1alpha1.SignalAllocatableMemoryAvailable, left.Pods)
+		left.OOMBias = bias(before.OOMScope == v1alpha1.OOMScopePods, left.Pods)
 	}
 	return v.Memory.With(v.Node, left)
 }
 
-// limitKnownAsBefore reports whether the published memory rests on the same knowledge of the limit of kubepods as the
-// present verdict. The limit is read from the kubelet's configuration, or inferred without one; when the operator has just
-// learned the configuration, the published memory was judged by an inferred limit, which is no reason to keep a signal.
-// Where the published threshold is None, nothing is reserved, so the limit of kubepods is the node's capacity either way.
-func limitKnownAsBefore(n *facts.Node, prev *v1alpha1.MemoryStatus) bool {
-	return n.Config == nil || prev.ThresholdSource == v1alpha1.ThresholdKubelet || prev.ThresholdSource == v1alpha1.ThresholdNone
+// podsKnownAsBefore reports whether the published memory rests on the same knowledge of kubepods as the present verdict.
+//
+// The limit of kubepods is read from the kubelet's configuration, or inferred without one; when the operator has just learned the
+// configuration, the published memory was judged by an inferred limit, which is no reason to keep a signal. Where the published
+// threshold is None, nothing is reserved, so the limit of kubepods is the node's capacity either way.
+//
+// With a configuration, what kubepods uses is read from the kubelet alone. When metrics.k8s.io stood in for the kubelet, the published
+// memory was judged without kubepods, which is no reason to keep a signal either.
+func podsKnownAsBefore(n *facts.Node, prev *v1alpha1.NodeKillOrderStatus) bool {
+	if n.Config == nil {
+		return true
+	}
+	limit := prev.Memory.ThresholdSource == v1alpha1.ThresholdKubelet || prev.Memory.ThresholdSource == v1alpha1.ThresholdNone
+	return limit && prev.Usage != nil && prev.Usage.Source == v1alpha1.UsageSourceKubelet
 }
 
 // podsLeft returns what was published as left of kubepods, in bytes, if that was published.

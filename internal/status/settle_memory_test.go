@@ -96,6 +96,20 @@ func TestScopeOfAConfigurationJustRead(t *testing.T) {
 	}
 }
 
+// TestScopeOfKubepodsJustRead: metrics.k8s.io stands in for a kubelet that does not answer, and whose configuration is still known. It has
+// no reading of kubepods, so what was published of it says nothing about kubepods when the kubelet answers again.
+func TestScopeOfKubepodsJustRead(t *testing.T) {
+	n := reserved(3*giB, 3*giB-20*miB)
+	exact := published(n, nil).Memory
+	n.Usage.Source, n.Usage.PodsWorkingSet = facts.SourceMetricsAPI, facts.Unknown
+	prev := published(n, nil)
+	got := published(reserved(3*giB, 3*giB-20*miB), prev).Memory
+	if prev.Memory.OOMScope != v1alpha1.OOMScopeNode || got.OOMScope != v1alpha1.OOMScopePods || got.EvictionSignal != exact.EvictionSignal {
+		t.Errorf("%s, %s, then %s, %s; want Node, then Pods, %s as without what was published", prev.Memory.EvictionSignal,
+			prev.Memory.OOMScope, got.EvictionSignal, got.OOMScope, exact.EvictionSignal)
+	}
+}
+
 // TestPublishedFollowsExactInTheEnd: within the Band of what readings leave.
 func TestPublishedFollowsExactInTheEnd(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))

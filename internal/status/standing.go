@@ -22,6 +22,7 @@ import (
 type standing struct {
 	eviction, oom, limits []seat
 	memory                *v1alpha1.MemoryStatus
+	usage                 *v1alpha1.UsageStatus
 	culprit               *v1alpha1.CulpritReference
 	forecast              *v1alpha1.ForecastKill
 	atRisk                []v1alpha1.AtRiskPod
@@ -52,7 +53,7 @@ func (h *History) KeepStanding(
 	v *engine.Verdict, s *v1alpha1.NodeKillOrderStatus, p *facts.Policy, top int, generation int64, now time.Time,
 ) {
 	st := &standing{
-		memory: s.Memory, culprit: s.CulpritRef, forecast: s.Summary.Forecast, atRisk: s.AtRisk, kills: s.Kills,
+		memory: s.Memory, usage: s.Usage, culprit: s.CulpritRef, forecast: s.Summary.Forecast, atRisk: s.AtRisk, kills: s.Kills,
 		changedAt: s.LastChangedAt, policy: p, top: top, generation: generation,
 	}
 	for i := range s.EvictionOrder {
@@ -112,8 +113,8 @@ func (h *History) compose(
 // of them anew, and takes from the published ones only the times of their transitions.
 func (st *standing) status() *v1alpha1.NodeKillOrderStatus {
 	s := &v1alpha1.NodeKillOrderStatus{
-		LastChangedAt: st.changedAt, Summary: &v1alpha1.SummaryStatus{Forecast: st.forecast}, Memory: st.memory, CulpritRef: st.culprit,
-		AtRisk: st.atRisk, Kills: st.kills,
+		LastChangedAt: st.changedAt, Summary: &v1alpha1.SummaryStatus{Forecast: st.forecast}, Memory: st.memory, Usage: st.usage,
+		CulpritRef: st.culprit, AtRisk: st.atRisk, Kills: st.kills,
 		EvictionOrder: make([]v1alpha1.EvictionVictim, len(st.eviction)),
 		OOMOrder:      make([]v1alpha1.OOMVictim, len(st.oom)),
 		LimitOrder:    make([]v1alpha1.LimitVictim, len(st.limits)),

@@ -94,6 +94,26 @@ func TestNoiseFarFromDangerIsNotJudgedToTheEnd(t *testing.T) {
 	}
 }
 
+// The published scope of the kernel's killer stands where the other one is nearer by no more than noise.
+func TestAScopeWithinNoiseStands(t *testing.T) {
+	policy, o, now := factstest.Policy(), &operator{skips: true}, factstest.Now
+	visit := func(podsLeft int64) {
+		for range 10 {
+			n := reserved(3*giB, podsLeft)
+			now = now.Add(31 * time.Second)
+			n.Usage.ObservedAt = now
+			o.visit(n, policy, nil, now)
+		}
+	}
+	visit(4 * giB)
+	visit(3*giB - 100*miB)
+	before := o.stood
+	visit(3*giB - 100*miB)
+	if stood := o.stood - before; stood < 9 || o.current.Memory.OOMScope != v1alpha1.OOMScopeNode {
+		t.Errorf("the status stood in %d of 10 passes, the scope is %s; want it to stand, with the scope Node", stood, o.current.Memory.OOMScope)
+	}
+}
+
 // Where a status has no room for all of limitOrder, the rows that are left out move with each reading: that is no news.
 func TestAnOrderWithoutRoomForItsLimitsStands(t *testing.T) {
 	node, policy, o := newNoisyNode(1, 1024), factstest.Policy(), &operator{skips: true}
