@@ -37,7 +37,7 @@ VERIFY_TOOLS := $(addprefix bin/tools/,controller-gen crd-ref-docs kustomize) $(
 NODES ?= 200
 PODS ?=
 # The short soak, which CI runs: two rounds. In the second one the leader is killed.
-SOAK_QUICK := -for 90s -churn 5s -interval 5s -every 20s -life 0s
+SOAK_QUICK := -for 0s -rounds 2 -churn 5s -interval 5s -every 20s -life 0s
 # All builds except those with the race detector have the same settings, so that the build cache has one copy of each package.
 # The released programs are built with -trimpath, so all other programs are, too. `go test` does not run vet, because it would
 # also run vet over the dependencies, each time; `make lint` runs vet over all modules, once.

@@ -19,9 +19,12 @@ type SoakOptions struct {
 	// Root is the repository. Its bin/ has manager and kubectl-killorder.
 	Root  string
 	Nodes int
-	// For is how long rounds begin after the operator was judged first. Each round lets things come and go for Churn before and
-	// after each restart, and then stands still until the operator is judged.
-	For, Churn time.Duration
+	// For is how long rounds begin after the operator was judged first, and Rounds how many there are at least, however slow the machine
+	// is. Each round lets things come and go for Churn before and after each restart, and then stands still until the operator is
+	// judged.
+	For    time.Duration
+	Rounds int
+	Churn  time.Duration
 	// Interval from one pass of the operator to the next; Every is the time from one line of the table to the next.
 	Interval, Every time.Duration
 	// Life is how long a leader lives at least before it is killed.
@@ -119,7 +122,7 @@ func (s *soak) play(ctx context.Context) error {
 	}
 	s.churn.start(ctx)
 	go s.lines(ctx)
-	for round, first := 1, time.Now(); round == 1 || time.Since(first) < s.For; round++ {
+	for round, first := 1, time.Now(); round <= s.Rounds || time.Since(first) < s.For; round++ {
 		if err := s.round(ctx); err != nil {
 			return fmt.Errorf("round %d, %s after the start: %w", round, s.elapsed(), err)
 		}

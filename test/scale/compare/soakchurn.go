@@ -86,18 +86,24 @@ func (c *churn) act(ctx context.Context) (err error) {
 			c.actions++
 		}
 	}()
+	n := c.node()
 	switch {
 	case c.leaving != nil && c.ledger.quiet(c.leaving.Name):
 		return c.leave(ctx)
 	case c.actions%nodeEvery == nodeEvery-1 && len(c.away) > 0:
 		return c.comeBack(ctx)
+	case n == nil:
+		return errUntold
 	case c.actions%nodeEvery == nodeEvery/2 && len(c.away) == 0 && c.leaving == nil:
-		return c.drain(ctx)
+		return c.drain(ctx, n)
 	case c.actions%4 == 1:
-		return c.flip(ctx)
+		return c.flip(ctx, n)
 	}
-	return c.replace(ctx)
+	return c.replace(ctx, n)
 }
+
+// errUntold: whatever came or went next could end what an Event is still to tell.
+var errUntold = errors.New("each node's order shows something that no Event has told yet")
 
 // try retries until something succeeds: the API server is killed now and then.
 func (c *churn) try(ctx context.Context, do func() error) error {
@@ -113,19 +119,17 @@ func (c *churn) try(ctx context.Context, do func() error) error {
 	}
 }
 
-// node that is there, drawn at random.
+// node that is there and of which Events have told all that its order shows, drawn at random; nil if there is none.
 func (c *churn) node() *scenario.Node {
-	for {
-		n := c.cluster.Scenario.Nodes[c.random.IntN(len(c.cluster.Scenario.Nodes))]
-		if n != c.leaving && !slices.Contains(c.away, n) {
-			return n
-		}
+	some := slices.DeleteFunc(c.present(), func(n *scenario.Node) bool { return n == c.leaving || !c.ledger.allTold(n.Name) })
+	if len(some) == 0 {
+		return nil
 	}
+	return some[c.random.IntN(len(some))]
 }
 
 // replace deletes a pod, and creates its successor.
-func (c *churn) replace(ctx context.Context) error {
-	n := c.node()
+func (c *churn) replace(ctx context.Context, n *scenario.Node) error {
 	var some []*scenario.Pod
 	for _, p := range n.Pods {
 		if p.Class.Owner == "Deployment" || p.Class.Owner == "Job" { // others keep their names
@@ -148,15 +152,11 @@ func (c *churn) replace(ctx context.Context) error {
 }
 
 // flip makes the first victim of a node critical, or ends that.
-func (c *churn) flip(ctx context.Context) error {
-	n := c.node()
-	if !c.ledger.allTold(n.Name) {
-		return c.replace(ctx)
-	}
+func (c *churn) flip(ctx context.Context, n *scenario.Node) error {
 	pod, value := c.critical[n], ""
 	if pod == nil {
 		if pod, value = c.firstVictim(ctx, n), "true"; pod == nil {
-			return c.replace(ctx)
+			return c.replace(ctx, n)
 		}
 	}
 	return c.try(ctx, func() error {
@@ -189,8 +189,7 @@ func (c *churn) firstVictim(ctx context.Context, n *scenario.Node) *scenario.Pod
 }
 
 // drain deletes a node's pods.
-func (c *churn) drain(ctx context.Context) error {
-	n := c.node()
+func (c *churn) drain(ctx context.Context, n *scenario.Node) error {
 	c.pods[n] = slices.Clone(n.Pods)
 	delete(c.critical, n)
 	c.leaving = n

@@ -157,6 +157,7 @@ func soak(ctx context.Context, args []string) (err error) {
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	flags.IntVar(&o.Nodes, "nodes", 100, "how many nodes are simulated, with 30 pods each")
 	flags.DurationVar(&o.For, "for", 30*time.Minute, "how long rounds begin")
+	flags.IntVar(&o.Rounds, "rounds", 1, "how many rounds there are at least")
 	flags.DurationVar(&o.Churn, "churn", 20*time.Second, "how long pods and nodes come and go before and after each restart of a round")
 	flags.DurationVar(&o.Interval, "interval", 10*time.Second, "from one pass of the operator to the next")
 	flags.DurationVar(&o.Every, "every", time.Minute, "from one line of the table to the next")
