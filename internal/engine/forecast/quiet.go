@@ -71,8 +71,8 @@ func (m *History) nodeQuiet(v *engine.Verdict, p *facts.Policy) time.Duration {
 	return quiet
 }
 
-// limitsQuiet is the quiet before the limits of containers and pods, of those that are less than quietRoom below nearLimitPercent. What grows in a pod may
-// be any of its containers.
+// limitsQuiet is the quiet before the limits of containers and pods, of those whose usage is less than quietRoom below
+// nearLimitPercent. What grows in a pod may be any of its containers.
 func limitsQuiet(v *engine.Verdict, p *facts.Policy) time.Duration {
 	quiet := facts.UnavailableAfter
 	for i := range v.Limits {
