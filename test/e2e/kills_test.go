@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -31,12 +33,13 @@ var _ = ginkgo.Describe("what ended a pod", ginkgo.Ordered, ginkgo.ContinueOnFai
 		defer log.close()
 		create(ctx, parent)
 		c := container(ctx, parent.name)
-		var kill loggedKill
-		gomega.Eventually(func() loggedKill { kill = log.killsIn(c.PodUID)[0]; return kill }).WithContext(ctx).
-			WithTimeout(patience(30*time.Second)).ShouldNot(gomega.BeZero(), "the kernel kills the child")
+		folder := machine.Host.CgroupFolder(memoryGroup(ctx, c.PID))
+		gomega.Eventually(func() int { return oomKills(ctx, folder) }).WithContext(ctx).
+			WithTimeout(patience(time.Minute)).WithPolling(100*time.Millisecond).Should(gomega.BeNumerically(">", 0), "the kernel kills the child")
+		kill := log.killsIn(c.PodUID)[0] // empty where the kernel has logged too many kills of other programs
 		// Until the child's memory is free, the kernel would kill the parent for the next page or thread that it asks for.
 		gomega.Eventually(func(g gomega.Gomega) []string {
-			processes, err := machine.Host.ReadFile(ctx, filepath.Join(machine.Host.CgroupFolder(kill.group), "cgroup.procs"))
+			processes, err := machine.Host.ReadFile(ctx, filepath.Join(folder, "cgroup.procs"))
 			g.Expect(err).NotTo(gomega.HaveOccurred())
 			return strings.Fields(string(processes))
 		}).WithContext(ctx).WithTimeout(patience(30*time.Second)).Should(gomega.HaveLen(1), "the child is gone")
@@ -64,6 +67,40 @@ var _ = ginkgo.Describe("what ended a pod", ginkgo.Ordered, ginkgo.ContinueOnFai
 		gomega.Expect(podReason(ctx, "preempted")).To(gomega.Equal("Preempting"))
 	}, ginkgo.SpecTimeout(patience(5*time.Minute)))
 })
+
+// memoryGroup is the control group of a process, below the suite's group, as the memory controller knows it.
+func memoryGroup(ctx ginkgo.SpecContext, pid int) (group string) {
+	ginkgo.GinkgoHelper()
+	text, err := machine.Host.ReadFile(ctx, fmt.Sprintf("/proc/%d/cgroup", pid))
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	for line := range strings.Lines(string(text)) { // number:controllers:path; cgroup v2 has number 0 and no controllers
+		_, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
+		controllers, path, _ := strings.Cut(rest, ":")
+		if controllers == "memory" || (controllers == "" && machine.Host.Unified()) {
+			group = path
+		}
+	}
+	gomega.Expect(group).NotTo(gomega.BeEmpty(), "%s", text)
+	return strings.TrimPrefix(group, strings.TrimSuffix(machine.Host.CgroupRoot(), "/"))
+}
+
+// oomKills is how many processes of a control group the kernel has killed for want of memory.
+func oomKills(ctx ginkgo.SpecContext, folder string) (kills int) {
+	ginkgo.GinkgoHelper()
+	file := "memory.oom_control"
+	if machine.Host.Unified() {
+		file = "memory.events"
+	}
+	text, err := machine.Host.ReadFile(ctx, filepath.Join(folder, file))
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	for line := range strings.Lines(string(text)) {
+		if count, ok := strings.CutPrefix(line, "oom_kill "); ok {
+			kills, err = strconv.Atoi(strings.TrimSpace(count))
+			gomega.Expect(err).NotTo(gomega.HaveOccurred())
+		}
+	}
+	return kills
+}
 
 // single is the given setting, but the kernel kills one process of a container and not all of them. On cgroup v1 the kernel
 // always does so.
