@@ -18,11 +18,11 @@ import (
 // reconcile creates the Events that the rate holds back and those that failed; all is true if there are none of them. An Event
 // that fails does not hold up the others; err has all failures that a namespace's owner did not cause.
 func (r *Reconciler) emit(ctx context.Context, v *visit, published *v1alpha1.NodeKillOrder) (all bool, err error) {
-	exist, waiting, failed := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	done, waiting, failed := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, e := range status.Events(published, &v.verdict, r.Instance, v.now) {
 		key := e.Namespace + "/" + e.Name
 		if v.state.emitted[key] {
-			exist[key] = true
+			done[key] = true
 			continue
 		}
 		giveBack, ok := r.EventBudget.Allow(e.Namespace, v.now)
@@ -49,20 +49,20 @@ func (r *Reconciler) emit(ctx context.Context, v *visit, published *v1alpha1.Nod
 		default: // the leader before created the Event: what is new must not wait for that
 			giveBack()
 		}
-		exist[key] = true
+		done[key] = true
 	}
-	r.Metrics.EventsLate(over(v.state.waiting, exist, waiting))
-	v.state.emitted, v.state.waiting = exist, waiting
+	r.Metrics.EventsLate(over(v.state.waiting, done, waiting))
+	v.state.emitted, v.state.waiting = done, waiting
 	for namespace := range failed { // only now: a namespace that waits gets none of the node's other Events
 		r.EventBudget.Failed(namespace, v.now)
 	}
 	return len(waiting) == 0, err
 }
 
-// over counts the Events that waited and that the status does not call for any more: those neither exist nor wait now.
-func over(waited, exist, waiting map[string]bool) (n int) {
+// over counts the Events that waited and that the status does not call for any more: those are neither done nor waiting now.
+func over(waited, done, waiting map[string]bool) (n int) {
 	for key := range waited {
-		if !exist[key] && !waiting[key] {
+		if !done[key] && !waiting[key] {
 			n++
 		}
 	}

@@ -53,7 +53,8 @@ type state struct {
 	since time.Time
 	// history is what the next judgement compares with; package status describes its contents.
 	history status.History
-	// emitted names the Events that the published status calls for and that exist, so that they are not created again.
+	// emitted names the Events that the published status calls for and that exist, or that the API server refuses for their text: nobody
+	// creates these Events again.
 	emitted map[string]bool
 	// waiting names the Events that the published status calls for and that do not exist yet: they were held back or failed.
 	waiting map[string]bool

@@ -93,9 +93,7 @@ func swapOut(ctx ginkgo.SpecContext, h *hog) {
 	pid := container(ctx, h.name).PID
 	gomega.Eventually(func() int { return resident(ctx, pid) }).WithContext(ctx).
 		WithTimeout(patience(time.Minute)).WithPolling(time.Second).Should(gomega.BeNumerically(">=", h.holds))
-	group, err := machine.Host.ReadFile(ctx, fmt.Sprintf("/proc/%d/cgroup", pid))
-	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	folder := machine.Host.CgroupFolder(strings.TrimSpace(strings.TrimPrefix(string(group), "0::")))
+	folder := machine.Host.CgroupFolder(memoryGroup(ctx, pid))
 	swapped := func() int64 {
 		text, err := machine.Host.ReadFile(ctx, filepath.Join(folder, "memory.swap.current"))
 		gomega.Expect(err).NotTo(gomega.HaveOccurred())

@@ -33,7 +33,8 @@ func quietWith(workingSets []int64, edit func(*facts.Node, *facts.Policy), pods 
 	return m.Quiet(&v, p)
 }
 
-// How long nothing can come near a node that is read each 75 seconds. The node has 16Gi, and its threshold is crossed at 16284Mi. With 15% of 16Gi left, which are 2457Mi, the headroom counts as little.
+// How long nothing can come near a node that is read each 75 seconds. The node has 16Gi, and its threshold is crossed at 16284Mi. With
+// 15% of 16Gi left, which are 2457Mi, the headroom counts as little.
 func TestQuiet(t *testing.T) {
 	const long = facts.UnavailableAfter
 	flat := steps(6000, 0, 9)

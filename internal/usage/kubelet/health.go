@@ -47,7 +47,7 @@ type health struct {
 	err     error
 	// inARow is how many requests ended like the last one.
 	inARow int
-	// askedAt is when the last request ended that was sent. Without a token, none is.
+	// askedAt is when the last request ended that was sent. Without a token, no request is sent.
 	askedAt time.Time
 	// suspect: the last request that was sent failed.
 	suspect bool
@@ -72,7 +72,7 @@ func (h *health) fail(problem *Problem, err error, interval time.Duration, now t
 		h.askedAt, h.suspect = now, true
 	}
 	h.notBefore = now.Add(backoff(interval, h.inARow))
-	if h.inARow > tolerated && (h.phase != phaseNew || !h.lacksToken()) { // a kubelet that was never asked has not failed
+	if h.inARow > tolerated && (h.phase != phaseNew || !h.lacksToken()) { // a kubelet that was never read does not fail for want of a token
 		h.phase = phaseFailed
 	}
 }
@@ -91,8 +91,7 @@ func (h *health) failing() bool { return h.problem != nil }
 // after notBefore was set: the kubelet may then be asked. Where the operator lacks a token, the failure is not the
 // kubelet's, so there is no reason to leave the kubelet alone.
 func (h *health) mayAsk(now time.Time) bool {
-	return !now.Before(h.notBefore) || h.notBefore.Sub(now) > maxBackoff ||
-		h.lacksToken()
+	return !now.Before(h.notBefore) || h.notBefore.Sub(now) > maxBackoff || h.lacksToken()
 }
 
 // lacksToken reports whether the last request was not sent, because the operator had no token for it.

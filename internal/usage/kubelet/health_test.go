@@ -56,8 +56,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// A request for which there was no token was never sent: a kubelet that was never asked stays one that was never asked, which are
-// asked first.
+// Without a token no request is sent: a kubelet that was never asked still counts as never asked, and so is among the first.
 func TestHealthWithoutAToken(t *testing.T) {
 	var h health
 	token := &Problem{Text: "no token", Cause: usage.FailedToken}

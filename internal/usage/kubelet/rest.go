@@ -44,7 +44,8 @@ func (s *Source) rest(due []*kubelet, now time.Time) (ask []*kubelet) {
 		return cmp.Or(a.health.askedAt.Compare(b.health.askedAt), cmp.Compare(a.Name, b.Name))
 	})
 	share := (len(quiet) + every - 1) / every
-	// Requests of the pass every-1 passes ago have ended since, those of the pass before that one have ended by then.
+	// A kubelet that was asked in the pass that began every-1 passes ago answered after this time; one that was asked in the pass before
+	// that pass had answered by this time.
 	latest := now.Add(-time.Duration(every-1)*s.Interval - s.patience)
 	for i, k := range quiet {
 		if i < share || k.health.askedAt.Before(latest) {

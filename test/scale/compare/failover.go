@@ -109,7 +109,7 @@ func (b *bench) runReplica(name, metrics string) (ready *page, err error) {
 		"--health-probe-bind-address="+probes, "--metrics-bind-address="+metrics)
 }
 
-// nextLeader waits until somebody else leads than before, and returns who does.
+// nextLeader waits until another replica leads than before, and returns the identity of that replica.
 func (b *bench) nextLeader(ctx context.Context, before string) (now string, err error) {
 	err = b.cluster.WaitUntil(ctx, time.Minute, "a new leader", func(ctx context.Context) error {
 		now = b.leader(ctx)

@@ -35,6 +35,8 @@ const mostPromotions = 1000
 const (
 	eventBurst        = 10
 	clusterEventBurst = 50
+	// eventsEach is how many Events a pod has that becomes critical and first: one for each killer (status.Events).
+	eventsEach = 2
 )
 
 // promotions are those under way, by the pod's UID.
@@ -128,13 +130,13 @@ func (b *bench) firstVictims() (map[types.UID]*promotion, error) {
 	return first, nil
 }
 
-// atOnce returns the first pods of each namespace, as many as the bound on Events lets through at once.
+// atOnce returns the first pods of each namespace: as many as have all their Events let through at once by the bound.
 func (p *promotions) atOnce() (some []types.UID) {
 	events := map[string]int{}
 	for _, uid := range slices.Sorted(maps.Keys(p.all)) {
 		namespace := p.all[uid].namespace
-		if len(some) < clusterEventBurst && events[namespace] < eventBurst {
-			events[namespace]++
+		if eventsEach*(len(some)+1) <= clusterEventBurst && events[namespace]+eventsEach <= eventBurst {
+			events[namespace] += eventsEach
 			some = append(some, uid)
 		}
 	}
