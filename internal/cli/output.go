@@ -58,12 +58,18 @@ func (o *output) print(object any, people func(*table.Printer)) error {
 	if o.forPrograms() {
 		return o.object(object)
 	}
+	p := o.printer()
+	people(p)
+	return p.Flush()
+}
+
+// printer prints for people.
+func (o *output) printer() *table.Printer {
 	p := table.NewPrinter(o.Out, o.wide(), table.Colour(o.colour))
 	if o.terminal != nil {
 		p.As(o.terminal, table.Colour(o.colour))
 	}
-	people(p)
-	return p.Flush()
+	return p
 }
 
 // object writes a value as JSON or YAML, whose texts are escaped where a terminal might act on them.

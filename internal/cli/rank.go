@@ -176,9 +176,9 @@ func (r *rank) once(ctx context.Context, seen history) error {
 	if err != nil {
 		return err
 	}
-	ranking := &ranking{rank: r, of: c.Snapshot}
+	ranking := &ranking{rank: r, of: c.Snapshot, printer: r.printer()}
 	notes, err := judgeEach(c.Snapshot, r.nodes, r.top, seen, ranking.take)
-	if err != nil {
+	if err = cmp.Or(err, ranking.failed); err != nil {
 		return err
 	}
 	if len(ranking.nodes) == 0 {
@@ -189,23 +189,26 @@ func (r *rank) once(ctx context.Context, seen history) error {
 	if r.forPrograms() {
 		return r.object(ranking.list())
 	}
-	return r.print(nil, func(p *table.Printer) { table.Nodes(p, ranking.tables(), r.wide()) })
+	return cmp.Or(table.Nodes(ranking.printer, ranking.tables()), ranking.printer.Flush())
 }
 
 // ranking is what a rank shows, as little of it as that takes: facts and readings of thousands of nodes are not kept until all
 // of the nodes are judged.
 type ranking struct {
 	*rank
-	of    *snapshot.Snapshot
-	nodes []ranked
-	all   int
+	of      *snapshot.Snapshot
+	printer *table.Printer
+	nodes   []ranked
+	all     int
+	// failed is why tables of a node could not be kept.
+	failed error
 }
 
 // ranked is a node to show: its order for programs, or its tables for people.
 type ranked struct {
-	order *v1alpha1.NodeKillOrder
-	table *table.Node
-	left  int64
+	order  *v1alpha1.NodeKillOrder
+	tables table.Rendered
+	left   int64
 }
 
 // take keeps what is shown of a node, and gives up what the node was judged by.
@@ -217,7 +220,9 @@ func (r *ranking) take(j *judged) {
 			order := j.order // a copy: a pointer into j would keep all that the node was judged by
 			shown.order = &order
 		} else {
-			shown.table = tableOf(j)
+			var err error
+			shown.tables, err = r.printer.Render(tableOf(j), r.wide())
+			r.failed = cmp.Or(r.failed, err)
 		}
 		r.nodes = append(r.nodes, shown)
 	}
@@ -235,10 +240,10 @@ func (r *ranking) list() list {
 	return listOf(orders)
 }
 
-func (r *ranking) tables() []*table.Node {
-	tables := make([]*table.Node, len(r.nodes))
+func (r *ranking) tables() []table.Rendered {
+	tables := make([]table.Rendered, len(r.nodes))
 	for i := range tables {
-		tables[i] = r.nodes[i].table
+		tables[i] = r.nodes[i].tables
 	}
 	return tables
 }

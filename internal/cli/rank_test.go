@@ -290,7 +290,8 @@ func TestRankKeepsNoNode(t *testing.T) {
 					readings.Nodes[n.Name] = facts.NodeReading{ObservedAt: now, WorkingSet: 1 << 29, Source: facts.SourceMetricsAPI}
 				}
 			}
-			r := &ranking{rank: &rank{output: output{env: &env{}}}, of: s}
+			shown := &rank{output: output{env: &env{}}}
+			r := &ranking{rank: shown, of: s, printer: shown.printer()}
 			_, err := judgeEach(s, nil, defaultTop, nil, func(j *judged) {
 				if r.take(j); len(s.Pods[j.node.Name]) > 0 || j.node.Pods != nil {
 					t.Errorf("%s: its pods are still held", j.node.Name)

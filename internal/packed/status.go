@@ -1,4 +1,4 @@
-// Package packed keeps a published status in little memory.
+// Package packed keeps in little memory what many nodes or pods have each: published statuses and texts.
 package packed
 
 import (
@@ -36,17 +36,23 @@ func Pack(s *v1alpha1.NodeKillOrderStatus) (Status, error) {
 	if err != nil {
 		return Status{}, fmt.Errorf("pack a status: %w", err)
 	}
+	deflated, err := deflate(text)
+	if err != nil {
+		return Status{}, fmt.Errorf("pack a status: %w", err)
+	}
+	return Status{deflated}, nil
+}
+
+func deflate(text []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w := deflaters.Get().(*flate.Writer)
 	defer deflaters.Put(w)
 	w.Reset(&b)
-	if _, err = w.Write(text); err == nil {
+	_, err := w.Write(text)
+	if err == nil {
 		err = w.Close()
 	}
-	if err != nil {
-		return Status{}, fmt.Errorf("pack a status: %w", err)
-	}
-	return Status{bytes.Clone(b.Bytes())}, nil
+	return bytes.Clone(b.Bytes()), err
 }
 
 // inflaters and the text that they unpack to are reused: a judgement of each node unpacks one status.
@@ -65,12 +71,7 @@ func (p Status) Unpack() (*v1alpha1.NodeKillOrderStatus, error) {
 	}
 	in := inflaters.Get().(*inflater)
 	defer inflaters.Put(in)
-	in.from.Reset(p.deflated)
-	in.text.Reset()
-	err := in.r.(flate.Resetter).Reset(&in.from, nil)
-	if err == nil {
-		_, err = in.text.ReadFrom(in.r)
-	}
+	err := in.inflate(p.deflated)
 	s := &v1alpha1.NodeKillOrderStatus{}
 	if err == nil {
 		err = fastjson.Unmarshal(in.text.Bytes(), s)
@@ -79,6 +80,17 @@ func (p Status) Unpack() (*v1alpha1.NodeKillOrderStatus, error) {
 		return nil, fmt.Errorf("unpack a status: %w", err)
 	}
 	return s, nil
+}
+
+// inflate leaves what was deflated in in.text.
+func (in *inflater) inflate(deflated []byte) error {
+	in.from.Reset(deflated)
+	in.text.Reset()
+	if err := in.r.(flate.Resetter).Reset(&in.from, nil); err != nil {
+		return err
+	}
+	_, err := in.text.ReadFrom(in.r)
+	return err
 }
 
 // IsZero reports whether there is no status.

@@ -12,6 +12,11 @@ const (
 // Marks are those used so far.
 type Marks struct{ critical, culprit, tied bool }
 
+// add has the marks of n count as used too.
+func (m *Marks) add(n Marks) {
+	m.critical, m.culprit, m.tied = m.critical || n.critical, m.culprit || n.culprit, m.tied || n.tied
+}
+
 // Legend explains the marks used.
 func (m *Marks) Legend(p *Printer) {
 	var legend []string

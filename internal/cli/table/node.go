@@ -1,33 +1,61 @@
 package table
 
 import (
+	"bufio"
+	"bytes"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/cli/text"
+	"github.com/killorder/killorder/internal/packed"
 )
 
+// Rendered is a node as it is printed, in about a fifth of the memory that the Node takes: thousands of nodes are held until the last
+// one is judged.
+type Rendered struct {
+	row   []Cell // in the overview
+	text  packed.Text
+	marks Marks
+}
+
+// Render makes a node ready for Nodes, to the width and in the colour of the printer.
+func (p *Printer) Render(n *Node, wide bool) (Rendered, error) {
+	r := Rendered{row: overviewRow(n)}
+	var b bytes.Buffer
+	q := *p
+	q.w = bufio.NewWriter(&b)
+	(&nodeTables{Node: n, wide: wide, marks: &r.marks}).print(&q)
+	err := q.Flush()
+	if err == nil {
+		r.text, err = packed.PackText(b.Bytes())
+	}
+	return r, err
+}
+
 // Nodes prints an overview of several nodes, and then the tables of each. The printer is flushed by the caller.
-func Nodes(p *Printer, nodes []*Node, wide bool) {
+func Nodes(p *Printer, nodes []Rendered) error {
 	if len(nodes) > 1 {
 		overview(nodes).Write(p)
 		p.Blank()
 	}
 	var used Marks
-	for i, n := range nodes {
+	for i := range nodes {
 		if i > 0 {
 			p.Blank()
 		}
-		t := &nodeTables{Node: n, wide: wide, marks: &used}
-		t.print(p)
+		if err := nodes[i].text.Write(p.w); err != nil {
+			return err
+		}
+		used.add(nodes[i].marks)
 	}
 	used.Legend(p)
+	return nil
 }
 
 // overview has a line a node.
-func overview(nodes []*Node) *Grid {
+func overview(nodes []Rendered) *Grid {
 	g := &Grid{Columns: []Column{
 		{Title: "NODE", Least: 12},
 		Figure("MEMORY"), Figure("AVAILABLE"), Figure("HEADROOM"),
@@ -36,17 +64,21 @@ func overview(nodes []*Node) *Grid {
 		columnMark,
 		{Title: "FIRST OOM-KILLED", Least: 16},
 	}}
-	for _, n := range nodes {
-		m := n.Status.Memory
-		evictedMark, evicted := first(n.Status.Summary.FirstEvicted, len(n.Eviction) > 0 && n.Eviction[0].Critical)
-		killedMark, killed := first(n.Status.Summary.FirstOOMKilled, len(n.OOM) > 0 && n.OOM[0].Critical)
-		g.Rows = append(g.Rows, []Cell{
-			{n.Name, NodeName},
-			plain(text.Human(m.Capacity.Value())), plain(amount(m.Available)), plain(headroom(m)),
-			evictedMark, evicted, killedMark, killed,
-		})
+	for i := range nodes {
+		g.Rows = append(g.Rows, nodes[i].row)
 	}
 	return g
+}
+
+func overviewRow(n *Node) []Cell {
+	m := n.Status.Memory
+	evictedMark, evicted := first(n.Status.Summary.FirstEvicted, len(n.Eviction) > 0 && n.Eviction[0].Critical)
+	killedMark, killed := first(n.Status.Summary.FirstOOMKilled, len(n.OOM) > 0 && n.OOM[0].Critical)
+	return []Cell{
+		{n.Name, NodeName},
+		plain(text.Human(m.Capacity.Value())), plain(amount(m.Available)), plain(headroom(m)),
+		evictedMark, evicted, killedMark, killed,
+	}
 }
 
 // first victim's mark and name.
