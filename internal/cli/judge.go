@@ -51,7 +51,7 @@ func judgeEach(s *snapshot.Snapshot, names []string, top int, h history, take fu
 	}
 	absurd := 0
 	for _, n := range nodes {
-		absurd += extract.Attach(n, s.Pods[n.Name], s.ReadingsOf(n.Name), s.Policy, s.NamespaceLabels)
+		absurd += extract.Attach(n, s.PodsOf(n.Name), s.ReadingsOf(n.Name), s.Policy, s.NamespaceLabels)
 		from := ""
 		switch {
 		case takeCulprit(n, s.Published[n.Name]):

@@ -226,7 +226,7 @@ func (r *ranking) take(j *judged) {
 		}
 		r.nodes = append(r.nodes, shown)
 	}
-	delete(r.of.Pods, j.node.Name)
+	r.of.ForgetPods(j.node.Name)
 	delete(r.of.Kubelets, j.node.Name)
 	delete(r.of.Published, j.node.Name)
 	j.node.Pods = nil

@@ -281,11 +281,10 @@ func TestRankKeepsNoNode(t *testing.T) {
 			s := &snapshot.Snapshot{
 				Now: now, Policy: extract.DefaultPolicy(), Metrics: readings,
 				Nodes: []facts.Node{{Name: "a", Linux: true, Capacity: 1 << 30}, {Name: "b", Linux: true, Capacity: 1 << 30}},
-				Pods:  map[string][]*facts.Pod{},
 			}
 			for i := range s.Nodes {
 				n := &s.Nodes[i]
-				s.Pods[n.Name] = []*facts.Pod{{Namespace: "shop", Name: "web-" + n.Name, Node: n.Name}}
+				s.AddPod(&facts.Pod{Namespace: "shop", Name: "web-" + n.Name, Node: n.Name})
 				if usage {
 					readings.Nodes[n.Name] = facts.NodeReading{ObservedAt: now, WorkingSet: 1 << 29, Source: facts.SourceMetricsAPI}
 				}
@@ -293,7 +292,7 @@ func TestRankKeepsNoNode(t *testing.T) {
 			shown := &rank{output: output{env: &env{}}}
 			r := &ranking{rank: shown, of: s, printer: shown.printer()}
 			_, err := judgeEach(s, nil, defaultTop, nil, func(j *judged) {
-				if r.take(j); len(s.Pods[j.node.Name]) > 0 || j.node.Pods != nil {
+				if r.take(j); len(s.PodsOf(j.node.Name)) > 0 || j.node.Pods != nil {
 					t.Errorf("%s: its pods are still held", j.node.Name)
 				}
 			})

@@ -92,12 +92,13 @@ func (s *simulate) run(ctx context.Context, node string) error {
 		return err
 	}
 	s.notes(c.Notes, notes)
+	onNode := c.PodsOf(node)
 	for i, name := range names {
 		ref, err := target.Parse(name, s.namespace)
 		if err != nil {
 			return wrongUsage("%w", err)
 		}
-		pods, err := target.Find(c.Pods[node], ref)
+		pods, err := target.Find(onNode, ref)
 		switch {
 		case err != nil:
 			return fmt.Errorf("on node %s: %w", node, err)

@@ -127,7 +127,7 @@ func (j *judged) answerable(c *clusterread.Cluster) *answer.Node {
 // allPods of a snapshot, by the names of their nodes.
 func allPods(s *snapshot.Snapshot) (pods []*facts.Pod) {
 	for i := range s.Nodes {
-		pods = append(pods, s.Pods[s.Nodes[i].Name]...)
+		pods = append(pods, s.PodsOf(s.Nodes[i].Name)...)
 	}
 	return pods
 }

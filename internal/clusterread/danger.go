@@ -90,7 +90,7 @@ func (c *cluster) calm(n *facts.Node, now time.Time) bool {
 		return false
 	}
 	used := int64(0)
-	for _, p := range c.snapshot.Pods[n.Name] {
+	for _, p := range c.snapshot.PodsOf(n.Name) {
 		if r, ok := c.snapshot.Metrics.Pod(p.Namespace, p.Name); ok && r.WorkingSet != facts.Unknown {
 			used += r.WorkingSet
 		}

@@ -214,7 +214,8 @@ func (c *cluster) readPodsOfNodes(ctx context.Context, targets []target.Ref) err
 
 // readPodsOn reads those pods of some namespaces that run on the nodes read so far.
 func (c *cluster) readPodsOn(ctx context.Context, namespaces []string) error {
-	c.snapshot.Pods, c.podsRead = map[string][]*facts.Pod{}, 0
+	c.snapshot.ForgetAllPods()
+	c.podsRead = 0
 	if len(c.snapshot.Nodes) <= oneByOne {
 		return c.readPodsOfEach(ctx, namespaces)
 	}

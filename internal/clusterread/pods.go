@@ -32,7 +32,8 @@ func (c *cluster) readAllPods(ctx context.Context) error {
 	if err == nil || apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || ctx.Err() != nil {
 		return podsError(err)
 	}
-	c.snapshot.Pods, c.podsRead = map[string][]*facts.Pod{}, 0
+	c.snapshot.ForgetAllPods()
+	c.podsRead = 0
 	return c.readPodsIn(ctx, metav1.NamespaceAll, "")
 }
 
@@ -143,7 +144,7 @@ func (c *cluster) addPod(p *corev1.Pod) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f != nil {
-		c.snapshot.Pods[f.Node] = append(c.snapshot.Pods[f.Node], f)
+		c.snapshot.AddPod(f)
 	}
 	if c.podsRead++; c.podsRead%pageSize == 0 {
 		c.progress.count("pods read", c.podsRead)

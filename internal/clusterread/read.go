@@ -13,7 +13,6 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/killorder/killorder/internal/clusterread/target"
-	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/snapshot"
 	"github.com/killorder/killorder/internal/usage"
 	"github.com/killorder/killorder/internal/usage/metricsapi"
@@ -140,7 +139,6 @@ func newCluster(config *rest.Config, p Progress) (*cluster, error) {
 	}
 	return &cluster{
 		kube: kube, proxy: proxy, metadata: meta, metrics: metrics, single: single, progress: p,
-		snapshot: snapshot.Snapshot{Pods: map[string][]*facts.Pod{}},
 	}, nil
 }
 

@@ -44,7 +44,7 @@ func (c *cluster) readSingleUsage(ctx context.Context) (notes []string) {
 		r.node(ctx, c.snapshot.Nodes[i].Name)
 	}
 	if !r.absent {
-		r.pods(ctx, c.snapshot.Pods)
+		r.pods(ctx, &c.snapshot)
 	}
 	return r.notes()
 }
@@ -76,7 +76,7 @@ func (r *singles) node(ctx context.Context, name string) {
 	}
 }
 
-func (r *singles) pods(ctx context.Context, byNode map[string][]*facts.Pod) {
+func (r *singles) pods(ctx context.Context, of *snapshot.Snapshot) {
 	next := make(chan *facts.Pod)
 	var wg sync.WaitGroup
 	for range readingsAtOnce {
@@ -86,8 +86,8 @@ func (r *singles) pods(ctx context.Context, byNode map[string][]*facts.Pod) {
 			}
 		})
 	}
-	for _, pods := range byNode {
-		for _, p := range pods {
+	for i := range of.Nodes {
+		for _, p := range of.PodsOf(of.Nodes[i].Name) {
 			if p.AnyRunning() {
 				next <- p
 			}

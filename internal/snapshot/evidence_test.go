@@ -55,7 +55,7 @@ func evaluate(s *snapshot.Snapshot) []engine.Verdict {
 	verdicts := make([]engine.Verdict, 0, len(s.Nodes))
 	for i := range s.Nodes {
 		n := s.Nodes[i]
-		extract.Attach(&n, s.Pods[n.Name], s.ReadingsOf(n.Name), s.Policy, s.NamespaceLabels)
+		extract.Attach(&n, s.PodsOf(n.Name), s.ReadingsOf(n.Name), s.Policy, s.NamespaceLabels)
 		verdicts = append(verdicts, engine.Evaluate(&n, &s.Policy.Policy, s.Now))
 	}
 	return verdicts

@@ -97,7 +97,7 @@ func TestField(t *testing.T) {
 			}
 			pods := map[string]int{}
 			for i := range s.Nodes {
-				pods[s.Nodes[i].Name] = len(s.Pods[s.Nodes[i].Name])
+				pods[s.Nodes[i].Name] = len(s.PodsOf(s.Nodes[i].Name))
 			}
 			if diff := cmp.Diff(tc.wantPods, pods); diff != "" {
 				t.Errorf("pods by node (-want +got):\n%s", diff)
@@ -162,7 +162,7 @@ func TestTwoMoments(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := s.Pods["worker-1"]; len(got) != 1 || got[0].Priority != tc.want {
+			if got := s.PodsOf("worker-1"); len(got) != 1 || got[0].Priority != tc.want {
 				t.Errorf("%d pods, want one of priority %d", len(got), tc.want)
 			}
 			if diff := cmp.Diff(tc.wantNotes, s.Notes); diff != "" {

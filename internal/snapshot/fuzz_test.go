@@ -55,7 +55,7 @@ func FuzzRead(f *testing.F) {
 		}
 		for i := range s.Nodes {
 			n := s.Nodes[i]
-			extract.Attach(&n, s.Pods[n.Name], s.ReadingsOf(n.Name), s.Policy, s.NamespaceLabels)
+			extract.Attach(&n, s.PodsOf(n.Name), s.ReadingsOf(n.Name), s.Policy, s.NamespaceLabels)
 			v, order := status.Judge(&n, &s.Policy.Policy, nil, 0, 0, s.Now)
 			if _, err := json.Marshal(&order); err != nil {
 				t.Error(err)

@@ -240,7 +240,7 @@ func TestAmounts(t *testing.T) {
 // TestAmountsElsewhere: what only looks like an amount is none, such as the short hash of a commit.
 func TestAmountsElsewhere(t *testing.T) {
 	s, err := readAll(t, strings.Replace(goodPod, `"uid":"u1"`, `"uid":"7e4567890","labels":{"commit":"5e-12345678"}`, 1)+jsonNode, "-")
-	if err != nil || len(s.Pods["worker-1"]) != 1 {
+	if err != nil || len(s.PodsOf("worker-1")) != 1 {
 		t.Errorf("error %v", err)
 	}
 }

@@ -18,7 +18,7 @@ import (
 // finish joins what was read.
 func (c *collector) finish() (*Snapshot, error) {
 	s := &Snapshot{
-		Pods: map[string][]*facts.Pod{}, Namespaces: values(c.namespaces), Published: values(c.orders),
+		Namespaces: values(c.namespaces), Published: values(c.orders),
 		Classes: map[string]int32{}, DefaultPriority: c.defaultPriority(),
 		Metrics: &Readings{Pods: values(c.podUsage), Nodes: values(c.nodeUsage)}, Kubelets: values(c.kubelets),
 	}
@@ -129,7 +129,7 @@ func (c *collector) joinPods(s *Snapshot) {
 		case !s.hasNode(f.pod.Node):
 			c.omitted.count(omittedPods, key.String()+" on "+f.pod.Node)
 		default:
-			s.Pods[f.pod.Node] = append(s.Pods[f.pod.Node], f.pod)
+			s.AddPod(f.pod)
 		}
 	}
 }
@@ -206,7 +206,7 @@ func (s *Snapshot) unread(o *omissions, nodesRead, podsRead bool, since time.Tim
 		if _, ok := r.Node(n.Name); !ok && nodesRead {
 			o.count(omittedUnreadNodes, n.Name)
 		}
-		for _, p := range s.Pods[n.Name] {
+		for _, p := range s.PodsOf(n.Name) {
 			young := !since.IsZero() && p.Started() > since.UnixNano()
 			if _, ok := r.Pod(p.Namespace, p.Name); !ok && podsRead && !young && p.HasKubeletStats(n.SandboxStats) {
 				o.count(omittedUnreadPods, p.Namespace+"/"+p.Name)
@@ -227,7 +227,7 @@ func (s *Snapshot) Unmatched(pods, nodes int, since time.Time) []string {
 		if _, ok := s.Metrics.Node(name); ok {
 			matchedNodes++
 		}
-		for _, p := range s.Pods[name] {
+		for _, p := range s.PodsOf(name) {
 			if _, ok := s.Metrics.Pod(p.Namespace, p.Name); ok {
 				matchedPods++
 			}
@@ -264,7 +264,7 @@ func (s *Snapshot) strangersOn(o *omissions, node string) {
 		return
 	}
 	known := map[facts.PodKey]bool{}
-	for _, p := range s.Pods[node] {
+	for _, p := range s.PodsOf(node) {
 		known[facts.PodKey{Namespace: p.Namespace, Name: p.Name}] = true
 	}
 	var strangers []string

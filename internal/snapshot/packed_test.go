@@ -165,8 +165,8 @@ func TestPacked(t *testing.T) {
 			if diff := cmp.Diff(tc.wantNotes, s.Notes); diff != "" {
 				t.Errorf("notes (-want +got):\n%s", diff)
 			}
-			if len(s.Nodes) != 1 || len(s.Pods["worker-1"]) != 1 {
-				t.Errorf("%d nodes, pods %v, want one of each", len(s.Nodes), s.Pods)
+			if len(s.Nodes) != 1 || len(s.PodsOf("worker-1")) != 1 {
+				t.Errorf("%d nodes, pods %v, want one of each", len(s.Nodes), s.PodsOf("worker-1"))
 			}
 			if tc.file != "" {
 				nothingElse(t, tc.file)
@@ -214,8 +214,8 @@ func TestPackedInFolders(t *testing.T) {
 	if diff := cmp.Diff(wantNotes, s.Notes); diff != "" {
 		t.Errorf("notes (-want +got):\n%s", diff)
 	}
-	if len(s.Nodes) != 1 || len(s.Pods["worker-1"]) != 1 || len(s.Kubelets) != 1 {
-		t.Errorf("%d nodes, pods %v, %d kubelets' readings, want one of each", len(s.Nodes), s.Pods, len(s.Kubelets))
+	if len(s.Nodes) != 1 || len(s.PodsOf("worker-1")) != 1 || len(s.Kubelets) != 1 {
+		t.Errorf("%d nodes, pods %v, %d kubelets' readings, want one of each", len(s.Nodes), s.PodsOf("worker-1"), len(s.Kubelets))
 	}
 	if _, err := os.Stat("p.json"); err == nil {
 		t.Error("an entry was written to disk")

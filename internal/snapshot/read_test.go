@@ -67,7 +67,7 @@ func TestReadForms(t *testing.T) {
 			if len(s.Nodes) != 1 || s.Nodes[0].Capacity != 16<<30 {
 				t.Fatalf("nodes %+v", s.Nodes)
 			}
-			pods := s.Pods["worker-1"]
+			pods := s.PodsOf("worker-1")
 			if len(pods) != 1 || pods[0].Name != "web" || pods[0].Priority != 7 || pods[0].Request != 1<<30 {
 				t.Errorf("pods %+v", pods)
 			}
@@ -226,7 +226,7 @@ func TestPriorityOfClass(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := s.Pods["worker-1"][0].Priority; got != tc.want {
+			if got := s.PodsOf("worker-1")[0].Priority; got != tc.want {
 				t.Errorf("priority %d, want %d", got, tc.want)
 			}
 		})

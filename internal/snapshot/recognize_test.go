@@ -96,8 +96,8 @@ func TestClusterInfoDump(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(s.Nodes) != 1 || len(s.Pods["worker-1"]) != 1 {
-				t.Errorf("%d nodes, pods %v, want one of each", len(s.Nodes), s.Pods)
+			if len(s.Nodes) != 1 || len(s.PodsOf("worker-1")) != 1 {
+				t.Errorf("%d nodes, pods %v, want one of each", len(s.Nodes), s.PodsOf("worker-1"))
 			}
 			if len(s.Notes) != 1 {
 				t.Errorf("notes %q", s.Notes)

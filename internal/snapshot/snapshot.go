@@ -18,8 +18,6 @@ import (
 type Snapshot struct {
 	// Nodes by name, without their usage and pods.
 	Nodes []facts.Node
-	// Pods that are not finished, by the name of their node.
-	Pods map[string][]*facts.Pod
 	// Namespaces are the labels of those that are known.
 	Namespaces map[string]labels.Set
 	Policy     *extract.Policy
@@ -36,6 +34,8 @@ type Snapshot struct {
 	Now time.Time
 	// Notes say, a line each, what was left out and why.
 	Notes []string
+
+	pods pods
 }
 
 // Readings of one moment. It is a facts.Readings.
