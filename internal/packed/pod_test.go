@@ -85,8 +85,8 @@ func setAll(t *testing.T, v reflect.Value, depth int) {
 	case reflect.Uint8:
 		v.SetUint(1)
 	case reflect.Struct:
-		for i := range v.NumField() {
-			setAll(t, v.Field(i), depth)
+		for _, f := range v.Fields() {
+			setAll(t, f, depth)
 		}
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
@@ -119,26 +119,38 @@ func replica(i int) *facts.Pod {
 	}
 }
 
-// TestReplicasShare: a thousand replicas take no more memory for what they share than one, other pods do.
+// TestReplicasShare: replicas share what is not their own, also one that has just started; pods that differ do not.
 func TestReplicasShare(t *testing.T) {
-	const pods = 3000
-	taken := func(change func(i int, p *facts.Pod)) int64 {
-		var pool packed.Pods
-		kept := make([]packed.Pod, pods)
-		before := heap()
-		for i := range kept {
-			p := replica(i % 30)
-			change(i, p)
-			kept[i] = pool.Pack(p)
-		}
-		after := heap()
-		runtime.KeepAlive(kept)
-		return (int64(after) - int64(before)) / pods
-	}
-	alike := taken(func(int, *facts.Pod) {})
-	different := taken(func(i int, p *facts.Pod) { p.Request = int64(i) })
-	if least := int64(reflect.TypeFor[facts.Pod]().Size()); alike >= least || different < alike+least {
-		t.Errorf("%d bytes a pod alike, %d different: facts of %d bytes are not shared", alike, different, least)
+	rare := func(p *facts.Pod) { p.Rare = &facts.Rare{Claims: []facts.Claim{{Bytes: 1}}} }
+	then := func(p *facts.Pod) { p.Containers[0].AtStart = replica(0) }
+	for name, tc := range map[string]struct {
+		first, second func(*facts.Pod)
+		want          bool
+	}{
+		"replicas":         {want: true},
+		"another node":     {second: func(p *facts.Pod) { p.Node = "worker-9" }, want: true},
+		"started later":    {second: func(p *facts.Pod) { p.Containers[1].Started++ }, want: true},
+		"equal rare facts": {first: rare, second: rare, want: true},
+		"equal at start":   {first: then, second: then, want: true},
+		"another request":  {second: func(p *facts.Pod) { p.Containers[1].Request++ }},
+		"another label":    {second: func(p *facts.Pod) { p.Labels = facts.Labels{"tier", "web"} }},
+		"not running":      {second: func(p *facts.Pod) { p.Containers[0].Running, p.Containers[0].Started = false, 0 }},
+		"other rare facts": {first: rare, second: func(p *facts.Pod) { p.Rare = &facts.Rare{Claims: []facts.Claim{{Bytes: 2}}} }},
+		"other at start":   {first: then, second: func(p *facts.Pod) { p.Containers[0].AtStart = replica(40) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			first, second := replica(0), replica(1)
+			if tc.first != nil {
+				tc.first(first)
+			}
+			if tc.second != nil {
+				tc.second(second)
+			}
+			var pool packed.Pods
+			if got := pool.Pack(first).SharesWith(pool.Pack(second)); got != tc.want {
+				t.Errorf("shared: %v, want %v", got, tc.want)
+			}
+		})
 	}
 }
 

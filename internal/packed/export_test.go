@@ -1,0 +1,4 @@
+package packed
+
+// SharesWith reports whether two pods share the facts that are not their own.
+func (p Pod) SharesWith(q Pod) bool { return p.like == q.like }
