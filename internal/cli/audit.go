@@ -157,16 +157,13 @@ func (a *auditing) find(ctx context.Context) (found []kinds.AuditFinding, notes 
 	return inNodes(c.Snapshot)
 }
 
-// inNodes audits each node, and joins what several nodes say of one workload.
+// inNodes audits each node, and joins what several nodes say of one workload. The pods of a node are given up then: those of thousands
+// of nodes would take much memory.
 func inNodes(s *snapshot.Snapshot) ([]kinds.AuditFinding, []string, error) {
-	nodes, notes, err := judge(s, nil, 0)
-	if err != nil {
-		return nil, nil, err
-	}
 	var found []kinds.AuditFinding
 	at := map[kinds.AuditFinding]int{}
-	for i := range nodes {
-		v := &nodes[i].verdict
+	notes, err := judgeEach(s, nil, 0, nil, func(j *judged) {
+		v := &j.verdict
 		listed, ignored := audit.All(v, &s.Policy.Policy)
 		for _, f := range append(listed, ignored...) {
 			item := auditFinding(&f)
@@ -188,6 +185,11 @@ func inNodes(s *snapshot.Snapshot) ([]kinds.AuditFinding, []string, error) {
 			at[key] = len(found)
 			found = append(found, item)
 		}
+		s.ForgetPods(j.node.Name)
+		j.node.Pods = nil
+	})
+	if err != nil {
+		return nil, nil, err
 	}
 	return found, append(slices.Clone(s.Notes), notes...), nil
 }
