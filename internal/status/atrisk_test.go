@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/killorder/killorder/api/v1alpha1"
@@ -53,8 +54,13 @@ func TestAtRiskOpensOnceAndClosesOnce(t *testing.T) {
 		t.Errorf("since moved to %s", s.AtRisk[0].Since)
 	}
 	s, left := step(atRiskNode(100*miB), s, now.Add(2*time.Minute))
-	if len(left) != 2 || !strings.HasPrefix(left[0], "criticalpodsafe.critical.eviction.") {
-		t.Errorf("events on leaving: %v", left)
+	want := []string{
+		events[0], "criticalpodsafe.critical.eviction.6b052858", events[1], "criticalpodsafe.critical.oom.6b052858",
+	}
+	slices.Sort(left)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, left); diff != "" {
+		t.Errorf("events on leaving, where those of coming may still wait (-want +have)\n%s", diff)
 	}
 	if s.Summary.CriticalAtRisk != 0 || len(s.AtRisk) != 2 || s.AtRisk[0].Until == nil {
 		t.Errorf("entries after leaving: %+v", s.AtRisk)
@@ -68,11 +74,24 @@ func TestAtRiskOpensOnceAndClosesOnce(t *testing.T) {
 	}
 }
 
+// TestARiskThatIsOverIsTold: an Event that waited until its pod was safe says so, and warns of nothing.
+func TestARiskThatIsOverIsTold(t *testing.T) {
+	now := factstest.Now
+	n := atRiskNode(100 * miB)
+	v := engine.Evaluate(n, factstest.Policy(), now)
+	kind, note := riskNote(&v1alpha1.NodeKillOrder{}, &v, &v1alpha1.AtRiskPod{
+		UID: "critical", Killer: v1alpha1.KillerOOM, Rank: 2, Since: Stamp(now), Until: new(Stamp(now.Add(90 * time.Second))),
+	})
+	if want := "Was among the first of the OOM order on node worker-1, number 2, for 1m30s."; note != want || kind != corev1.EventTypeNormal {
+		t.Errorf("%s %q, want Normal %q", kind, note, want)
+	}
+}
+
 func TestAtRiskClosesForPodsThatAreGone(t *testing.T) {
 	s, _ := step(atRiskNode(800*miB), nil, factstest.Now)
 	gone := factstest.Node(16*giB, factstest.Pod("a").Running(0, 500*miB))
 	s, events := step(gone, s, factstest.Now.Add(time.Minute))
-	if len(s.AtRisk) != 2 || s.AtRisk[0].Until == nil || len(events) != 2 || !strings.HasPrefix(events[0], "criticalpodsafe.") {
+	if len(s.AtRisk) != 2 || s.AtRisk[0].Until == nil || len(events) != 4 || !strings.HasPrefix(events[2], "criticalpodsafe.") {
 		t.Errorf("entries %v, events %v of a pod that is gone", s.AtRisk, events)
 	}
 }

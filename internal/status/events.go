@@ -25,18 +25,19 @@ const (
 const reportingController = "killorder.io/manager"
 
 // Events returns the Events that a published status calls for: one for each critical pod that came to the front of an
-// order or left the front, and one for a wrong victim, each if it happened within the last ten minutes. An Event's name
-// is made of what happened and when: creating the same Event twice, by whichever process, makes one Event.
+// order, one if the pod left the front, and one for a wrong victim, each if it happened within the last ten minutes. A pod that came
+// and left has both: the first may have been held back while the pod was at the front. An Event's name is made of what happened and
+// when: creating the same Event twice, by whichever process, makes one Event.
 func Events(order *v1alpha1.NodeKillOrder, v *engine.Verdict, instance string, now time.Time) []*eventsv1.Event {
 	var events []*eventsv1.Event
 	for i := range order.Status.AtRisk {
 		e := &order.Status.AtRisk[i]
-		switch {
-		case e.Until != nil && now.Sub(e.Until.Time) < keptAfter:
-			events = append(events, podEvent(order, e, corev1.EventTypeNormal, EventCriticalPodSafe, e.Until.Time, safeNote(v, e)))
-		case e.Until == nil && now.Sub(e.Since.Time) < keptAfter:
+		if now.Sub(e.Since.Time) < keptAfter {
 			kind, note := riskNote(order, v, e)
 			events = append(events, podEvent(order, e, kind, EventCriticalPodAtRisk, e.Since.Time, note))
+		}
+		if e.Until != nil && now.Sub(e.Until.Time) < keptAfter {
+			events = append(events, podEvent(order, e, corev1.EventTypeNormal, EventCriticalPodSafe, e.Until.Time, safeNote(v, e)))
 		}
 	}
 	if c := meta.FindStatusCondition(order.Status.Conditions, v1alpha1.ConditionWrongVictim); c != nil &&
@@ -80,9 +81,13 @@ func referTo(order *v1alpha1.NodeKillOrder) corev1.ObjectReference {
 }
 
 // riskNote says rank, killer, why, headroom and the fix in one line. The Event is a Warning, or Normal while headroom
-// is ample.
+// is ample, and where the risk is over.
 func riskNote(order *v1alpha1.NodeKillOrder, v *engine.Verdict, r *v1alpha1.AtRiskPod) (kind, note string) {
 	kind = corev1.EventTypeNormal
+	if r.Until != nil {
+		return kind, fmt.Sprintf("Was among the first of the %s order on node %s, number %d, for %s.",
+			r.Killer, v.Node.Name, r.Rank, r.Until.Sub(r.Since.Time))
+	}
 	for i := range v.Outlook.Risks {
 		if k := &v.Outlook.Risks[i]; k.UID == string(r.UID) && Killers[k.Killer] == r.Killer && k.Low {
 			kind = corev1.EventTypeWarning

@@ -142,10 +142,11 @@ func transitionsOf(o *order) (map[transition]*said, error) {
 	for i := range s.AtRisk {
 		e := &s.AtRisk[i]
 		t := transition{status.EventCriticalPodAtRisk, e.UID, strings.ToLower(string(e.Killer)), e.Since.Unix()}
+		all[t] = &said{node: o.Metadata.Name, subject: e.Namespace + "/" + e.Pod}
 		if e.Until != nil {
 			t.reason, t.at = status.EventCriticalPodSafe, e.Until.Unix()
+			all[t] = &said{node: o.Metadata.Name, subject: e.Namespace + "/" + e.Pod}
 		}
-		all[t] = &said{node: o.Metadata.Name, subject: e.Namespace + "/" + e.Pod}
 	}
 	if c := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionWrongVictim); c != nil && c.Status == metav1.ConditionTrue {
 		t := transition{reason: status.EventWrongVictimPredicted, uid: o.Metadata.UID, at: c.LastTransitionTime.Unix()}

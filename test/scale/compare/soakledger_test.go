@@ -98,6 +98,13 @@ func TestLedger(t *testing.T) {
 			want:           counts{orders: 1, versions: 1, transitions: 1},
 			wantDifference: "no Event, want 1: CriticalPodAtRisk uid-of-a oom of 12:00:01, shop/a on node-1, shown 12:00:01, gone never",
 		},
+		"came and went between two versions": {
+			write: func(b book) {
+				b.shows(5, closed("a", 1, 5))
+				b.tells(5, closed("a", 1, 5))
+			},
+			want: counts{orders: 1, versions: 1, transitions: 2, events: 2},
+		},
 		"lost, and shown no longer": {
 			write: func(b book) {
 				b.shows(1, open("a", 1))
@@ -175,7 +182,7 @@ func TestLedger(t *testing.T) {
 			write: func(b book) {
 				b.shows(1)
 				b.interrupted(after(10))
-				b.tells(12, closed("a", 11, 12))
+				b.tells(12, closed("a", -700, 12))
 				b.shows(20)
 			},
 			want: counts{orders: 1, versions: 2, events: 1, unseen: 1},
@@ -185,7 +192,7 @@ func TestLedger(t *testing.T) {
 				b.shows(1)
 				b.interrupted(after(10))
 				b.shows(20)
-				b.tells(22, closed("a", 11, 22))
+				b.tells(22, closed("a", -700, 22))
 			},
 			want:           counts{orders: 1, versions: 2, events: 1},
 			wantDifference: "1 Event, want none",
@@ -194,7 +201,7 @@ func TestLedger(t *testing.T) {
 			write: func(b book) {
 				b.shows(1)
 				b.interrupted(after(10))
-				b.tells(12, closed("a", 11, 12))
+				b.tells(12, closed("a", -700, 12))
 				b.resumed()
 				b.shows(20)
 			},
