@@ -32,10 +32,11 @@ func Candidate(p *corev1.Pod) bool {
 // Pod returns the facts of a Candidate. Nothing of it keeps the Pod in memory.
 func Pod(p *corev1.Pod) *facts.Pod {
 	alloc := allocated(p)
+	names := p.Name + string(p.UID) // of 150,000 pods, one string for both takes less memory than two
 	f := &facts.Pod{
 		Namespace:    intern(p.Namespace),
-		Name:         strings.Clone(p.Name),
-		UID:          strings.Clone(string(p.UID)),
+		Name:         names[:len(p.Name)],
+		UID:          names[len(p.Name):],
 		Node:         intern(p.Spec.NodeName),
 		Workload:     WorkloadOf(p),
 		Labels:       labelsOf(p),

@@ -1,11 +1,15 @@
 package packed_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/facts/factstest"
 	"github.com/killorder/killorder/internal/packed"
 	"github.com/killorder/killorder/internal/status"
@@ -47,6 +51,33 @@ func TestPackedNothing(t *testing.T) {
 	}
 	if s, err := p.Unpack(); s != nil || err != nil {
 		t.Errorf("no status: %+v, %v", s, err)
+	}
+}
+
+// TestDictionary: the dictionary is a status of today, so the fields' names that need not be kept again are those of
+// the API.
+func TestDictionary(t *testing.T) {
+	text, err := os.ReadFile("dictionary.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&v1alpha1.NodeKillOrderStatus{}); err != nil {
+		t.Errorf("dictionary.json is no status: %v", err)
+	}
+}
+
+// BenchmarkPack is what each write of a status pays, and reports what is then kept.
+func BenchmarkPack(b *testing.B) {
+	_, s := status.Judge(factstest.Crowded(30), factstest.Policy(), nil, 20, 1, factstest.Now)
+	b.ReportAllocs()
+	for b.Loop() {
+		kept, err := packed.Pack(&s)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(kept.Size()), "bytes/status")
 	}
 }
 

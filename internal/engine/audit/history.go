@@ -1,6 +1,10 @@
 package audit
 
-import "github.com/killorder/killorder/internal/facts"
+import (
+	"hash/maphash"
+
+	"github.com/killorder/killorder/internal/facts"
+)
 
 // History is what the last audit of a node found, so that noise changes neither what is found nor what is said. It
 // may be lost: then texts are written anew. The zero value is none.
@@ -41,12 +45,18 @@ type group struct {
 
 // said is a text, what it is about, and the readings it names.
 type said struct {
-	about        about
+	// pod is the UID of the pod that the text is about, "" if it is about the node.
+	pod string
+	// about is the hash of all that the text depends on and that no noise changes: kept as they are, these would be most of a History.
+	about        uint64
 	readings     [2]int64
 	message, fix string
 	limit        int64 // see text
 	roomy        bool  // see text
 }
+
+// seed of the hashes.
+var seed = maphash.MakeSeed()
 
 // about is what a text says of pod and node: a change of any of it makes the text wrong.
 type about struct {
@@ -110,7 +120,7 @@ func (c *audit) add(h *hit) {
 // one with the larger reading (among replicas the first to be killed), else the first by name.
 func (g *group) standsBehind(h *hit) bool {
 	if g.said != nil && g.hit.pod.UID != h.pod.UID {
-		switch g.said.about.pod {
+		switch g.said.pod {
 		case g.hit.pod.UID:
 			return false
 		case h.pod.UID:

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"time"
 
@@ -177,8 +178,9 @@ func (c *audit) unseen(told bool) []engine.Finding {
 
 // say writes the text, unless the one there still says what is the case but for noise.
 func (c *audit) say(g *group, shared sharing) {
-	about := c.about(g)
-	about.shared = shared
+	all := c.about(g)
+	all.shared = shared
+	about := maphash.Comparable(seed, all)
 	if g.said != nil && g.said.about == about && still(g.said.readings, g.hit.readings, c.rise(g), c.band(g.hit.pod)) {
 		return
 	}
@@ -190,7 +192,7 @@ func (c *audit) say(g *group, shared sharing) {
 	if end := g.hit.shownSince; end != 0 {
 		before = fmt.Sprintf("Ignored until %s, which is over. ", time.Unix(end, 0).UTC().AddDate(0, 0, -1).Format(time.DateOnly)) + before
 	}
-	g.said = &said{about, g.hit.readings, cut(before + t.message), cut(t.fix), t.limit, t.roomy}
+	g.said = &said{all.pod, about, g.hit.readings, cut(before + t.message), cut(t.fix), t.limit, t.roomy}
 }
 
 // sixteenths of allocatable are requested: whether a fix fits the node is judged anew when that changes, not with every pod
