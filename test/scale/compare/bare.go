@@ -23,15 +23,20 @@ const atOnce = 32
 // one apply for the object, one for its status. It returns how long the writes took.
 func (b *bench) bareClient(ctx context.Context) (time.Duration, error) {
 	same := b.orders.all()
-	if err := b.client.Delete().AbsPath(ordersPath).Do(ctx).Error(); err != nil {
-		return 0, fmt.Errorf("deleting the orders: %w", err)
-	}
-	if err := b.cluster.WaitUntil(ctx, 10*time.Minute, "orders gone", b.orders.gone); err != nil {
+	if err := b.removeOrders(ctx); err != nil {
 		return 0, err
 	}
 	began := time.Now()
 	err := applyAll(ctx, b.client, same)
 	return time.Since(began), err
+}
+
+// removeOrders deletes all orders, and waits until they are gone.
+func (b *bench) removeOrders(ctx context.Context) error {
+	if err := b.client.Delete().AbsPath(ordersPath).Do(ctx).Error(); err != nil {
+		return fmt.Errorf("deleting the orders: %w", err)
+	}
+	return b.cluster.WaitUntil(ctx, 10*time.Minute, "orders gone", b.orders.gone)
 }
 
 func applyAll(ctx context.Context, client rest.Interface, all map[string]order) error {

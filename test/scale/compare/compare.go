@@ -91,6 +91,7 @@ func Run(ctx context.Context, options Options) (*figures.Figures, error) {
 		{"pods become critical", b.latency, true},
 		{"rank, and kubectl get pods", b.commands, true},
 		{"the bare client", b.bare, true},
+		{"the operator starts again, without any order", b.coldAgain, true},
 		{"the leader is killed", b.failover, true},
 	} {
 		if step.long && b.Short {
@@ -174,12 +175,29 @@ const (
 	manager      = "manager"
 )
 
-// coldStart starts the operator and waits for the last order.
+// coldStart creates an account that may read metrics, starts the operator and waits for the last order.
 func (b *bench) coldStart(ctx context.Context) error {
 	token, err := b.token(ctx)
 	if err != nil {
 		return err
 	}
+	return b.startCold(ctx, token)
+}
+
+// coldAgain measures the cold start once more, right after the bare client and with an API server that has worked as long: the two
+// figures are compared.
+func (b *bench) coldAgain(ctx context.Context) error {
+	if err := b.removeOrders(ctx); err != nil {
+		return err
+	}
+	if err := b.startCold(ctx, b.operator.token); err != nil {
+		return err
+	}
+	return b.cluster.StopBeside(manager, true)
+}
+
+// startCold starts the operator where there is no order, and waits for the last one.
+func (b *bench) startCold(ctx context.Context, token string) error {
 	at, err := freeAddress()
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ func (b *bench) failover(ctx context.Context) error {
 	if b.Kills == 0 {
 		return nil
 	}
-	err := b.cluster.WaitUntil(ctx, time.Minute, "the bare client's orders", func(context.Context) error {
+	err := b.cluster.WaitUntil(ctx, time.Minute, "the orders", func(context.Context) error {
 		_, _, err := b.orders.complete(b.Options.Nodes)
 		return err
 	})
