@@ -26,8 +26,9 @@ func (b *bench) bareClient(ctx context.Context) (time.Duration, error) {
 	if err := b.removeOrders(ctx); err != nil {
 		return 0, err
 	}
-	began := time.Now()
+	began, used := time.Now(), b.sharesOf()
 	err := applyAll(ctx, b.client, same)
+	b.print(used)
 	return time.Since(began), err
 }
 

@@ -207,11 +207,14 @@ func (b *bench) startCold(ctx context.Context, token string) error {
 	if err := b.startOperator(manager, "--leader-elect=false", "--health-probe-bind-address=0", "--metrics-bind-address="+at); err != nil {
 		return err
 	}
+	used := b.sharesOf()
+	used.programs = append(used.programs, manager) // which has just started
 	var first, last time.Time
 	err = b.cluster.WaitUntil(ctx, 30*time.Minute, "all orders", func(context.Context) (err error) {
 		first, last, err = b.orders.complete(b.Options.Nodes)
 		return err
 	})
+	b.print(used)
 	b.ColdFirst, b.Cold = figures.Seconds(first.Sub(began)), figures.Seconds(last.Sub(began))
 	b.ColdWrites = b.orders.writes() - writes
 	return err

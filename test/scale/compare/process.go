@@ -33,6 +33,45 @@ func cpuOf(pid int) (time.Duration, error) {
 	return time.Duration(user+system) * time.Second / ticks, err
 }
 
+// shares prints how much CPU time each program has used since a moment: all of them share the cores of the machine.
+type shares struct {
+	programs []string
+	before   map[string]time.Duration
+	began    time.Time
+}
+
+// harness stands for this process among the programs: the simulated kubelets, and the watch that sees orders.
+const harness = "kubelets and harness"
+
+// sharesOf begins to count for the control plane and for this process.
+func (b *bench) sharesOf() *shares {
+	s := &shares{programs: []string{"kube-apiserver", "etcd", harness}, before: map[string]time.Duration{}, began: time.Now()}
+	for _, name := range s.programs {
+		s.before[name] = b.cpuUntilNow(name)
+	}
+	return s
+}
+
+// cpuUntilNow is the CPU time of a program; 0 if the program does not run.
+func (b *bench) cpuUntilNow(name string) (used time.Duration) {
+	pid, err := os.Getpid(), error(nil)
+	if name != harness {
+		pid, err = b.cluster.PID(name)
+	}
+	if err == nil {
+		used, _ = cpuOf(pid)
+	}
+	return used
+}
+
+func (b *bench) print(s *shares) {
+	fmt.Fprintf(b.Progress, "CPU seconds in %.1f s:", time.Since(s.began).Seconds())
+	for _, name := range s.programs {
+		fmt.Fprintf(b.Progress, " %s %.1f;", name, (b.cpuUntilNow(name) - s.before[name]).Seconds())
+	}
+	fmt.Fprintln(b.Progress)
+}
+
 // peakOf returns the most memory that a process has had resident so far, in bytes (proc(5), VmHWM).
 func peakOf(pid int) (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
