@@ -28,13 +28,14 @@ func TestEventsLeftOut(t *testing.T) {
 		wantLate, wantRefused float64
 		wantCreated           float64
 	}{
-		"both are created":    {before: func(*world) {}, then: func(*world) {}, wantCreated: 2},
-		"they wait":           {before: useUp, then: func(*world) {}},
-		"they come later":     {before: useUp, then: func(*world) {}, after: 5 * time.Second, wantCreated: 2},
-		"the pod is gone":     {before: useUp, then: func(w *world) { w.pods = nil }, after: time.Minute, wantCreated: 2},
-		"the node is gone":    {before: useUp, then: removeNode, after: time.Minute, wantLate: 2},
-		"ten minutes passed":  {before: useUp, then: func(*world) {}, after: 11 * time.Minute, wantLate: 2},
-		"the text is refused": {before: refuse, then: func(*world) {}, after: time.Second, wantRefused: 1, wantCreated: 1},
+		"both are created":                {before: func(*world) {}, then: func(*world) {}, wantCreated: 2},
+		"they wait":                       {before: useUp, then: func(*world) {}},
+		"they come later":                 {before: useUp, then: func(*world) {}, after: 5 * time.Second, wantCreated: 2},
+		"the pod is gone":                 {before: useUp, then: func(w *world) { w.pods = nil }, after: time.Minute, wantCreated: 2},
+		"the pod is gone for ten minutes": {before: useUp, then: func(w *world) { w.pods = nil }, after: 11 * time.Minute, wantLate: 2},
+		"the node is gone":                {before: useUp, then: removeNode, after: time.Minute, wantLate: 2},
+		"ten minutes passed":              {before: useUp, then: func(*world) {}, after: 11 * time.Minute, wantLate: 2},
+		"the text is refused":             {before: refuse, then: func(*world) {}, after: time.Second, wantRefused: 1, wantCreated: 1},
 		"the namespace takes none, and then the pod is gone": {
 			before: func(w *world) {
 				w.fail["event CriticalPodAtRisk"] = apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "x", nil)

@@ -68,6 +68,14 @@ func TestHealthWithoutAToken(t *testing.T) {
 	if h.phase != phaseNew || h.suspect {
 		t.Errorf("phase %d, suspect %t, of a kubelet that was never asked", h.phase, h.suspect)
 	}
+	for range 2 * tolerated {
+		h.fail(token, errors.New("no token"), 30*time.Second, start)
+	}
+	first := h
+	first.fail(&Problem{Text: "refuses"}, errors.New("refuses"), 30*time.Second, start)
+	if first.inARow != 1 || first.phase != phaseNew {
+		t.Errorf("%d failures in a row, phase %d, after the first request that was sent", first.inARow, first.phase)
+	}
 	h.succeed(start.Add(time.Second))
 	if h.phase != phaseRead {
 		t.Errorf("phase %d after an answer", h.phase)

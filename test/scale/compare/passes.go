@@ -84,12 +84,16 @@ const (
 // scrape kube-state-metrics, as a Prometheus does, note what one scrape took, and return the heap of kube-state-metrics.
 func (b *bench) scrape(ctx context.Context) (float64, error) {
 	before, err := b.readingOf(ctx, stateMetrics, b.telemetry)
-	after, n := before, 0.0
-	for ; err == nil && n < mostScrapes && after.cpu-before.cpu < enough; n++ {
-		if err = b.metrics.get(ctx, io.Discard); err == nil {
-			after, err = b.readingOf(ctx, stateMetrics, b.telemetry)
+	if err != nil {
+		return 0, err
+	}
+	n := 0.0
+	for began := b.cpuUntilNow(stateMetrics); n < mostScrapes && b.cpuUntilNow(stateMetrics)-began < enough; n++ {
+		if err := b.metrics.get(ctx, io.Discard); err != nil {
+			return 0, err
 		}
 	}
+	after, err := b.readingOf(ctx, stateMetrics, b.telemetry)
 	if err != nil {
 		return 0, err
 	}

@@ -45,6 +45,8 @@ type soak struct {
 	token  string
 	lives  lives
 	table  table
+	// lost is how often a replica lost its lease, crashes how often the API server was killed.
+	lost, crashes int
 	// failures are what was expected and not seen.
 	failures []string
 }
@@ -70,7 +72,7 @@ func Soak(ctx context.Context, o SoakOptions) error {
 	err := s.play(ctx)
 	stop() // nothing comes or goes any more
 	s.table.print(o.Progress, s)
-	return errors.Join(err, s.failed())
+	return errors.Join(err, s.failed(), s.churn.played())
 }
 
 // soakPods is how many pods a node has.
@@ -244,6 +246,7 @@ func (s *soak) restartKubelets(ctx context.Context) error {
 }
 
 func (s *soak) crashAPIServer(ctx context.Context) error {
+	s.crashes++
 	s.ledger.killed(time.Now())
 	if err := s.cluster.Crash("kube-apiserver"); err != nil {
 		return err

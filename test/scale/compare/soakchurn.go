@@ -72,6 +72,17 @@ func (c *churn) done() int {
 	return c.actions
 }
 
+// played returns an error where something that is to come and go never did: nothing was judged then.
+func (c *churn) played() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := &c.count; n.replaced == 0 || n.flipped == 0 || n.gone == 0 || n.back == 0 {
+		return fmt.Errorf("%d pods were replaced, %d became critical or ceased to be, %d nodes went, %d came back: want some of each",
+			n.replaced, n.flipped, n.gone, n.back)
+	}
+	return nil
+}
+
 // failure returns why the last thing did not come or go.
 func (c *churn) failure() error {
 	c.mu.Lock()

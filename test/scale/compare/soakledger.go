@@ -255,8 +255,18 @@ func (l *ledger) quiet(node string) bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	open := map[transition]int{}
 	for t := range l.now[node] {
-		if t.reason == status.EventCriticalPodAtRisk {
+		of := transition{uid: t.uid, killer: t.killer}
+		switch t.reason {
+		case status.EventCriticalPodAtRisk:
+			open[of]++
+		case status.EventCriticalPodSafe:
+			open[of]--
+		}
+	}
+	for _, n := range open {
+		if n > 0 {
 			return false
 		}
 	}

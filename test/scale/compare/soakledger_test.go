@@ -69,6 +69,32 @@ func closed(pod string, since, until int) v1alpha1.AtRiskPod {
 	return e
 }
 
+// TestQuiet: a node may go when each of its risks is over and told.
+func TestQuiet(t *testing.T) {
+	for name, test := range map[string]struct {
+		entries []v1alpha1.AtRiskPod
+		untold  bool
+		want    bool
+	}{
+		"nothing":                       {want: true},
+		"a pod is at risk":              {entries: []v1alpha1.AtRiskPod{open("a", 1)}},
+		"the risk is over":              {entries: []v1alpha1.AtRiskPod{closed("a", 1, 5)}, want: true},
+		"over, and not told":            {entries: []v1alpha1.AtRiskPod{closed("a", 1, 5)}, untold: true},
+		"over for one pod, not another": {entries: []v1alpha1.AtRiskPod{closed("a", 1, 5), open("b", 1)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := book{t, newLedger()}
+			b.shows(5, test.entries...)
+			if !test.untold {
+				b.tells(5, test.entries...)
+			}
+			if have := b.quiet("node-1"); have != test.want {
+				t.Errorf("quiet: %t, want %t", have, test.want)
+			}
+		})
+	}
+}
+
 func TestLedger(t *testing.T) {
 	for name, test := range map[string]struct {
 		write          func(b book)

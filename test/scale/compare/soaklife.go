@@ -52,9 +52,9 @@ func (v vitals) limit(full bool) vitals {
 	return vitals{goroutines: v.goroutines + 10, files: v.files + 10, heap: v.heap*percent/100 + 4<<20}
 }
 
-// most of each.
-func (v vitals) most(w vitals) vitals {
-	return vitals{goroutines: max(v.goroutines, w.goroutines), files: max(v.files, w.files), heap: max(v.heap, w.heap)}
+// least of each.
+func (v vitals) least(w vitals) vitals {
+	return vitals{goroutines: min(v.goroutines, w.goroutines), files: min(v.files, w.files), heap: min(v.heap, w.heap)}
 }
 
 // life is one process of the operator, from its start to its end.
@@ -125,7 +125,7 @@ func (s *soak) startLife(ctx context.Context, name string) error {
 }
 
 // attend starts each replica again that has ended because it lost its lease, as a kubelet does: a leader gives up when it cannot
-// renew its lease, because the API server was killed or the machine is slow. Any other end is an error.
+// renew its lease, because the API server was killed. Any other end is an error, and so are more losses than replicas for each crash.
 func (s *soak) attend(ctx context.Context) error {
 	for _, l := range s.lives.sorted() {
 		ended := s.cluster.EndedBeside(l.name)
@@ -136,6 +136,9 @@ func (s *soak) attend(ctx context.Context) error {
 			return ended
 		}
 		s.table.note(l.name + " lost its lease")
+		if s.lost++; s.lost > len(replicas)*s.crashes {
+			s.fail(fmt.Errorf("%s lost its lease: %d losses and %d crashes of the API server", l.name, s.lost, s.crashes))
+		}
 		s.ledger.killed(time.Now())
 		s.lives.end(l.name)
 		if err := s.cluster.StopBeside(l.name, true); err != nil {
@@ -214,22 +217,25 @@ func (s *soak) calm(ctx context.Context) error {
 	if leader.first == nil || full && !leader.full {
 		leader.first, leader.full = &held, full
 	}
+	if err := s.told(ctx); err != nil { // what a new leader has created since then counts too
+		return err
+	}
 	s.table.note("judged")
 	return s.line(ctx)
 }
 
-// holds returns the most that a process holds in two passes.
-func (s *soak) holds(ctx context.Context, l *life) (most vitals, err error) {
+// holds returns the least that a process holds in two passes: requests under way are no leak, and come and go.
+func (s *soak) holds(ctx context.Context, l *life) (least vitals, err error) {
 	from := -1.
-	return most, s.until(ctx, "two passes of "+l.name, func(ctx context.Context) error {
+	return least, s.until(ctx, "two passes of "+l.name, func(ctx context.Context) error {
 		v, err := l.vitals(ctx)
 		if err != nil {
 			return err
 		}
 		if from < 0 {
-			from = v.passes
+			from, least = v.passes, v
 		}
-		if most = most.most(v); v.passes < from+2 {
+		if least = least.least(v); v.passes < from+2 {
 			return fmt.Errorf("%v passes since the first look", v.passes-from)
 		}
 		return nil

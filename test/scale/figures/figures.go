@@ -122,11 +122,11 @@ func Mean(of []float64) (mean float64) {
 	return mean
 }
 
-// Rate of writes while the operator started cold, a second.
-func (f *Figures) Rate() float64 { return ratio(float64(f.ColdWrites), f.Cold) }
+// Rate of the writes that new orders take, two each, while the operator started cold, a second.
+func (f *Figures) Rate() float64 { return ratio(2*float64(f.Nodes), f.Cold) }
 
 // WriteRate is the same from the first order on.
-func (f *Figures) WriteRate() float64 { return ratio(float64(f.ColdWrites), f.Cold-f.ColdFirst) }
+func (f *Figures) WriteRate() float64 { return ratio(2*float64(f.Nodes), f.Cold-f.ColdFirst) }
 
 // ratio of two figures, 0 where there is none.
 func ratio(of, to float64) float64 {
