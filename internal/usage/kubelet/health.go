@@ -66,7 +66,8 @@ func (h *health) succeed(now time.Time) {
 
 // fail takes a request that failed.
 func (h *health) fail(problem *Problem, err error, interval time.Duration, now time.Time) {
-	h.count(h.problem != nil && (!h.lacksToken() || problem.Cause == usage.FailedToken)) // a request that was not sent is no failure in a row
+	sent := !h.lacksToken() || problem.Cause == usage.FailedToken // else the failure before was none of the kubelet's
+	h.count(h.problem != nil && sent)
 	h.problem, h.err = problem, err
 	if !h.lacksToken() {
 		h.askedAt, h.suspect = now, true
