@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/publish"
 )
 
@@ -63,6 +64,33 @@ func TestEventsLeftOut(t *testing.T) {
 				t.Errorf("%v Events are created, want %v", created, tc.wantCreated)
 			}
 		})
+	}
+}
+
+// TestEventsOfAPodThatComesBack: a pod leaves the front and comes back while the bound holds its Events back. The order forgets the
+// first time; each of the three transitions still has one Event for each killer.
+func TestEventsOfAPodThatComesBack(t *testing.T) {
+	w, registry := newWorld(t, node("n1"), orderOwnedBy("n1")), prometheus.NewRegistry()
+	w.Metrics = publish.NewMetrics(registry, w.Gate)
+	pods := w.pods
+	reconcile := func(after time.Duration, there []*facts.Pod, held bool) {
+		t.Helper()
+		w.pods = there
+		for ok := held; ok; {
+			_, ok = w.EventBudget.Allow(pods[0].Namespace, w.clock.Now().Add(after))
+		}
+		if _, _, err := w.reconcile(after); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reconcile(0, pods, true)
+	reconcile(30*time.Second, nil, true)
+	reconcile(30*time.Second, pods, true)
+	reconcile(time.Minute, pods, false)
+	late := samples(t, registry, "killorder_events_left_out_total")[0]
+	created := samples(t, registry, "killorder_events_total")
+	if atRisk, safe := created[0], created[1]; atRisk != 4 || safe != 2 || late != 0 {
+		t.Errorf("%v Events of a risk, %v of its end, %v late; want 4, 2 and 0", atRisk, safe, late)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -56,8 +57,8 @@ type state struct {
 	// emitted names the Events that the published status calls for and that exist, or that the API server refuses for their text: nobody
 	// creates these Events again.
 	emitted map[string]bool
-	// waiting names the Events that the published status calls for and that do not exist yet: they were held back or failed.
-	waiting map[string]bool
+	// waiting are the Events that a published status called for and that do not exist yet: they were held back or failed.
+	waiting map[string]*eventsv1.Event
 	// known is the newest version of the order that this process wrote or read; the zero version if there is none.
 	known version
 	// deleted is set when the watch sees the order deleted: the known version then no longer counts.

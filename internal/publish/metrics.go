@@ -52,8 +52,8 @@ func NewMetrics(r prometheus.Registerer, gate *Gate) *Metrics {
 	}, []string{"reason"})
 	m.leftOut = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "killorder_events_left_out_total",
-		Help: "Events never created: their order ceased to call for them while they waited (late), or the API server refuses " +
-			"their text (refused).",
+		Help: "Events never created: they waited for ten minutes, or until their order was gone (late), or the API server " +
+			"refuses their text (refused).",
 	}, []string{"cause"})
 	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "killorder_writes_waiting",
@@ -94,8 +94,8 @@ func (m *Metrics) AbsurdReadings(n int) { m.absurd.Add(float64(n)) }
 // Event counts an Event that was created.
 func (m *Metrics) Event(reason string) { m.events.WithLabelValues(reason).Inc() }
 
-// EventsLate counts n Events that waited, for the bound or for a namespace that took none, until their order did not call for them
-// any more.
+// EventsLate counts n Events that waited, for the bound or for a namespace that took none, until they were too old or too many, or until
+// their order was gone.
 func (m *Metrics) EventsLate(n int) { m.leftOut.WithLabelValues(eventLate).Add(float64(n)) }
 
 // EventRefused counts an Event that the API server refuses for what it says.

@@ -54,6 +54,9 @@ func Events(order *v1alpha1.NodeKillOrder, v *engine.Verdict, instance string, n
 	return events
 }
 
+// MayBeTold reports whether an Event is young enough to be created: what happened longer ago is no news.
+func MayBeTold(e *eventsv1.Event, now time.Time) bool { return now.Sub(e.EventTime.Time) < keptAfter }
+
 // event returns an Event without its text, named after the reason, the subject and the time.
 func event(reason, subject string, at time.Time) *eventsv1.Event {
 	return &eventsv1.Event{

@@ -58,7 +58,7 @@ func judge(ctx context.Context, story string) (map[string]*engine.Verdict, error
 	verdicts := map[string]*engine.Verdict{}
 	for i := range s.Nodes {
 		n := &s.Nodes[i]
-		extract.Attach(n, s.Pods[n.Name], s.ReadingsOf(n.Name), s.Policy, s.NamespaceLabels)
+		extract.Attach(n, s.PodsOf(n.Name), s.ReadingsOf(n.Name), s.Policy, s.NamespaceLabels)
 		v := engine.Evaluate(n, &s.Policy.Policy, s.Now)
 		verdicts[n.Name] = &v
 	}
