@@ -66,11 +66,13 @@ func (r *Reconciler) emit(ctx context.Context, v *visit, published *v1alpha1.Nod
 
 func keyOf(e *eventsv1.Event) string { return e.Namespace + "/" + e.Name }
 
-// mostWaiting is how many Events of a node wait that the status does not call for any more, as many as the status has room for.
-const mostWaiting = v1alpha1.MaxAtRisk
+// mostWaiting is how many Events of a node wait that the status does not call for any more: as many as a status can call for, two for
+// each entry of atRisk and one for a wrong victim.
+const mostWaiting = 2*v1alpha1.MaxAtRisk + 1
 
 // withWaiting adds, to the Events that a status calls for, those that waited and that the status does not call for any more, the
 // oldest first, while they may still be told: a pod that left the front and came back has no closed entry any more.
+// What they warned of is over, and their notes say so.
 func withWaiting(events []*eventsv1.Event, waited map[string]*eventsv1.Event, now time.Time) []*eventsv1.Event {
 	if len(waited) == 0 {
 		return events
@@ -82,6 +84,7 @@ func withWaiting(events []*eventsv1.Event, waited map[string]*eventsv1.Event, no
 	var others []*eventsv1.Event
 	for key, e := range waited {
 		if !called[key] && status.MayBeTold(e, now) {
+			status.TellLate(e)
 			others = append(others, e)
 		}
 	}

@@ -1,17 +1,23 @@
 package nodekillorder
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/facts/factstest"
 	"github.com/killorder/killorder/internal/publish"
+	"github.com/killorder/killorder/internal/status"
 )
 
 // Events that are never created are counted, each once: those that wait for the bound or for their namespace count when the order does
@@ -91,6 +97,44 @@ func TestEventsOfAPodThatComesBack(t *testing.T) {
 	created := samples(t, registry, "killorder_events_total")
 	if atRisk, safe := created[0], created[1]; atRisk != 4 || safe != 2 || late != 0 {
 		t.Errorf("%v Events of a risk, %v of its end, %v late; want 4, 2 and 0", atRisk, safe, late)
+	}
+}
+
+// TestWithWaiting: what the status calls for goes first; of the rest the oldest, as many as there is room for, with notes that say that
+// what they warned of is over.
+func TestWithWaiting(t *testing.T) {
+	now := factstest.Now
+	event := func(name string, age time.Duration, reason string) *eventsv1.Event {
+		return &eventsv1.Event{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, EventTime: metav1.NewMicroTime(now.Add(-age)),
+			Reason: reason, Type: corev1.EventTypeWarning, Note: "Note.",
+		}
+	}
+	waited := map[string]*eventsv1.Event{}
+	wait := func(e *eventsv1.Event) { waited[keyOf(e)] = e }
+	wait(event("called", 3*time.Minute, status.EventCriticalPodAtRisk))
+	wait(event("old", 11*time.Minute, status.EventCriticalPodAtRisk))
+	wait(event("risk", 5*time.Minute, status.EventCriticalPodAtRisk))
+	wait(event("safe", 4*time.Minute, status.EventCriticalPodSafe))
+	for i := range mostWaiting {
+		wait(event(fmt.Sprintf("many-%02d", i), time.Minute-time.Duration(i)*time.Second/2, status.EventWrongVictimPredicted))
+	}
+	for range 2 { // an Event may wait through several reconciles
+		got := withWaiting([]*eventsv1.Event{event("called", 3*time.Minute, status.EventCriticalPodAtRisk)}, waited, now)
+		var names []string
+		for _, e := range got {
+			names = append(names, e.Name+" "+e.Type+" "+e.Note)
+		}
+		want := []string{
+			"called Warning Note.", "risk Normal Over by now, told late. Note.", "safe Warning Note.",
+			"many-00 Normal Over by now, told late. Note.", "many-01 Normal Over by now, told late. Note.",
+		}
+		if len(got) != 1+mostWaiting {
+			t.Errorf("%d Events, want %d", len(got), 1+mostWaiting)
+		}
+		if diff := cmp.Diff(want, names[:len(want)]); diff != "" {
+			t.Errorf("the first Events (-want +have)\n%s", diff)
+		}
 	}
 }
 

@@ -52,8 +52,8 @@ func NewMetrics(r prometheus.Registerer, gate *Gate) *Metrics {
 	}, []string{"reason"})
 	m.leftOut = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "killorder_events_left_out_total",
-		Help: "Events never created: they waited for ten minutes, or until their order was gone (late), or the API server " +
-			"refuses their text (refused).",
+		Help: "Events never created: they waited for ten minutes or until their order was gone, or were too many of a node (late), or " +
+			"the API server refuses their text (refused).",
 	}, []string{"cause"})
 	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "killorder_writes_waiting",

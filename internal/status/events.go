@@ -57,6 +57,16 @@ func Events(order *v1alpha1.NodeKillOrder, v *engine.Verdict, instance string, n
 // MayBeTold reports whether an Event is young enough to be created: what happened longer ago is no news.
 func MayBeTold(e *eventsv1.Event, now time.Time) bool { return now.Sub(e.EventTime.Time) < keptAfter }
 
+// overNote begins the note of an Event that comes late.
+const overNote = "Over by now, told late. "
+
+// TellLate makes an Event that no status calls for any more say so: what it warned of is over.
+func TellLate(e *eventsv1.Event) {
+	if e.Reason != EventCriticalPodSafe && !strings.HasPrefix(e.Note, overNote) {
+		e.Type, e.Note = corev1.EventTypeNormal, shortNote(overNote+e.Note)
+	}
+}
+
 // event returns an Event without its text, named after the reason, the subject and the time.
 func event(reason, subject string, at time.Time) *eventsv1.Event {
 	return &eventsv1.Event{
