@@ -18,7 +18,7 @@ func BenchmarkRankedMemory(b *testing.B) {
 	p := table.NewPrinter(io.Discard, false, table.ColourNever)
 	for b.Loop() {
 		kept := make([]table.Rendered, nodes)
-		before := heap()
+		before := factstest.Heap()
 		for i := range kept {
 			j := judgeNode(factstest.Crowded(30), s, defaultTop)
 			var err error
@@ -26,15 +26,7 @@ func BenchmarkRankedMemory(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		b.ReportMetric(float64(heap()-before)/nodes, "bytes/node")
+		b.ReportMetric(float64(factstest.Heap()-before)/nodes, "bytes/node")
 		runtime.KeepAlive(kept)
 	}
-}
-
-func heap() uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }

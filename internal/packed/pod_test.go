@@ -159,24 +159,24 @@ func BenchmarkPods(b *testing.B) {
 	const pods, nodes = 150_000, 5000
 	b.Run("Facts", func(b *testing.B) {
 		for b.Loop() {
-			before, kept := heap(), map[string][]*facts.Pod{}
+			before, kept := factstest.Heap(), map[string][]*facts.Pod{}
 			for i := range pods {
 				p := replica(i)
 				kept[p.Node] = append(kept[p.Node], p)
 			}
-			b.ReportMetric(float64(heap()-before)/pods, "bytes/pod")
+			b.ReportMetric(float64(factstest.Heap()-before)/pods, "bytes/pod")
 			runtime.KeepAlive(kept)
 		}
 	})
 	b.Run("Packed", func(b *testing.B) {
 		for b.Loop() {
-			before, kept, pool := heap(), map[string][]packed.Pod{}, packed.Pods{}
+			before, kept, pool := factstest.Heap(), map[string][]packed.Pod{}, packed.Pods{}
 			for i := range pods {
 				p := replica(i)
 				node := p.Node
 				kept[node] = append(kept[node], pool.Pack(p))
 			}
-			b.ReportMetric(float64(heap()-before)/pods, "bytes/pod")
+			b.ReportMetric(float64(factstest.Heap()-before)/pods, "bytes/pod")
 			runtime.KeepAlive(kept)
 			runtime.KeepAlive(&pool)
 		}
@@ -192,12 +192,4 @@ func BenchmarkPods(b *testing.B) {
 			packed.Unpack("worker-1", kept)
 		}
 	})
-}
-
-func heap() uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }

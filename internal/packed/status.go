@@ -1,4 +1,4 @@
-// Package packed keeps in little memory what many nodes or pods have each: published statuses and texts.
+// Package packed keeps in little memory what many nodes or pods have each: published statuses, pods and texts.
 package packed
 
 import (
@@ -102,9 +102,6 @@ func (in *inflater) inflate(deflated []byte) error {
 	_, err := in.text.ReadFrom(in.r)
 	return err
 }
-
-// Size is what is kept, in bytes.
-func (p Status) Size() int { return len(p.deflated) }
 
 // IsZero reports whether there is no status.
 func (p Status) IsZero() bool { return p.deflated == nil }

@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/killorder/killorder/internal/facts/factstest"
 )
 
 // benchPod is a pod of a Deployment of 30 replicas: a name of 37 characters, five labels, two containers.
@@ -60,9 +62,9 @@ func BenchmarkPodMemory(b *testing.B) {
 		return func(b *testing.B) {
 			b.Helper()
 			for b.Loop() {
-				before := heap()
+				before := factstest.Heap()
 				held := fill()
-				b.ReportMetric(float64(heap()-before)/pods, "bytes/pod")
+				b.ReportMetric(float64(factstest.Heap()-before)/pods, "bytes/pod")
 				runtime.KeepAlive(held)
 			}
 		}
@@ -110,12 +112,4 @@ func BenchmarkHeartbeat(b *testing.B) {
 	for b.Loop() {
 		_ = s.Update(p)
 	}
-}
-
-func heap() uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }

@@ -8,6 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/killorder/killorder/internal/facts/factstest"
 )
 
 // hugePod is about the largest Pod of each kind that an API server may hold, and a hostile tenant can write.
@@ -58,9 +60,9 @@ func TestHugePodsTakeLittle(t *testing.T) {
 // settledHeap is the heap once a few collections leave it as it is, or as small as is wanted, in bytes: package unique drops
 // the strings that nobody needs in the background, some collections later, under the race detector many.
 func settledHeap(wanted uint64) uint64 {
-	least, same := heap(), 0
+	least, same := factstest.Heap(), 0
 	for same < 20 && least > wanted {
-		now := heap()
+		now := factstest.Heap()
 		if same++; now < least {
 			least, same = now, 0
 		}

@@ -5,7 +5,7 @@ import (
 	"github.com/killorder/killorder/internal/packed"
 )
 
-// pods of all nodes, packed: the facts of 150,000 pods would take 65 MB.
+// pods of all nodes, packed: the facts of 150,000 pods would take 77 MB (BenchmarkPods).
 type pods struct {
 	pool   packed.Pods
 	byNode map[string][]packed.Pod

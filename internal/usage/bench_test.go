@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/facts/factstest"
 	"github.com/killorder/killorder/internal/usage"
 )
 
@@ -58,7 +59,7 @@ func (b *benchReadings) containerCount() int { return b.pods + b.pods/b.twoIn }
 // the next pass, and the memory of the store on the heap, in bytes.
 func (b *benchReadings) filled(passes int) (store *usage.Store, next func(), bytes float64) {
 	clock := &fakeClock{now: start}
-	before := heap()
+	before := factstest.Heap()
 	store = usage.NewStore(keep, clock.Now)
 	next = func() {
 		clock.now = clock.now.Add(30 * time.Second)
@@ -69,7 +70,7 @@ func (b *benchReadings) filled(passes int) (store *usage.Store, next func(), byt
 	for range passes {
 		next()
 	}
-	return store, next, float64(heap() - before)
+	return store, next, float64(factstest.Heap() - before)
 }
 
 // fullHistory is the number of passes after which the history does not grow any more: 20 minutes of passes.
@@ -144,12 +145,4 @@ func BenchmarkPod(b *testing.B) {
 			b.Fatal("not found")
 		}
 	}
-}
-
-func heap() uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }

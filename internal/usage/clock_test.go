@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/killorder/killorder/internal/facts/factstest"
 	"github.com/killorder/killorder/internal/usage"
 )
 
@@ -70,11 +71,11 @@ func TestRepeatedReadings(t *testing.T) {
 	store := usage.NewStore(keep, func() time.Time { return start })
 	pass := store.Begin()
 	const times = 100_000
-	before := heap()
+	before := factstest.Heap()
 	for range times {
 		pass.Pod(reading("web", start, mib))
 	}
-	grown := int64(heap()) - int64(before)
+	grown := int64(factstest.Heap()) - int64(before)
 	if result := pass.Commit(); result.Pods != 1 || result.Dropped[usage.DropRepeated] < times-2000 || grown > 512<<10 {
 		t.Errorf("%+v, %d bytes", result, grown)
 	}

@@ -26,6 +26,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/killorder/killorder/internal/facts/factstest"
 	"github.com/killorder/killorder/internal/podcache"
 	"github.com/killorder/killorder/test/integration/harness"
 )
@@ -110,14 +111,6 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-func heap() uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
-}
-
 // jobPod is a pod as the Job controller makes them, about 6 kB as JSON once it has finished.
 func jobPod(i int) *corev1.Pod {
 	env := make([]corev1.EnvVar, 25)
@@ -199,7 +192,7 @@ func (s *sightings) observe(seen podcache.Sighting) {
 // follow runs a cache until the test ends and returns it once it is in sync, with what that took.
 func follow(ctx context.Context, config *rest.Config, bytes *atomic.Int64, s *sightings) (*podcache.Cache, cost) {
 	GinkgoHelper()
-	started := heap()
+	started := factstest.Heap()
 	before, peak := cost{bytes: bytes.Load(), cpu: cpuTime(), heap: started}, peakHeap()
 	pods, err := podcache.New(metered(config, bytes))
 	Expect(err).NotTo(HaveOccurred())
@@ -210,7 +203,7 @@ func follow(ctx context.Context, config *rest.Config, bytes *atomic.Int64, s *si
 	DeferCleanup(func() { stop(); <-done })
 	Expect(pods.WaitForSync(ctx)).To(Succeed())
 	took := cost{bytes: bytes.Load() - before.bytes, cpu: cpuTime() - before.cpu, peak: peak() - before.heap}
-	took.heap = heap() - before.heap
+	took.heap = factstest.Heap() - before.heap
 	return pods, took
 }
 

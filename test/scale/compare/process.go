@@ -33,7 +33,7 @@ func cpuOf(pid int) (time.Duration, error) {
 	return time.Duration(user+system) * time.Second / ticks, err
 }
 
-// shares prints how much CPU time each program has used since a moment: all of them share the cores of the machine.
+// shares tells how much CPU time each program has used since a moment: all programs share the cores of the machine.
 type shares struct {
 	programs []string
 	before   map[string]time.Duration
