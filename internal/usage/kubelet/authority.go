@@ -21,9 +21,10 @@ var errNoCertificate = errors.New("it holds no certificate that can be read")
 // the file changes and trusting reads the file again. client-go's transports would notice the change too, but they always
 // keep connections open, and a connection to a kubelet serves one pass (see newClient).
 type trusting struct {
-	file string
-	now  func() time.Time
-	log  logr.Logger
+	file       string
+	now        func() time.Time
+	log        logr.Logger
+	handshakes handshakes
 
 	mu        sync.Mutex
 	read      time.Time
@@ -61,6 +62,7 @@ func (t *trusting) renew() error {
 	}
 	next := t.transport.Clone()
 	next.TLSClientConfig.RootCAs = pool
+	t.handshakes.secure(next)
 	t.transport, t.content = next, content
 	return nil
 }

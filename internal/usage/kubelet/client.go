@@ -39,10 +39,10 @@ const betweenRequests = time.Second
 //
 // A connection serves the requests of one pass: one, or two where the configuration is read, too. To keep 5,000 connections open
 // would save 7% of a core, but take ten times the memory of the readings and everything else (docs/scale.md). TLS sessions are
-// resumed: this saves less, but a session that is not resumed shows that the kubelet was restarted.
+// resumed (handshakes): this saves less, but a session that is not resumed shows that the kubelet was restarted.
 //
-// When a request is given up while its connection is being made, only the transport's own limits end that connection. These
-// limits are a little longer than the timeout of a request, so that the error is always that of the request.
+// When a request is given up while its connection is being made, only the limit of handshakes ends that connection. This limit is a
+// little longer than the timeout of a request, so that the error is always that of the request.
 func newClient(config *rest.Config, o *Options, shown *tokens, timeout time.Duration) (*http.Client, error) {
 	c := rest.CopyConfig(config)
 	if o.Account != nil {
@@ -60,15 +60,15 @@ func newClient(config *rest.Config, o *Options, shown *tokens, timeout time.Dura
 		secured = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	secured.VerifyConnection = refuseLargeChain
-	secured.ClientSessionCache = newSessions()
 	transport := &http.Transport{
-		DialContext:     (&net.Dialer{Timeout: timeout + time.Second}).DialContext,
-		TLSClientConfig: secured, TLSHandshakeTimeout: timeout + time.Second,
+		DialContext: new(net.Dialer).DialContext, TLSClientConfig: secured,
 		MaxIdleConnsPerHost: 1, IdleConnTimeout: betweenRequests, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
 	}
+	shaking := handshakes{sessions: newSessions(), now: o.Now, timeout: timeout + time.Second}
+	shaking.secure(transport)
 	var secure http.RoundTripper = transport
 	if c.CAFile != "" && len(c.CAData) == 0 {
-		secure = &trusting{file: c.CAFile, now: o.Now, log: o.Log, transport: transport}
+		secure = &trusting{file: c.CAFile, now: o.Now, log: o.Log, handshakes: shaking, transport: transport}
 	}
 	authenticated, err := rest.HTTPWrappersForConfig(c, secure)
 	if err != nil {

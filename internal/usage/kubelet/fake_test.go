@@ -46,6 +46,8 @@ type fake struct {
 	shown   atomic.Pointer[string]
 	// at is the time of the figures in its answers.
 	at atomic.Pointer[time.Time]
+	// exchanges of keys that the kubelet knows. Most tests do without ML-KEM, which takes time.
+	exchanges []tls.CurveID
 	// pipes is where the kubelet listens in a bubble; nil for a real socket.
 	pipes *pipes
 }
@@ -59,7 +61,7 @@ func newFake(t *testing.T, name string) *fake {
 // newFakeOn is newFake with pipes in place of a socket, for tests in a bubble.
 func newFakeOn(t *testing.T, on *pipes, name string) *fake {
 	t.Helper()
-	f := &fake{pipes: on}
+	f := &fake{pipes: on, exchanges: []tls.CurveID{tls.X25519, tls.CurveP256}}
 	f.at.Store(&start)
 	f.stats = func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, summaryOf(name, *f.at.Load())) }
 	f.configz = func(w http.ResponseWriter, _ *http.Request) {
@@ -85,7 +87,7 @@ func (f *fake) start(t *testing.T, address string) {
 	f.Server = httptest.NewUnstartedServer(http.HandlerFunc(f.serve))
 	_ = f.Listener.Close()
 	f.Listener = listener
-	f.TLS = &tls.Config{Certificates: []tls.Certificate{certificate()}, CurvePreferences: []tls.CurveID{tls.X25519}}
+	f.TLS = &tls.Config{Certificates: []tls.Certificate{certificate()}, CurvePreferences: f.exchanges}
 	f.Config.ErrorLog = silent
 	f.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		switch s {

@@ -3,6 +3,7 @@ package kubelet
 import (
 	"bytes"
 	"crypto/tls"
+	"time"
 
 	"k8s.io/utils/lru"
 )
@@ -10,22 +11,45 @@ import (
 // maxSessions is how many kubelets' TLS sessions are kept, to be resumed.
 const maxSessions = 16384
 
-// sessions is a tls.ClientSessionCache that keeps sessions encoded, in 1.8 kB each. Go's own cache keeps them with their certificates
-// parsed, in 5.6 kB: of 5,000 nodes that would be a tenth of all that the operator keeps.
+// never is the time of a full key exchange that does not count: each connection to that kubelet makes one.
+var never time.Time
+
+// sessions keeps one TLS session for each address of a kubelet, encoded, in 1.8 kB. Go's own cache keeps sessions with their
+// certificates parsed, in 5.6 kB: of 5,000 nodes that would be a tenth of all that the operator keeps.
 type sessions struct{ byAddress *lru.Cache }
 
 // encoded is a session of a kubelet.
-type encoded struct{ ticket, state []byte }
+type encoded struct {
+	ticket, state []byte
+	// since is the time of the last full key exchange that the session's secrets follow from.
+	since time.Time
+}
 
 func newSessions() sessions { return sessions{lru.New(maxSessions)} }
 
-// Get returns the session that was last made with the kubelet of that address.
-func (s sessions) Get(address string) (*tls.ClientSessionState, bool) {
-	kept, ok := s.byAddress.Get(address)
+// of returns the session that is kept of the kubelet at an address.
+func (s sessions) of(address string) (e encoded, kept bool) {
+	if v, ok := s.byAddress.Get(address); ok {
+		e, kept = v.(encoded)
+	}
+	return e, kept
+}
+
+// sessionsOf is the tls.ClientSessionCache of one connection: its session is found by the address that was dialed. Go's key is the name
+// in the certificate, which kubelets at several ports of one address share.
+type sessionsOf struct {
+	sessions
+	address string
+	// since is the time of the last full key exchange that the connection's secrets follow from.
+	since time.Time
+}
+
+// Get returns the session that was last made with the kubelet of the address.
+func (s *sessionsOf) Get(string) (*tls.ClientSessionState, bool) {
+	e, ok := s.of(s.address)
 	if !ok {
 		return nil, false
 	}
-	e := kept.(encoded) //nolint:forcetypeassert // Put adds nothing else
 	state, err := tls.ParseSessionState(e.state)
 	if err != nil {
 		return nil, false
@@ -35,12 +59,13 @@ func (s sessions) Get(address string) (*tls.ClientSessionState, bool) {
 }
 
 // Put keeps a session. Without one, and with one that cannot be resumed, it forgets the session that was kept.
-func (s sessions) Put(address string, made *tls.ClientSessionState) {
+func (s *sessionsOf) Put(_ string, made *tls.ClientSessionState) {
 	if e, ok := encode(made); ok {
-		s.byAddress.Add(address, e)
+		e.since = s.since
+		s.byAddress.Add(s.address, e)
 		return
 	}
-	s.byAddress.Remove(address)
+	s.byAddress.Remove(s.address)
 }
 
 func encode(made *tls.ClientSessionState) (e encoded, ok bool) {
@@ -52,5 +77,5 @@ func encode(made *tls.ClientSessionState) (e encoded, ok bool) {
 		return e, false
 	}
 	text, err := state.Bytes()
-	return encoded{bytes.Clone(ticket), bytes.Clone(text)}, err == nil
+	return encoded{ticket: bytes.Clone(ticket), state: bytes.Clone(text)}, err == nil
 }
