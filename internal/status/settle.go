@@ -143,35 +143,35 @@ func clearlyNearer(a, b *engine.AtLimit, band int64) bool {
 
 // closest rearranges the first places of order. Each place goes, one after the other, to a candidate that no remaining
 // pod clearly precedes; among such candidates to the one with the best place before. The other places keep order's own
-// order. Where clearly(a, b) holds, a must stand before b in order, so that there always is a candidate.
+// order. Where clearly(a, b) holds, a must stand before b in order: so the first that remains always is a candidate.
 func closest[T any](order []T, places int, before func(*T) int, clearly func(a, b *T) bool) []T {
-	rest := make([]*T, len(order))
+	type candidate struct{ index, before int }
+	byPlace := make([]candidate, len(order))
 	for i := range order {
-		rest[i] = &order[i]
+		byPlace[i] = candidate{i, before(&order[i])}
 	}
-	byPlace := slices.Clone(rest)
-	slices.SortStableFunc(byPlace, func(a, b *T) int { return cmp.Compare(before(a), before(b)) })
-	settled := make([]T, 0, len(order))
+	slices.SortStableFunc(byPlace, func(a, b candidate) int { return cmp.Compare(a.before, b.before) })
+	settled, taken := make([]T, 0, len(order)), make([]bool, len(order))
+	preceded := func(i int) bool {
+		for j := range i {
+			if !taken[j] && clearly(&order[j], &order[i]) {
+				return true
+			}
+		}
+		return false
+	}
 	for len(settled) < min(places, len(order)) {
-		next := firstFree(byPlace, rest, clearly)
-		settled = append(settled, *next)
-		byPlace, rest = without(byPlace, next), without(rest, next)
-	}
-	for _, r := range rest {
-		settled = append(settled, *r)
-	}
-	return settled
-}
-
-func firstFree[T any](byPlace, rest []*T, clearly func(a, b *T) bool) *T {
-	for _, c := range byPlace {
-		if !slices.ContainsFunc(rest, func(r *T) bool { return r != c && clearly(r, c) }) {
-			return c
+		for _, c := range byPlace {
+			if !taken[c.index] && !preceded(c.index) {
+				settled, taken[c.index] = append(settled, order[c.index]), true
+				break
+			}
 		}
 	}
-	return rest[0]
-}
-
-func without[T any](from []*T, it *T) []*T {
-	return slices.DeleteFunc(from, func(t *T) bool { return t == it })
+	for i := range order {
+		if !taken[i] {
+			settled = append(settled, order[i])
+		}
+	}
+	return settled
 }

@@ -1,9 +1,7 @@
 package status
 
 import (
-	"encoding/json"
-	"fmt"
-	"hash/fnv"
+	"reflect"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -172,12 +170,10 @@ func hashOf(s *v1alpha1.NodeKillOrderStatus, published int) uint64 {
 	published = min(published, len(t.LimitOrder))
 	beyond := t.LimitOrder[published:]
 	t.LimitOrder = t.LimitOrder[:published]
-	h := fnv.New64a()
-	if err := json.NewEncoder(h).Encode(t); err != nil { // an Encoder writes what Marshal would copy
-		return 0 // plain values of our own API: there is nothing in them that cannot be encoded
-	}
+	d := newDigest()
+	d.add(reflect.ValueOf(t))
 	for i := range beyond {
-		fmt.Fprintln(h, sizeOf(&beyond[i]))
+		d.number(int64(sizeOf(&beyond[i])))
 	}
-	return h.Sum64()
+	return d.Sum64()
 }
