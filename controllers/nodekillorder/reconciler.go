@@ -86,7 +86,7 @@ type Reconciler struct {
 
 // Reconcile brings the order of the named node up to date.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	node, order := &corev1.Node{}, orderMetadata()
+	node, order := &corev1.Node{}, OrderMetadata()
 	hasNode, err := r.get(ctx, req.Name, node)
 	if err != nil {
 		return ctrl.Result{}, err

@@ -31,7 +31,7 @@ func (r *Reconciler) SetUp(mgr ctrl.Manager, nodes *trigger.Trigger, workers int
 		Named("nodekillorder").
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Watches(&corev1.Node{}, &handler.EnqueueRequestForObject{}, builder.WithPredicates(nodeChanged())).
-		Watches(orderMetadata(), r.orderDeleted()).
+		Watches(OrderMetadata(), r.orderDeleted()).
 		Watches(namespace, handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, _ client.Object) []reconcile.Request {
 			return r.everyNode(ctx)
 		}), builder.WithPredicates(labelsChanged())).
@@ -39,9 +39,9 @@ func (r *Reconciler) SetUp(mgr ctrl.Manager, nodes *trigger.Trigger, workers int
 		Complete(r)
 }
 
-// orderMetadata is what the cache has of a NodeKillOrder. The status is 30 kilobytes decoded, and nearly each change of it
+// OrderMetadata is what the cache has of a NodeKillOrder. The status is 30 kilobytes decoded, and nearly each change of it
 // is this process's own write, so nothing but the metadata is watched.
-func orderMetadata() *metav1.PartialObjectMetadata {
+func OrderMetadata() *metav1.PartialObjectMetadata {
 	order := &metav1.PartialObjectMetadata{}
 	order.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("NodeKillOrder"))
 	return order

@@ -118,7 +118,11 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options, now clock.P
 	kubelets.MaxAge = func() time.Duration { return current.Get().MaxAge }
 	runner.OnPortion = func(read []string) {
 		for _, node := range read {
-			nodes.Add(node)
+			if pods.ChangedLately(node) { // a leader before may have said something of the node that is wrong by now
+				nodes.AddFirst(node)
+			} else {
+				nodes.Add(node)
+			}
 		}
 	}
 	runner.OnPass = func() {
@@ -128,6 +132,7 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options, now clock.P
 		rollUp.Add(v1alpha1.PolicyName)
 	}
 	for _, add := range []func() error{
+		func() error { return standBy(mgr) },
 		func() error { return mgr.Add(pods) },
 		func() error { return mgr.Add(events) },
 		func() error { return mgr.Add(teller) },

@@ -11,7 +11,6 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
@@ -43,12 +42,6 @@ func newKills(
 			cached(mgr.GetClient(), name, namespace)
 			return labels.Set(namespace.Labels)
 		},
-	}
-	// Replicas that stand by read Nodes and Namespaces too: they hear of deaths before they lead.
-	for _, object := range []client.Object{&corev1.Node{}, namespaces()} {
-		if _, err := mgr.GetCache().GetInformer(context.Background(), object, cache.BlockUntilSynced(false)); err != nil {
-			return nil, nil, fmt.Errorf("cache of %T: %w", object, err)
-		}
 	}
 	if err := mgr.Add(tracker); err != nil {
 		return nil, nil, fmt.Errorf("tracker of deaths: %w", err)

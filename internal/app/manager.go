@@ -16,6 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/killorder/killorder/api/v1alpha1"
+	"github.com/killorder/killorder/controllers/nodekillorder"
 	"github.com/killorder/killorder/internal/options"
 )
 
@@ -63,6 +65,19 @@ func newManager(config *rest.Config, o *options.Options) (ctrl.Manager, error) {
 		return nil, fmt.Errorf("set up the manager: %w", err)
 	}
 	return mgr, nil
+}
+
+// standBy makes replicas that stand by watch what the leader watches, so that a replica can lead at once, and hears of deaths before.
+// Controllers would begin these watches when they start, and only those of the leader do.
+func standBy(mgr ctrl.Manager) error {
+	for _, object := range []client.Object{
+		&corev1.Node{}, namespaces(), nodekillorder.OrderMetadata(), &v1alpha1.KillOrderPolicy{},
+	} {
+		if _, err := mgr.GetCache().GetInformer(context.Background(), object, cache.BlockUntilSynced(false)); err != nil {
+			return fmt.Errorf("cache of %T: %w", object, err)
+		}
+	}
+	return nil
 }
 
 // synced is a cache that can be waited for.
