@@ -116,15 +116,7 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options, now clock.P
 	pods.OnChange(nodes.AddFirst) // after a pass all nodes wait: what a change of a pod means is said before
 	kubelets.Quiet = orders.Quiet
 	kubelets.MaxAge = func() time.Duration { return current.Get().MaxAge }
-	runner.OnPortion = func(read []string) {
-		for _, node := range read {
-			if pods.ChangedLately(node) { // a leader before may have said something of the node that is wrong by now
-				nodes.AddFirst(node)
-			} else {
-				nodes.Add(node)
-			}
-		}
-	}
+	runner.OnPortion = func(read []string) { enqueue(nodes, read, pods.ChangedLately) }
 	runner.OnPass = func() {
 		orders.EveryNodeBut(context.Background(), nodes, func(node string) bool {
 			return kubelets.Rests(node) || runner.HadPortion(node)
@@ -132,7 +124,7 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options, now clock.P
 		rollUp.Add(v1alpha1.PolicyName)
 	}
 	for _, add := range []func() error{
-		func() error { return standBy(mgr) },
+		func() error { return standBy(mgr.GetCache(), mgr.GetLogger()) },
 		func() error { return mgr.Add(pods) },
 		func() error { return mgr.Add(events) },
 		func() error { return mgr.Add(teller) },
@@ -147,6 +139,23 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options, now clock.P
 		}
 	}
 	return nil
+}
+
+// queue takes the names of nodes to judge.
+type queue interface {
+	Add(node string)
+	AddFirst(node string)
+}
+
+// enqueue has nodes judged that were read. Those whose pods changed lately come first: what a leader before has said of them may be wrong.
+func enqueue(q queue, read []string, changedLately func(node string) bool) {
+	for _, node := range read {
+		if changedLately(node) {
+			q.AddFirst(node)
+		} else {
+			q.Add(node)
+		}
+	}
 }
 
 // policyPatience is how long the first pass over the readings waits for the policy.

@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -67,13 +69,18 @@ func newManager(config *rest.Config, o *options.Options) (ctrl.Manager, error) {
 	return mgr, nil
 }
 
-// standBy makes replicas that stand by watch what the leader watches, so that a replica can lead at once, and hears of deaths before.
-// Controllers would begin these watches when they start, and only those of the leader do.
-func standBy(mgr ctrl.Manager) error {
+// standBy makes replicas that stand by watch what the leader watches, so that a replica can lead at once, and hears of deaths before it
+// leads. Controllers would begin these watches when they start, and only those of the leader do. A kind that the API server does not
+// know yet is left to its controller, which tries again.
+func standBy(caches cache.Informers, log logr.Logger) error {
 	for _, object := range []client.Object{
 		&corev1.Node{}, namespaces(), nodekillorder.OrderMetadata(), &v1alpha1.KillOrderPolicy{},
 	} {
-		if _, err := mgr.GetCache().GetInformer(context.Background(), object, cache.BlockUntilSynced(false)); err != nil {
+		_, err := caches.GetInformer(context.Background(), object, cache.BlockUntilSynced(false))
+		switch {
+		case meta.IsNoMatchError(err):
+			log.Info("the API server does not know this kind yet", "error", err.Error())
+		case err != nil:
 			return fmt.Errorf("cache of %T: %w", object, err)
 		}
 	}
@@ -94,7 +101,7 @@ func addProbes(mgr ctrl.Manager, pods synced) error {
 		ctx, cancel := context.WithTimeout(req.Context(), time.Second)
 		defer cancel()
 		if !mgr.GetCache().WaitForCacheSync(ctx) {
-			return errors.New("the caches of nodes and orders have not synced yet")
+			return errors.New("the caches of nodes, namespaces, orders and the policy have not synced yet")
 		}
 		if err := pods.WaitForSync(ctx); err != nil {
 			return fmt.Errorf("the cache of pods has not synced yet: %w", err)

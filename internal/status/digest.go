@@ -17,8 +17,9 @@ var (
 	timeType     = reflect.TypeFor[metav1.Time]()
 )
 
-// digest hashes what values of our API say. Two values have the same digest where they would be the same as JSON with omitempty. To
-// encode a status for a hash would take ten times as long, and a status is hashed whenever a node is judged.
+// digest hashes what values of our API say. Two values with the same digest say the same: quantities count in whole bytes, times in whole
+// seconds, and an empty list is as none. To encode a status as JSON for a hash would take ten times as long, and a status is hashed
+// whenever a node is judged.
 type digest struct{ maphash.Hash }
 
 func newDigest() *digest {

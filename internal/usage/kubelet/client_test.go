@@ -81,8 +81,8 @@ func TestPatienceHasAnEnd(t *testing.T) {
 	}
 }
 
-// TestSessionsAreResumed: sessions are resumed with every version of TLS that kubelets speak, and no kubelet resumes the
-// session of another.
+// TestSessionsAreResumed: sessions are resumed with every version of TLS that kubelets speak, no kubelet resumes the session of another,
+// and none that was restarted resumes one of before.
 func TestSessionsAreResumed(t *testing.T) {
 	for name, version := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
 		t.Run(name, func(t *testing.T) {
@@ -90,7 +90,10 @@ func TestSessionsAreResumed(t *testing.T) {
 			r := newRig(t, 30*time.Second, f, g)
 			r.client.Transport.(interface{ WrappedRoundTripper() http.RoundTripper }).
 				WrappedRoundTripper().(*http.Transport).TLSClientConfig.MaxVersion = version
-			for i, node := range []*fake{f, f, f, g, g, f} {
+			for i, node := range []*fake{f, f, f, g, g, f, f} {
+				if i == 6 {
+					f.restart(t)
+				}
 				told, err := r.get(t.Context(), &node.node, pathConfigz, false, func(body io.Reader) error {
 					_, err := io.Copy(io.Discard, body)
 					return err
@@ -98,7 +101,7 @@ func TestSessionsAreResumed(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if want := i != 0 && i != 3; (told == sessionResumed) != want {
+				if want := i != 0 && i != 3 && i != 6; (told == sessionResumed) != want {
 					t.Errorf("connection %d: resumed %v, want %v", i+1, told == sessionResumed, want)
 				}
 			}

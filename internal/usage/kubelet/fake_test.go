@@ -48,6 +48,8 @@ type fake struct {
 	at atomic.Pointer[time.Time]
 	// exchanges of keys that the kubelet knows. Most tests do without ML-KEM, which takes time.
 	exchanges []tls.CurveID
+	// breaks: the next connection is closed at once.
+	breaks atomic.Bool
 	// pipes is where the kubelet listens in a bubble; nil for a real socket.
 	pipes *pipes
 }
@@ -87,7 +89,15 @@ func (f *fake) start(t *testing.T, address string) {
 	f.Server = httptest.NewUnstartedServer(http.HandlerFunc(f.serve))
 	_ = f.Listener.Close()
 	f.Listener = listener
-	f.TLS = &tls.Config{Certificates: []tls.Certificate{certificate()}, CurvePreferences: f.exchanges}
+	f.TLS = &tls.Config{
+		Certificates: []tls.Certificate{certificate()}, CurvePreferences: f.exchanges,
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if f.breaks.Swap(false) {
+				_ = hello.Conn.Close()
+			}
+			return nil, nil // the configuration as it is
+		},
+	}
 	f.Config.ErrorLog = silent
 	f.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		switch s {

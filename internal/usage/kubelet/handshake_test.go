@@ -34,8 +34,10 @@ func TestKeyExchange(t *testing.T) {
 	type step struct {
 		after     time.Duration
 		restarted bool
-		want      string
-		accepted  int32 // in all
+		// broken: the kubelet closes the next connection before the handshake.
+		broken   bool
+		want     string
+		accepted int32 // in all
 	}
 	for name, tc := range map[string]struct {
 		exchanges []tls.CurveID
@@ -61,6 +63,13 @@ func TestKeyExchange(t *testing.T) {
 			{after: 2 * time.Minute, want: "X25519MLKEM768, resumed", accepted: 4},
 			{after: 2 * time.Hour, want: "X25519MLKEM768, resumed", accepted: 5},
 			{after: 3 * time.Hour, want: "X25519MLKEM768, resumed", accepted: 6},
+			{after: 3 * time.Hour, restarted: true, want: "X25519MLKEM768", accepted: 7},
+			{after: 3 * time.Hour, want: "X25519MLKEM768, resumed", accepted: 9},
+		}},
+		"a connection that breaks is no sign of anything": {steps: []step{
+			{want: "X25519MLKEM768", accepted: 1},
+			{broken: true, want: "X25519MLKEM768, resumed", accepted: 3},
+			{want: "CurveP256, resumed", accepted: 4},
 		}},
 		"a kubelet without ML-KEM": {exchanges: []tls.CurveID{tls.X25519, tls.CurveP256}, steps: []step{
 			{want: "X25519", accepted: 1},
@@ -80,6 +89,7 @@ func TestKeyExchange(t *testing.T) {
 				if s.restarted {
 					f.restart(t)
 				}
+				f.breaks.Store(s.broken)
 				now := start.Add(s.after)
 				r.now.Store(&now)
 				if got := exchanged(t, r, f); got != s.want || f.accepted.Load() != s.accepted {
