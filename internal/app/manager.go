@@ -26,13 +26,14 @@ import (
 // leaseName is the leader election lease.
 const leaseName = "killorder-manager"
 
-// The times of leader election. A replica takes over at the latest leaseDuration and a retry after the leader's last renewal. A
-// leader that cannot renew for renewDeadline, which is client-go's usual time, ends: the three seconds from there to the end of
-// the lease are more than the clocks of two machines tick differently in that time.
+// The times of leader election. A replica sees the leader's last renewal up to 2.2 retry periods late, waits for leaseDuration, and takes
+// over with its next try: 16.4 s after the renewal at the latest. Client-go's usual retryPeriod of 2 s would make that 20.8 s. A leader
+// that cannot renew for renewDeadline ends: the three seconds from there to the end of the lease are more than the clocks of two machines
+// tick differently in that time.
 const (
-	leaseDuration = 13 * time.Second
-	renewDeadline = 10 * time.Second
-	retryPeriod   = 2 * time.Second
+	leaseDuration = 12 * time.Second
+	renewDeadline = 9 * time.Second
+	retryPeriod   = time.Second
 )
 
 func newManager(config *rest.Config, o *options.Options) (ctrl.Manager, error) {
