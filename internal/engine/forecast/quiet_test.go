@@ -92,9 +92,9 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
-// A node that is read in each third pass while it is quiet for four is never in danger unseen: neither where up to 8% of its memory
-// comes or goes in each pass, nor where a container grows to its limit at any speed. In the pass in which little is left, the
-// node is read.
+// A node that is read in each fourth pass while it is quiet for five is never in danger unseen: neither where up to 8% of its memory
+// comes or goes in each pass, nor where a container grows to its limit, at up to half of it in the time between two requests. In the pass in
+// which little is left, the node is read.
 func TestPropertyNoDangerWhileQuiet(t *testing.T) {
 	const capacity, pass = 64 * giB, 30 * time.Second
 	rested := 0
@@ -102,7 +102,7 @@ func TestPropertyNoDangerWhileQuiet(t *testing.T) {
 		t.Helper()
 		m, p, asked := &History{}, factstest.Policy(), 0
 		limit := giB + r.Int64N(8*giB)
-		speed, calm := int64(r.Float64()*float64(limit)/6), 20+r.IntN(20) // bytes a pass, after so many passes
+		speed, calm := int64(r.Float64()*float64(limit)/8), 20+r.IntN(20) // bytes a pass, after so many passes
 		used, inLimit := capacity/10+r.Int64N(capacity*6/10), limit/10
 		var history []facts.Sample
 		var quiet time.Duration
@@ -114,7 +114,7 @@ func TestPropertyNoDangerWhileQuiet(t *testing.T) {
 			}
 			n := factstest.Node(capacity, limited("grower", limit, inLimit))
 			n.Usage.ObservedAt, n.Usage.WorkingSet = now, min(used+inLimit, capacity)
-			if quiet >= 4*pass && i-asked < 3 {
+			if quiet >= 5*pass && i-asked < 4 {
 				rested++
 				v := engine.Evaluate(n, p, now)
 				if v.Outlook.NearerIsLow || v.Limits[0].Percent() >= p.NearLimitPercent {

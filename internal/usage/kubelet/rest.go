@@ -8,7 +8,7 @@ import (
 
 const (
 	// mostPasses is how many passes there are at most from one request to a resting kubelet to the next.
-	mostPasses = 3
+	mostPasses = 4
 	// readingAge is how old a reading may be when the kubelet answers: a kubelet measures every ten seconds or so.
 	readingAge = 10 * time.Second
 )

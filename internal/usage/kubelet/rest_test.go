@@ -16,7 +16,7 @@ func TestRestPasses(t *testing.T) {
 		maxAge, interval time.Duration
 		want             int
 	}{
-		"the defaults":                      {3 * time.Minute, 30 * time.Second, 3},
+		"the defaults":                      {3 * time.Minute, 30 * time.Second, 4},
 		"a pass each minute":                {3 * time.Minute, time.Minute, 1},
 		"a pass each five minutes":          {3 * time.Minute, 5 * time.Minute, 1},
 		"a pass each five seconds":          {3 * time.Minute, 5 * time.Second, mostPasses},
@@ -34,7 +34,7 @@ func TestRestPasses(t *testing.T) {
 	}
 }
 
-// resting is a rig of six kubelets on quiet nodes, at the default interval.
+// resting is a rig of eight kubelets on quiet nodes, at the default interval.
 type resting struct {
 	*rig
 	quiet  map[string]time.Duration
@@ -43,10 +43,10 @@ type resting struct {
 
 func newResting(t *testing.T) *resting {
 	t.Helper()
-	r, fakes := &resting{quiet: map[string]time.Duration{}}, make([]*fake, 6)
+	r, fakes := &resting{quiet: map[string]time.Duration{}}, make([]*fake, 8)
 	for i := range fakes {
 		fakes[i] = newFake(t, fmt.Sprint("worker-", i))
-		r.quiet[fakes[i].node.Name] = 2 * time.Minute
+		r.quiet[fakes[i].node.Name] = 150 * time.Second
 	}
 	r.rig = newRig(t, 30*time.Second, fakes...)
 	r.Quiet = func(node string) time.Duration { return r.quiet[node] }
@@ -87,19 +87,20 @@ func (r *resting) expect(t *testing.T, what string, want ...int) {
 	}
 }
 
-// Kubelets of quiet nodes are asked in each third pass, a third of them in each. Resting is not failing: no other source is needed.
+// Kubelets of quiet nodes are asked in each fourth pass, a quarter of them in each. Resting is not failing: no other source is needed.
 func TestQuietNodesAreAskedLessOften(t *testing.T) {
 	r := newResting(t)
-	r.expect(t, "never read", 0, 1, 2, 3, 4, 5)
+	r.expect(t, "never read", 0, 1, 2, 3, 4, 5, 6, 7)
 	for range 3 {
-		r.expect(t, "the first third", 0, 1)
-		r.expect(t, "the second third", 2, 3)
-		r.expect(t, "the last third", 4, 5)
+		r.expect(t, "the first quarter", 0, 1)
+		r.expect(t, "the second quarter", 2, 3)
+		r.expect(t, "the third quarter", 4, 5)
+		r.expect(t, "the last quarter", 6, 7)
 		if r.AnyNeedsOther() || r.NeedsOther("worker-5") || r.Problem("worker-5") != "" {
 			t.Error("a kubelet that rests counts as failing")
 		}
 	}
-	if results, configs := r.Results(); results[resultAnswered] != 6 || configs != 6 {
+	if results, configs := r.Results(); results[resultAnswered] != 8 || configs != 8 {
 		t.Errorf("results %v, %d configurations", results, configs)
 	}
 }
@@ -108,7 +109,7 @@ func TestQuietNodesAreAskedLessOften(t *testing.T) {
 func TestWhatEndsTheRest(t *testing.T) {
 	for name, end := range map[string]func(*resting){
 		"the node is not quiet":          func(r *resting) { r.quiet["worker-5"] = 0 },
-		"the node is not quiet for long": func(r *resting) { r.quiet["worker-5"] = 119 * time.Second },
+		"the node is not quiet for long": func(r *resting) { r.quiet["worker-5"] = 149 * time.Second },
 		"another address":                func(r *resting) { r.nodes[5].Host = "localhost" },
 		"a boot":                         func(r *resting) { r.nodes[5].BootID = "boot-2" },
 		"an update":                      func(r *resting) { r.nodes[5].Version = "v1.38.0" },
@@ -138,7 +139,7 @@ func TestFailingKubeletsDoNotRest(t *testing.T) {
 	r.expect(t, "it fails", 0, 1)
 	healthy := newFake(t, "worker-0").stats
 	r.fakes[0].stats = healthy
-	r.expect(t, "asked again, with the next third", 0, 2, 3)
+	r.expect(t, "asked again, with the next quarter", 0, 2, 3)
 	r.expect(t, "it rests again", 4, 5)
 }
 
@@ -147,7 +148,7 @@ func TestFailingKubeletsDoNotRest(t *testing.T) {
 func TestNoKubeletRestsTooLong(t *testing.T) {
 	r := newResting(t)
 	r.next(t)
-	r.expect(t, "the first third", 0, 1)
+	r.expect(t, "the first quarter", 0, 1)
 	for _, node := range []string{"worker-0", "worker-1"} {
 		r.quiet[node] = 0
 	}
@@ -166,8 +167,8 @@ func TestLateAnswersEndTheRest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newResting(t)
 			r.next(t)
-			r.expect(t, "the first third", 0, 1)
-			late(r) // else the kubelet would rest for two passes
+			r.expect(t, "the first quarter", 0, 1)
+			late(r) // else the kubelet would rest for three passes
 			r.at(t, time.Duration(r.passes)*30*time.Second)
 			r.passes++
 			if r.Rests("worker-0") {
