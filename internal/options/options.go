@@ -49,7 +49,7 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 		"Namespace of the leader election lease; empty means the operator's own, which only exists inside a cluster.")
 	fs.DurationVar(&o.UsageInterval, "usage-interval", 30*time.Second,
 		"Time between two passes over the cluster's memory readings, at least 5s. metrics-server has new ones each 15s to 60s. Kubelets "+
-			"of nodes that are far from danger are asked less often: in each third pass by default.")
+			"of nodes that are far from danger are asked less often: in each fourth pass by default.")
 	fs.StringVar(&o.KubeletCA, "kubelet-certificate-authority", "",
 		"File with the authorities that sign the kubelets' serving certificates. Empty means the cluster's own authority.")
 	fs.BoolVar(&o.KubeletInsecureTLS, "kubelet-insecure-tls", false,

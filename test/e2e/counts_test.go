@@ -72,7 +72,13 @@ func operatorAddresses(ctx context.Context, g gomega.Gomega) (hosts []string) {
 	var pods corev1.PodList
 	g.Expect(api.List(ctx, &pods, client.InNamespace(system))).To(gomega.Succeed())
 	for i := range pods.Items {
-		hosts = append(hosts, pods.Items[i].Status.PodIP)
+		p := &pods.Items[i]
+		if p.Status.Phase == corev1.PodFailed {
+			say("operator: %s failed: %s %s", p.Name, p.Status.Reason, p.Status.Message)
+			continue // the Deployment has made another Pod
+		}
+		g.Expect(p.Status.PodIP).NotTo(gomega.BeEmpty(), "address of %s, %s: %v", p.Name, p.Status.Phase, p.Status.ContainerStatuses)
+		hosts = append(hosts, p.Status.PodIP)
 	}
 	return hosts
 }
