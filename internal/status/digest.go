@@ -56,14 +56,14 @@ func (d *digest) add(v reflect.Value) {
 func (d *digest) addStruct(v reflect.Value) {
 	switch v.Type() {
 	case quantityType:
-		q, _ := v.Addr().Interface().(*resource.Quantity)
+		q, _ := reflect.TypeAssert[*resource.Quantity](v.Addr())
 		d.number(q.Value())
 	case timeType:
-		t, _ := v.Addr().Interface().(*metav1.Time)
+		t, _ := reflect.TypeAssert[*metav1.Time](v.Addr())
 		d.number(t.Unix())
 	default:
-		for i := range v.NumField() {
-			d.add(v.Field(i))
+		for _, field := range v.Fields() {
+			d.add(field)
 		}
 	}
 }
