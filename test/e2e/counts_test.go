@@ -73,11 +73,8 @@ func operatorAddresses(ctx context.Context, g gomega.Gomega) (hosts []string) {
 	g.Expect(api.List(ctx, &pods, client.InNamespace(system))).To(gomega.Succeed())
 	for i := range pods.Items {
 		p := &pods.Items[i]
-		if p.Status.Phase == corev1.PodFailed {
-			say("operator: %s failed: %s %s", p.Name, p.Status.Reason, p.Status.Message)
-			continue // the Deployment has made another Pod
-		}
-		g.Expect(p.Status.PodIP).NotTo(gomega.BeEmpty(), "address of %s, %s: %v", p.Name, p.Status.Phase, p.Status.ContainerStatuses)
+		g.Expect(p.Status.PodIP).NotTo(gomega.BeEmpty(), "address of %s, %s: %s %s; %v",
+			p.Name, p.Status.Phase, p.Status.Reason, p.Status.Message, p.Status.ContainerStatuses)
 		hosts = append(hosts, p.Status.PodIP)
 	}
 	return hosts

@@ -15,6 +15,8 @@ const (
 	// quietRoom is how far, in percent of a limit, usage must be below nearLimitPercent for the limit not to count. To come near such a
 	// limit unseen, a container would have to take half of it between two requests to the kubelet.
 	quietRoom = 50
+	// usualSpacing is the time between two readings of a node that is not quiet, in seconds.
+	usualSpacing = 30
 	// nearFuture is the time within which an estimated kill ends the quiet.
 	nearFuture = time.Hour
 )
@@ -94,13 +96,18 @@ func lasts(bytes int64, growth float64) time.Duration {
 	return time.Duration(min(after(bytes, growth), facts.UnavailableAfter.Seconds()) * float64(time.Second))
 }
 
-// fastest is the fastest growth between two samples that follow each other, in bytes a second; 0 if nothing grew.
+// fastest is the fastest growth between two samples that follow each other, in bytes a second; 0 if nothing grew. Where a node was left
+// alone between the last two samples, growth may have begun late between these two, and goes on faster than they tell. So their growth is
+// taken to be of the second half of the time between them, but of usualSpacing at least. Growth that began before went on until the next
+// sample, which tells how fast.
 func fastest(samples []facts.Sample) (growth float64) {
 	for i := 1; i < len(samples); i++ {
 		a, b := samples[i-1], samples[i]
-		if b.WorkingSet > a.WorkingSet {
-			growth = max(growth, float64(b.WorkingSet-a.WorkingSet)/float64(max(b.At-a.At, 1)))
+		seconds := float64(max(b.At-a.At, 1))
+		if i == len(samples)-1 {
+			seconds = max(seconds/2, min(seconds, usualSpacing))
 		}
+		growth = max(growth, float64(b.WorkingSet-a.WorkingSet)/seconds)
 	}
 	return growth
 }

@@ -65,7 +65,7 @@ func TestQuiet(t *testing.T) {
 		"a pod of an hour":                       {workingSets: flat, pods: []*factstest.PodBuilder{limited("old", giB, 100*miB)}, want: long},
 		"a container near its limit, flat":       {workingSets: flat, pods: []*factstest.PodBuilder{limited("full", giB, 830*miB)}},
 		"a container at three quarters, flat":    {workingSets: flat, pods: []*factstest.PodBuilder{limited("cache", giB, 768*miB)}, want: long},
-		"a container at three quarters, growing": {workingSets: flat, pods: []*factstest.PodBuilder{limited("cache", 1000*miB, 750*miB).Growth(50 * miB)}, want: 150 * time.Second},
+		"a container at three quarters, growing": {workingSets: flat, pods: []*factstest.PodBuilder{limited("cache", 1000*miB, 750*miB).Growth(50 * miB)}, want: 75 * time.Second},
 		"a container at a third, growing":        {workingSets: flat, pods: []*factstest.PodBuilder{limited("small", giB, 340*miB).Growth(50 * miB)}, want: long},
 		"a near limit counts from half of it": {
 			workingSets: flat, pods: []*factstest.PodBuilder{limited("cache", giB, 768*miB)},
@@ -93,8 +93,8 @@ func TestQuiet(t *testing.T) {
 }
 
 // A node that is read in each fourth pass while it is quiet for five is never in danger unseen: neither where up to 8% of its memory
-// comes or goes in each pass, nor where a container grows to its limit, at up to half of it in the time between two requests. In the pass in
-// which little is left, the node is read.
+// comes or goes in each pass, nor where a container grows to its limit, by up to a sixth of the limit in each pass. In the pass in which
+// little is left, the node is read.
 func TestPropertyNoDangerWhileQuiet(t *testing.T) {
 	const capacity, pass = 64 * giB, 30 * time.Second
 	rested := 0
@@ -102,7 +102,7 @@ func TestPropertyNoDangerWhileQuiet(t *testing.T) {
 		t.Helper()
 		m, p, asked := &History{}, factstest.Policy(), 0
 		limit := giB + r.Int64N(8*giB)
-		speed, calm := int64(r.Float64()*float64(limit)/8), 20+r.IntN(20) // bytes a pass, after so many passes
+		speed, calm := int64(r.Float64()*float64(limit)/6), 20+r.IntN(20) // bytes a pass, after so many passes
 		used, inLimit := capacity/10+r.Int64N(capacity*6/10), limit/10
 		var history []facts.Sample
 		var quiet time.Duration
