@@ -20,7 +20,7 @@ var resuming = []tls.CurveID{tls.CurveP256}
 //
 // The first connection to a kubelet, and one in an hour, takes Go's choice of key exchange: X25519 with ML-KEM, which protects what is
 // recorded today (the operator's token) from quantum computers of tomorrow. In TLS 1.3, a connection that resumes the session of such a
-// connection exchanges keys by P-256 alone, which saves a quarter of the CPU time of a connection (docs/scale.md). Such a connection stays
+// connection exchanges keys by P-256 alone, which saves CPU time (docs/scale.md). Such a connection stays
 // protected while the kubelet's ticket key is secret, because its keys follow from the secret of the session before as well as from the
 // new exchange (RFC 8446, section 7.1).
 //
@@ -66,7 +66,7 @@ func (h *handshakes) dial(ctx context.Context, network, address string) (net.Con
 	if err != nil {
 		return nil, err
 	}
-	if insists && conn.ConnectionState().DidResume { // else another process may have other settings
+	if insists && conn.ConnectionState().DidResume { // a kubelet that was restarted may have other settings
 		made.since = never
 	}
 	return conn, nil
@@ -92,7 +92,7 @@ func isAlert(err error) bool {
 	return errors.As(err, &op) && op.Op == "remote error"
 }
 
-// dialError is a failure before the handshake.
+// dialError is a failure before the handshake began.
 type dialError struct{ error }
 
 func (e *dialError) Unwrap() error { return e.error }
