@@ -9,11 +9,10 @@ import (
 
 // firstPortion is how long a pass in portions collects readings before it lets readers see them. Each further portion takes twice as long
 // as the one before: each costs a copy of all readings so far.
-const firstPortion = 200 * time.Millisecond
+const firstPortion = time.Second
 
 // portions is the sink of the first pass, and of a pass after one that could read nothing. Such a pass over thousands of kubelets takes
-// a while, and the orders of a new leader wait for it: so readers see what was read after a fifth of a second, after three fifths, and
-// so on.
+// a while, and the orders of a new leader wait for it: so readers see what was read after a second, and after three, seven and so on.
 type portions struct {
 	*usage.Pass
 	runner *Runner
