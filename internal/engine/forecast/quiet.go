@@ -21,9 +21,9 @@ const (
 	nearFuture = time.Hour
 )
 
-// Quiet returns for how long after a verdict's readings no killer can come near the node: at the fastest growth between any two
-// readings that follow each other, each headroom stays above riskHeadroomPercent and each limit below nearLimitPercent for that
-// time, which is at most as long as readings are kept. Quiet is 0 where this cannot be told or where less is left than a quiet node
+// Quiet returns for how long after a verdict's readings no killer can come near the node: for that time, which is at most as long as
+// readings are kept, each headroom stays above riskHeadroomPercent at the fastest growth between any two readings of the node that
+// follow each other, and each limit stays below nearLimitPercent at the rise of the pod's readings. Quiet is 0 where this cannot be told or where less is left than a quiet node
 // has: usage of a pod is not known, or a pod started less than ten minutes ago; the kubelet reports MemoryPressure; a killer is
 // near, or is expected within an hour. The verdict is one that Predict has seen, with exact readings.
 func (m *History) Quiet(v *engine.Verdict, p *facts.Policy) time.Duration {
@@ -82,11 +82,15 @@ func limitsQuiet(v *engine.Verdict, p *facts.Policy) time.Duration {
 		if l.Percent() < p.NearLimitPercent-quietRoom {
 			break // the order begins with the fullest
 		}
-		left := l.Limit/100*int64(p.NearLimitPercent) - l.Usage
-		if left < l.Limit/100*quietLimit || len(l.History) < 2 {
+		if len(l.History) < 2 {
 			return 0
 		}
-		quiet = min(quiet, lasts(left, fastest(l.History)))
+		highest, growth := rise(l.History)
+		left := l.Limit/100*int64(p.NearLimitPercent) - highest
+		if left < l.Limit/100*quietLimit {
+			return 0
+		}
+		quiet = min(quiet, lasts(left, growth))
 	}
 	return quiet
 }
@@ -96,20 +100,26 @@ func lasts(bytes int64, growth float64) time.Duration {
 	return time.Duration(min(after(bytes, growth), facts.UnavailableAfter.Seconds()) * float64(time.Second))
 }
 
-// fastest is the fastest growth between two samples that follow each other, in bytes a second; 0 if nothing grew. Where a node was left
-// alone between the last two samples, growth may have begun late between these two, and goes on faster than they tell. So their growth is
-// taken to be of the second half of the time between them, but of usualSpacing at least. Growth that began before went on until the next
-// sample, which tells how fast.
-func fastest(samples []facts.Sample) (growth float64) {
+// rise returns the highest of the samples, in bytes, and the fastest growth in the later half of them, in bytes a second; 0 if nothing
+// grew. Only what a sample exceeds all earlier samples by is growth: a usage that was there before is noise, or memory that a program
+// takes and gives back in turn, and growth that is older has ended if the later half does not show it. Where a node was left alone
+// between the last two samples, growth may have begun late between these two, and goes on faster than they tell. So their growth is
+// taken to be of the second half of the time between them, but of usualSpacing at least. Growth that began before went on until the
+// next sample, which tells how fast.
+func rise(samples []facts.Sample) (highest int64, growth float64) {
+	highest = samples[0].WorkingSet
 	for i := 1; i < len(samples); i++ {
 		a, b := samples[i-1], samples[i]
 		seconds := float64(max(b.At-a.At, 1))
 		if i == len(samples)-1 {
 			seconds = max(seconds/2, min(seconds, usualSpacing))
 		}
-		growth = max(growth, float64(b.WorkingSet-a.WorkingSet)/seconds)
+		if i >= len(samples)/2 {
+			growth = max(growth, float64(b.WorkingSet-highest)/seconds)
+		}
+		highest = max(highest, b.WorkingSet)
 	}
-	return growth
+	return highest, growth
 }
 
 // tells reports whether the samples of the series are as many as a trend takes.

@@ -41,6 +41,20 @@ func TestQuiet(t *testing.T) {
 	young := func(n *facts.Node, _ *facts.Policy) {
 		n.Pods[0].Containers[0].Started = at(-9 * time.Minute).UnixNano()
 	}
+	// read gives the pod samples in percent of 1Gi, one each 75 seconds, the last one now.
+	read := func(percent ...int64) func(*facts.Node, *facts.Policy) {
+		return func(n *facts.Node, _ *facts.Policy) {
+			pod := &n.Pods[0]
+			pod.History = nil
+			for i, used := range percent {
+				when := at(75 * time.Second * time.Duration(i-len(percent)+1))
+				pod.History = append(pod.History, facts.Sample{At: when.Unix(), WorkingSet: giB / 100 * used})
+			}
+		}
+	}
+	cache := func(percent int64) []*factstest.PodBuilder {
+		return []*factstest.PodBuilder{limited("cache", giB, giB/100*percent)}
+	}
 	for name, tc := range map[string]struct {
 		workingSets []int64
 		edit        func(*facts.Node, *facts.Policy)
@@ -67,6 +81,12 @@ func TestQuiet(t *testing.T) {
 		"a container at three quarters, flat":    {workingSets: flat, pods: []*factstest.PodBuilder{limited("cache", giB, 768*miB)}, want: long},
 		"a container at three quarters, growing": {workingSets: flat, pods: []*factstest.PodBuilder{limited("cache", 1000*miB, 750*miB).Growth(50 * miB)}, want: 75 * time.Second},
 		"a container at a third, growing":        {workingSets: flat, pods: []*factstest.PodBuilder{limited("small", giB, 340*miB).Growth(50 * miB)}, want: long},
+		"noise about three quarters":             {workingSets: flat, pods: cache(77), edit: read(76, 73, 78, 72, 75, 77, 73, 77), want: long},
+		"noise that came near the limit":         {workingSets: flat, pods: cache(73), edit: read(76, 73, 82, 72, 75, 77, 73, 73)},
+		"memory is taken and given back":         {workingSets: flat, pods: cache(60), edit: read(50, 60, 70, 50, 60, 70, 50, 60), want: long},
+		"growth that ended":                      {workingSets: flat, pods: cache(75), edit: read(45, 55, 65, 75, 75, 75, 75, 75), want: long},
+		"noise, then more than ever":             {workingSets: flat, pods: cache(62), edit: read(50, 45, 48, 52, 47, 51, 46, 62), want: 23 * 37500 * time.Millisecond / 10},
+		"growth that noise hides half the time":  {workingSets: flat, pods: cache(60), edit: read(30, 45, 40, 55, 50, 65, 60), want: 20 * 75 * time.Second / 10},
 		"a near limit counts from half of it": {
 			workingSets: flat, pods: []*factstest.PodBuilder{limited("cache", giB, 768*miB)},
 			edit: func(_ *facts.Node, p *facts.Policy) { p.NearLimitPercent = 50 },
@@ -93,8 +113,8 @@ func TestQuiet(t *testing.T) {
 }
 
 // A node that is read in each fourth pass while it is quiet for five is never in danger unseen: neither where up to 8% of its memory
-// comes or goes in each pass, nor where a container grows to its limit, by up to a sixth of the limit in each pass. In the pass in which
-// little is left, the node is read.
+// comes or goes in each pass, nor where a container grows to its limit, by up to a sixth of the limit in each pass, while its readings
+// vary by up to 4% of the limit. In the pass in which little is left, the node is read.
 func TestPropertyNoDangerWhileQuiet(t *testing.T) {
 	const capacity, pass = 64 * giB, 30 * time.Second
 	rested := 0
@@ -103,7 +123,7 @@ func TestPropertyNoDangerWhileQuiet(t *testing.T) {
 		m, p, asked := &History{}, factstest.Policy(), 0
 		limit := giB + r.Int64N(8*giB)
 		speed, calm := int64(r.Float64()*float64(limit)/6), 20+r.IntN(20) // bytes a pass, after so many passes
-		used, inLimit := capacity/10+r.Int64N(capacity*6/10), limit/10
+		used, inLimit, swing := capacity/10+r.Int64N(capacity*6/10), limit/10, 1+r.Int64N(limit/25)
 		var history []facts.Sample
 		var quiet time.Duration
 		for i := range 80 {
@@ -112,8 +132,9 @@ func TestPropertyNoDangerWhileQuiet(t *testing.T) {
 				used = max(used+r.Int64N(capacity*16/100)-capacity*8/100, capacity/20)
 				inLimit = min(inLimit+speed, limit)
 			}
-			n := factstest.Node(capacity, limited("grower", limit, inLimit))
-			n.Usage.ObservedAt, n.Usage.WorkingSet = now, min(used+inLimit, capacity)
+			reading := min(inLimit+r.Int64N(swing), limit)
+			n := factstest.Node(capacity, limited("grower", limit, reading))
+			n.Usage.ObservedAt, n.Usage.WorkingSet = now, min(used+reading, capacity)
 			if quiet >= 5*pass && i-asked < 4 {
 				rested++
 				v := engine.Evaluate(n, p, now)
@@ -123,7 +144,7 @@ func TestPropertyNoDangerWhileQuiet(t *testing.T) {
 				continue
 			}
 			asked = i
-			history = append(history, facts.Sample{At: now.Unix(), WorkingSet: inLimit})
+			history = append(history, facts.Sample{At: now.Unix(), WorkingSet: reading})
 			history = history[max(len(history)-8, 0):]
 			n.Pods[0].History = history
 			v := engine.Evaluate(n, p, now)
