@@ -2,6 +2,7 @@ package publish
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/internal/status"
@@ -46,38 +47,84 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
+// conditions shown, each with its label.
+var (
+	conditions = []string{
+		v1alpha1.ConditionReady, v1alpha1.ConditionCriticalAtRisk, v1alpha1.ConditionWrongVictim, v1alpha1.ConditionMemoryPressure,
+	}
+	conditionLabels = labelsOf("condition", conditions)
+)
+
 // Collect the gauges of every node.
 func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range c.Summaries() {
-		gauge := func(d *prometheus.Desc, value float64, labels ...string) {
-			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, append([]string{s.Node}, labels...)...)
-		}
-		gauge(capacityDesc, float64(s.Capacity))
-		if s.Headroom != nil {
-			gauge(headroomDesc, float64(*s.Headroom))
-		}
-		if s.OOMHeadroom != nil {
-			gauge(oomHeadroomDesc, float64(*s.OOMHeadroom))
-		}
-		if s.TimeToThreshold > 0 {
-			gauge(timeToThresholdDesc, s.TimeToThreshold.Seconds())
-		}
-		if !s.ObservedAt.IsZero() {
-			gauge(observedDesc, float64(s.ObservedAt.Unix()))
-		}
-		gauge(criticalDesc, float64(s.CriticalAtRisk))
-		for _, kind := range []string{
-			v1alpha1.ConditionReady, v1alpha1.ConditionCriticalAtRisk, v1alpha1.ConditionWrongVictim, v1alpha1.ConditionMemoryPressure,
-		} {
-			gauge(conditionDesc, truth(s.Conditions[kind]), kind)
-		}
-		for rule, f := range s.Findings {
-			gauge(findingsDesc, float64(f.Count), rule, string(f.Severity))
-		}
-		for _, r := range s.Ranks {
-			gauge(rankDesc, float64(r.Rank), r.Namespace, r.Pod, string(r.Killer))
+		all := gaugesOf(s)
+		for i := range all {
+			ch <- &all[i]
 		}
 	}
+}
+
+func gaugesOf(s *status.NodeSummary) []gauge {
+	node := label("node", s.Node)
+	ofNode := []*dto.LabelPair{node}
+	all := make([]gauge, 0, 6+len(conditions)+len(s.Findings)+len(s.Ranks))
+	add := func(d *prometheus.Desc, value float64, sorted ...*dto.LabelPair) {
+		all = append(all, gauge{desc: d, labels: sorted, value: value})
+	}
+	add(capacityDesc, float64(s.Capacity), ofNode...)
+	if s.Headroom != nil {
+		add(headroomDesc, float64(*s.Headroom), ofNode...)
+	}
+	if s.OOMHeadroom != nil {
+		add(oomHeadroomDesc, float64(*s.OOMHeadroom), ofNode...)
+	}
+	if s.TimeToThreshold > 0 {
+		add(timeToThresholdDesc, s.TimeToThreshold.Seconds(), ofNode...)
+	}
+	if !s.ObservedAt.IsZero() {
+		add(observedDesc, float64(s.ObservedAt.Unix()), ofNode...)
+	}
+	add(criticalDesc, float64(s.CriticalAtRisk), ofNode...)
+	for i, kind := range conditions {
+		add(conditionDesc, truth(s.Conditions[kind]), conditionLabels[i], node)
+	}
+	for rule, f := range s.Findings {
+		add(findingsDesc, float64(f.Count), node, label("rule", rule), label("severity", string(f.Severity)))
+	}
+	for _, r := range s.Ranks {
+		add(rankDesc, float64(r.Rank), label("killer", string(r.Killer)), label("namespace", r.Namespace), node, label("pod", r.Pod))
+	}
+	return all
+}
+
+// gauge is a prometheus.Metric like those of MustNewConstMetric, which allocates eight times for each: on a page of 5,000 nodes with
+// 60,000 series their garbage was nearly a tenth of a pass's. The gauges of a node are allocated at once, and share the node's label.
+type gauge struct {
+	desc *prometheus.Desc
+	// labels are sorted by name.
+	labels []*dto.LabelPair
+	value  float64
+	shown  dto.Gauge
+}
+
+// Desc is the gauge's description.
+func (g *gauge) Desc() *prometheus.Desc { return g.desc }
+
+// Write shows the gauge in a Metric, which must not be changed.
+func (g *gauge) Write(out *dto.Metric) error {
+	g.shown.Value = &g.value
+	out.Label, out.Gauge = g.labels, &g.shown
+	return nil
+}
+
+func label(name, value string) *dto.LabelPair { return &dto.LabelPair{Name: &name, Value: &value} }
+
+func labelsOf(name string, values []string) (labels []*dto.LabelPair) {
+	for _, v := range values {
+		labels = append(labels, label(name, v))
+	}
+	return labels
 }
 
 func truth(b bool) float64 {

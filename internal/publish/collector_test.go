@@ -143,3 +143,23 @@ func TestCountersStartAtZero(t *testing.T) {
 		t.Errorf("counting made new series, so a label value was not there from the start: %v", got)
 	}
 }
+
+// What a scrape takes for a thousand nodes.
+func BenchmarkScrape(b *testing.B) {
+	var all []*status.NodeSummary
+	for i := range 1000 {
+		left := int64(i) * miB
+		all = append(all, &status.NodeSummary{
+			Node: fmt.Sprint("node-", i), Capacity: giB, Headroom: &left, OOMHeadroom: &left, ObservedAt: factstest.Now,
+			Findings: map[string]status.RuleCount{"NearMemoryLimit": {Severity: v1alpha1.SeverityWarning, Count: 2}},
+		})
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectorOf(all...))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := registry.Gather(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
