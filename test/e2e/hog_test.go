@@ -9,6 +9,7 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/gomega"
+	"github.com/onsi/gomega/format"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -204,8 +205,23 @@ func awaitOrder(ctx ginkgo.SpecContext, hogs ...hog) (o *v1alpha1.NodeKillOrder)
 		o = order(ctx)
 		g.Expect(o.Status.Usage.Source).To(gomega.Equal(v1alpha1.UsageSourceKubelet))
 		shows(g, o, hogs)
-	}).WithTimeout(patience(3 * time.Minute)).WithPolling(time.Second).Should(gomega.Succeed())
+	}).WithTimeout(patience(3*time.Minute)).WithPolling(time.Second).Should(gomega.Succeed(), func() string { return state(o) })
 	return o
+}
+
+// state is what an order says of its readings, for the message of a test that waited for other readings in vain.
+func state(o *v1alpha1.NodeKillOrder) string {
+	if o == nil {
+		return "no order"
+	}
+	s := format.Object(o.Status.Usage, 0)
+	for _, c := range o.Status.Conditions {
+		s += fmt.Sprintf("\n%s=%s since %s, %s: %s", c.Type, c.Status, c.LastTransitionTime, c.Reason, c.Message)
+	}
+	for _, v := range o.Status.EvictionOrder {
+		s += fmt.Sprintf("\n%s uses %s", v.Pod, v.Usage)
+	}
+	return s
 }
 
 // awaitOrders returns the published order and the order by metrics.k8s.io alone, once both show all hogs with what they

@@ -80,6 +80,15 @@ var _ = ginkgo.BeforeSuite(func(ctx ginkgo.SpecContext) {
 	go kills.follow(following)
 }, ginkgo.NodeTimeout(20*time.Minute))
 
+// Ginkgo's summary at the end of a long log names what failed, and not why.
+var _ = ginkgo.ReportAfterSuite("why specs failed", func(r ginkgo.Report) {
+	for _, spec := range r.SpecReports {
+		if spec.Failed() {
+			say("FAILED: %s\n%s: %s", spec.FullText(), spec.FailureLocation(), spec.FailureMessage())
+		}
+	}
+})
+
 // configure restarts the kubelet with the given memory settings, unless the kubelet already has them.
 func configure(ctx ginkgo.SpecContext, m node.Memory) {
 	ginkgo.GinkgoHelper()
