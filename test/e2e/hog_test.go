@@ -203,6 +203,7 @@ func awaitOrder(ctx ginkgo.SpecContext, hogs ...hog) (o *v1alpha1.NodeKillOrder)
 	ginkgo.GinkgoHelper()
 	gomega.Eventually(func(g gomega.Gomega) {
 		o = order(ctx)
+		g.Expect(o.Status.Usage).NotTo(gomega.BeNil(), "no order yet")
 		g.Expect(o.Status.Usage.Source).To(gomega.Equal(v1alpha1.UsageSourceKubelet))
 		shows(g, o, hogs)
 	}).WithTimeout(patience(3*time.Minute)).WithPolling(time.Second).Should(gomega.Succeed(), func() string { return state(o) })

@@ -139,7 +139,8 @@ func showAll(ctx ginkgo.SpecContext) {
 func order(ctx ginkgo.SpecContext) *v1alpha1.NodeKillOrder {
 	ginkgo.GinkgoHelper()
 	var o v1alpha1.NodeKillOrder
-	err := api.Get(ctx, client.ObjectKey{Name: node.Name}, &o)
-	gomega.Expect(client.IgnoreNotFound(err)).To(gomega.Succeed())
+	gomega.Eventually(func() error {
+		return client.IgnoreNotFound(api.Get(ctx, client.ObjectKey{Name: node.Name}, &o))
+	}).WithTimeout(patience(20 * time.Second)).WithPolling(time.Second).Should(gomega.Succeed())
 	return &o
 }

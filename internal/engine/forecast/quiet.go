@@ -82,15 +82,15 @@ func limitsQuiet(v *engine.Verdict, p *facts.Policy) time.Duration {
 		if l.Percent() < p.NearLimitPercent-quietRoom {
 			break // the order begins with the fullest
 		}
-		if len(l.History) < 2 {
+		near := l.Limit / 100 * int64(p.NearLimitPercent)
+		if near-l.Usage < l.Limit/100*quietLimit || len(l.History) < 2 {
 			return 0
 		}
 		highest, growth := rise(l.History)
-		left := l.Limit/100*int64(p.NearLimitPercent) - highest
-		if left < l.Limit/100*quietLimit {
+		if highest >= near {
 			return 0
 		}
-		quiet = min(quiet, lasts(left, growth))
+		quiet = min(quiet, lasts(near-highest, growth))
 	}
 	return quiet
 }
