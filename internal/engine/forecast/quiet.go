@@ -82,15 +82,15 @@ func limitsQuiet(v *engine.Verdict, p *facts.Policy) time.Duration {
 		if l.Percent() < p.NearLimitPercent-quietRoom {
 			break // the order begins with the fullest
 		}
-		near := l.Limit / 100 * int64(p.NearLimitPercent)
-		if near-l.Usage < l.Limit/100*quietLimit || len(l.History) < 2 {
+		left := l.Limit/100*int64(p.NearLimitPercent) - l.Usage
+		if left < l.Limit/100*quietLimit || len(l.History) < 2 {
 			return 0
 		}
-		highest, growth := rise(l.History)
-		if highest >= near {
+		above, growth := rise(l.History)
+		if above >= left {
 			return 0
 		}
-		quiet = min(quiet, lasts(near-highest, growth))
+		quiet = min(quiet, lasts(left-above, growth))
 	}
 	return quiet
 }
@@ -100,18 +100,18 @@ func lasts(bytes int64, growth float64) time.Duration {
 	return time.Duration(min(after(bytes, growth), facts.UnavailableAfter.Seconds()) * float64(time.Second))
 }
 
-// rise returns the highest of the samples, in bytes, and the fastest growth in the later half of them, in bytes a second; 0 if nothing
-// grew. Only what a sample exceeds all earlier samples by is growth: a usage that was there before is noise, or memory that a program
-// takes and gives back in turn, and growth that is older has ended if the later half does not show it. Where a node was left alone
-// between the last two samples, growth may have begun late between these two, and goes on faster than they tell. So their growth is
-// taken to be of the second half of the time between them, but of usualSpacing at least. Growth that began before went on until the
-// next sample, which tells how fast.
-func rise(samples []facts.Sample) (highest int64, growth float64) {
-	highest = samples[0].WorkingSet
-	for i := 1; i < len(samples); i++ {
+// rise returns how far above the last sample the highest one is, in bytes, and the fastest growth in the later half of the samples, in
+// bytes a second; 0 if nothing grew. Only what a sample exceeds all earlier samples by is growth: a usage that was there before is noise,
+// or memory that a program takes and gives back in turn, and growth that is older has ended if the later half does not show it. Where a
+// node was left alone between the last two samples, growth may have begun late between these two, and goes on faster than they tell.
+// So their growth is taken to be of the second half of the time between them, but of usualSpacing at least. Growth that began before went
+// on until the next sample, which tells how fast.
+func rise(samples []facts.Sample) (above int64, growth float64) {
+	highest, last := samples[0].WorkingSet, len(samples)-1
+	for i := 1; i <= last; i++ {
 		a, b := samples[i-1], samples[i]
 		seconds := float64(max(b.At-a.At, 1))
-		if i == len(samples)-1 {
+		if i == last {
 			seconds = max(seconds/2, min(seconds, usualSpacing))
 		}
 		if i >= len(samples)/2 {
@@ -119,7 +119,7 @@ func rise(samples []facts.Sample) (highest int64, growth float64) {
 		}
 		highest = max(highest, b.WorkingSet)
 	}
-	return highest, growth
+	return highest - samples[last].WorkingSet, growth
 }
 
 // tells reports whether the samples of the series are as many as a trend takes.

@@ -55,39 +55,44 @@ func TestQuiet(t *testing.T) {
 	cache := func(percent int64) []*factstest.PodBuilder {
 		return []*factstest.PodBuilder{limited("cache", giB, giB/100*percent)}
 	}
+	// Its sidecar is at 39% of a limit that the pod as a whole exceeds.
+	meshed := []*factstest.PodBuilder{limited("meshed", 256*miB, 100*miB).WorkingSet(700*miB).
+		Container(facts.Container{Name: "main", Running: true, Started: factstest.Now.Add(-time.Hour).UnixNano()}, 600*miB)}
 	for name, tc := range map[string]struct {
 		workingSets []int64
 		edit        func(*facts.Node, *facts.Policy)
 		pods        []*factstest.PodBuilder
 		want        time.Duration
 	}{
-		"nothing grows":                          {workingSets: flat, want: long},
-		"memory is given back":                   {workingSets: steps(9000, -300, 9), want: long},
-		"three readings":                         {workingSets: steps(6000, 0, 3)},
-		"a jump between two readings":            {workingSets: append(steps(4000, 0, 7), 8000, 8000), want: 5827 * 75 * time.Second / 4000},
-		"less than a quarter left, flat":         {workingSets: steps(9800, 0, 9)},
-		"a quarter left, flat":                   {workingSets: steps(9700, 0, 9), want: long},
-		"the policy wants more headroom":         {workingSets: steps(9700, 0, 9), edit: func(_ *facts.Node, p *facts.Policy) { p.RiskHeadroomPercent = 20 }},
-		"steady growth, an hour away":            {workingSets: steps(4000, 200, 9), want: long},
-		"steady growth, half an hour away":       {workingSets: steps(4000, 600, 9)},
-		"the kubelet reports pressure":           {workingSets: flat, edit: func(n *facts.Node, _ *facts.Policy) { n.MemoryPressure = facts.StateTrue }},
-		"stale readings":                         {workingSets: flat, edit: func(n *facts.Node, _ *facts.Policy) { n.Usage.ObservedAt = at(-4 * time.Minute) }},
-		"the node's own reading is missing":      {workingSets: flat, edit: func(n *facts.Node, _ *facts.Policy) { n.Usage.WorkingSet = facts.Unknown }},
-		"a pod without a reading":                {workingSets: flat, pods: []*factstest.PodBuilder{factstest.Pod("new").Unread(0)}},
-		"a pod whose containers do not run":      {workingSets: flat, pods: []*factstest.PodBuilder{factstest.Pod("waits").Waiting(0)}, want: long},
-		"a pod of nine minutes":                  {workingSets: flat, pods: []*factstest.PodBuilder{limited("young", giB, 100*miB)}, edit: young},
-		"a pod of an hour":                       {workingSets: flat, pods: []*factstest.PodBuilder{limited("old", giB, 100*miB)}, want: long},
-		"a container near its limit, flat":       {workingSets: flat, pods: []*factstest.PodBuilder{limited("full", giB, 830*miB)}},
-		"a container at three quarters, flat":    {workingSets: flat, pods: []*factstest.PodBuilder{limited("cache", giB, 768*miB)}, want: long},
-		"a container at three quarters, growing": {workingSets: flat, pods: []*factstest.PodBuilder{limited("cache", 1000*miB, 750*miB).Growth(50 * miB)}, want: 75 * time.Second},
-		"a container at a third, growing":        {workingSets: flat, pods: []*factstest.PodBuilder{limited("small", giB, 340*miB).Growth(50 * miB)}, want: long},
-		"noise about three quarters":             {workingSets: flat, pods: cache(77), edit: read(76, 73, 78, 72, 75, 77, 73, 77), want: long},
-		"noise of a tenth about three quarters":  {workingSets: flat, pods: cache(73), edit: read(76, 82, 68, 72, 75, 77, 73, 73), want: long},
-		"noise that came near the limit":         {workingSets: flat, pods: cache(73), edit: read(76, 86, 68, 72, 75, 77, 73, 73)},
-		"memory is taken and given back":         {workingSets: flat, pods: cache(60), edit: read(50, 60, 70, 50, 60, 70, 50, 60), want: long},
-		"growth that ended":                      {workingSets: flat, pods: cache(75), edit: read(45, 55, 65, 75, 75, 75, 75, 75), want: long},
-		"noise, then more than ever":             {workingSets: flat, pods: cache(62), edit: read(50, 45, 48, 52, 47, 51, 46, 62), want: 23 * 37500 * time.Millisecond / 10},
-		"growth that noise hides half the time":  {workingSets: flat, pods: cache(60), edit: read(30, 45, 40, 55, 50, 65, 60), want: 20 * 75 * time.Second / 10},
+		"nothing grows":                                                  {workingSets: flat, want: long},
+		"memory is given back":                                           {workingSets: steps(9000, -300, 9), want: long},
+		"three readings":                                                 {workingSets: steps(6000, 0, 3)},
+		"a jump between two readings":                                    {workingSets: append(steps(4000, 0, 7), 8000, 8000), want: 5827 * 75 * time.Second / 4000},
+		"less than a quarter left, flat":                                 {workingSets: steps(9800, 0, 9)},
+		"a quarter left, flat":                                           {workingSets: steps(9700, 0, 9), want: long},
+		"the policy wants more headroom":                                 {workingSets: steps(9700, 0, 9), edit: func(_ *facts.Node, p *facts.Policy) { p.RiskHeadroomPercent = 20 }},
+		"steady growth, an hour away":                                    {workingSets: steps(4000, 200, 9), want: long},
+		"steady growth, half an hour away":                               {workingSets: steps(4000, 600, 9)},
+		"the kubelet reports pressure":                                   {workingSets: flat, edit: func(n *facts.Node, _ *facts.Policy) { n.MemoryPressure = facts.StateTrue }},
+		"stale readings":                                                 {workingSets: flat, edit: func(n *facts.Node, _ *facts.Policy) { n.Usage.ObservedAt = at(-4 * time.Minute) }},
+		"the node's own reading is missing":                              {workingSets: flat, edit: func(n *facts.Node, _ *facts.Policy) { n.Usage.WorkingSet = facts.Unknown }},
+		"a pod without a reading":                                        {workingSets: flat, pods: []*factstest.PodBuilder{factstest.Pod("new").Unread(0)}},
+		"a pod whose containers do not run":                              {workingSets: flat, pods: []*factstest.PodBuilder{factstest.Pod("waits").Waiting(0)}, want: long},
+		"a pod of nine minutes":                                          {workingSets: flat, pods: []*factstest.PodBuilder{limited("young", giB, 100*miB)}, edit: young},
+		"a pod of an hour":                                               {workingSets: flat, pods: []*factstest.PodBuilder{limited("old", giB, 100*miB)}, want: long},
+		"a container near its limit, flat":                               {workingSets: flat, pods: []*factstest.PodBuilder{limited("full", giB, 830*miB)}},
+		"a container at three quarters, flat":                            {workingSets: flat, pods: []*factstest.PodBuilder{limited("cache", giB, 768*miB)}, want: long},
+		"a container at three quarters, growing":                         {workingSets: flat, pods: []*factstest.PodBuilder{limited("cache", 1000*miB, 750*miB).Growth(50 * miB)}, want: 75 * time.Second},
+		"a container at a third, growing":                                {workingSets: flat, pods: []*factstest.PodBuilder{limited("small", giB, 340*miB).Growth(50 * miB)}, want: long},
+		"noise about three quarters":                                     {workingSets: flat, pods: cache(77), edit: read(76, 73, 78, 72, 75, 77, 73, 77), want: long},
+		"noise of a tenth about three quarters":                          {workingSets: flat, pods: cache(73), edit: read(76, 82, 68, 72, 75, 77, 73, 73), want: long},
+		"noise that came near the limit":                                 {workingSets: flat, pods: cache(73), edit: read(76, 86, 68, 72, 75, 77, 73, 73)},
+		"noise of a pod beside the small limit of one container":         {workingSets: flat, pods: meshed, edit: read(66, 70, 67, 70, 69, 67, 66, 69), want: long},
+		"noise of a pod as large as is left under one container's limit": {workingSets: flat, pods: meshed, edit: read(66, 80, 67, 70, 69, 67, 66, 68)},
+		"memory is taken and given back":                                 {workingSets: flat, pods: cache(60), edit: read(50, 60, 70, 50, 60, 70, 50, 60), want: long},
+		"growth that ended":                                              {workingSets: flat, pods: cache(75), edit: read(45, 55, 65, 75, 75, 75, 75, 75), want: long},
+		"noise, then more than ever":                                     {workingSets: flat, pods: cache(62), edit: read(50, 45, 48, 52, 47, 51, 46, 62), want: 23 * 37500 * time.Millisecond / 10},
+		"growth that noise hides half the time":                          {workingSets: flat, pods: cache(60), edit: read(30, 45, 40, 55, 50, 65, 60), want: 20 * 75 * time.Second / 10},
 		"a near limit counts from half of it": {
 			workingSets: flat, pods: []*factstest.PodBuilder{limited("cache", giB, 768*miB)},
 			edit: func(_ *facts.Node, p *facts.Policy) { p.NearLimitPercent = 50 },
