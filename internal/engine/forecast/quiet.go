@@ -21,11 +21,12 @@ const (
 	nearFuture = time.Hour
 )
 
-// Quiet returns for how long after a verdict's readings no killer can come near the node: for that time, which is at most as long as
-// readings are kept, each headroom stays above riskHeadroomPercent at the fastest growth between any two readings of the node that
-// follow each other, and each limit stays below nearLimitPercent at the rise of the pod's readings. Quiet is 0 where this cannot be told
-// or where less is left than a quiet node has: usage of a pod is not known, or a pod started less than ten minutes ago; the kubelet
-// reports MemoryPressure; a killer is near, or is expected within an hour. The verdict is one that Predict has seen, with exact readings.
+// Quiet returns for how long after a verdict's readings no killer comes near the node if everything goes on as the readings of the last ten
+// minutes show: for that time, which is at most as long as readings are kept, each headroom stays above riskHeadroomPercent at the fastest
+// growth between any two readings of the node, and each limit stays below nearLimitPercent at the swing and the trend of the pod. Quiet is
+// 0 where this cannot be told or where less is left than a quiet node has: usage of a pod is not known, or a pod started less than ten
+// minutes ago; the kubelet reports MemoryPressure; a killer is near, or is expected within an hour. The verdict is one that Predict has
+// seen, with exact readings.
 func (m *History) Quiet(v *engine.Verdict, p *facts.Policy) time.Duration {
 	switch {
 	case v.Freshness != engine.Fresh, v.Missing > 0, v.Node.MemoryPressure == facts.StateTrue, expected(v):
@@ -74,7 +75,7 @@ func (m *History) nodeQuiet(v *engine.Verdict, p *facts.Policy) time.Duration {
 }
 
 // limitsQuiet is the quiet before the limits of containers and pods, of those whose usage is less than quietRoom below
-// nearLimitPercent. What grows in a pod may be any of its containers.
+// nearLimitPercent. What swings and grows in a pod may be any of its containers.
 func limitsQuiet(v *engine.Verdict, p *facts.Policy) time.Duration {
 	quiet := facts.UnavailableAfter
 	for i := range v.Limits {
@@ -82,15 +83,14 @@ func limitsQuiet(v *engine.Verdict, p *facts.Policy) time.Duration {
 		if l.Percent() < p.NearLimitPercent-quietRoom {
 			break // the order begins with the fullest
 		}
-		left := l.Limit/100*int64(p.NearLimitPercent) - l.Usage
-		if left < l.Limit/100*quietLimit || len(l.History) < 2 {
+		if len(l.History) < 2 {
 			return 0
 		}
-		above, growth := rise(l.History)
-		if above >= left {
+		left := l.Limit/100*int64(p.NearLimitPercent) - l.Usage - swing(l.History, isWhole(l))
+		if left < l.Limit/100*quietLimit {
 			return 0
 		}
-		quiet = min(quiet, lasts(left-above, growth))
+		quiet = min(quiet, lasts(left, growthOf(l.History)))
 	}
 	return quiet
 }
@@ -98,28 +98,6 @@ func limitsQuiet(v *engine.Verdict, p *facts.Policy) time.Duration {
 // lasts is how long so many bytes last at a growth in bytes a second, as far as readings tell.
 func lasts(bytes int64, growth float64) time.Duration {
 	return time.Duration(min(after(bytes, growth), facts.UnavailableAfter.Seconds()) * float64(time.Second))
-}
-
-// rise returns how far above the last sample the highest one is, in bytes, and the fastest growth in the later half of the samples, in
-// bytes a second; 0 if nothing grew. Only what a sample exceeds all earlier samples by is growth: a usage that was there before is noise,
-// or memory that a program takes and gives back in turn, and growth that is older has ended if the later half does not show it. Where a
-// node was left alone between the last two samples, growth may have begun late between these two, and goes on faster than they tell.
-// So their growth is taken to be of the second half of the time between them, but of usualSpacing at least. Growth that began before went
-// on until the next sample, which tells how fast.
-func rise(samples []facts.Sample) (above int64, growth float64) {
-	highest, last := samples[0].WorkingSet, len(samples)-1
-	for i := 1; i <= last; i++ {
-		a, b := samples[i-1], samples[i]
-		seconds := float64(max(b.At-a.At, 1))
-		if i == last {
-			seconds = max(seconds/2, min(seconds, usualSpacing))
-		}
-		if i >= len(samples)/2 {
-			growth = max(growth, float64(b.WorkingSet-highest)/seconds)
-		}
-		highest = max(highest, b.WorkingSet)
-	}
-	return highest - samples[last].WorkingSet, growth
 }
 
 // tells reports whether the samples of the series are as many as a trend takes.
