@@ -12,6 +12,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -139,8 +140,15 @@ func showAll(ctx ginkgo.SpecContext) {
 func order(ctx ginkgo.SpecContext) *v1alpha1.NodeKillOrder {
 	ginkgo.GinkgoHelper()
 	var o v1alpha1.NodeKillOrder
-	gomega.Eventually(func() error {
-		return client.IgnoreNotFound(api.Get(ctx, client.ObjectKey{Name: node.Name}, &o))
+	gomega.Eventually(ctx, func() error {
+		err := client.IgnoreNotFound(api.Get(ctx, client.ObjectKey{Name: node.Name}, &o))
+		if err != nil {
+			say("the order could not be read: %s", err)
+		}
+		if reason := apierrors.ReasonForError(err); err != nil && reason != metav1.StatusReasonUnknown && !apierrors.IsServerTimeout(err) {
+			return gomega.StopTrying("the API server refused").Wrap(err)
+		}
+		return err
 	}).WithTimeout(patience(20 * time.Second)).WithPolling(time.Second).Should(gomega.Succeed())
 	return &o
 }
