@@ -47,8 +47,8 @@ func (r *rise) givenBack(samples []facts.Sample) bool {
 	return slices.ContainsFunc(samples[r.end+1:], func(s facts.Sample) bool { return top-s.WorkingSet > r.bytes/2 })
 }
 
-// growthOf is the fastest growth of a pod, in bytes a second; 0 if the samples show none. A rise that was given back is noise, or memory that
-// a program takes and gives back in turn. Other rises are growth, in as far as they are larger than such noise.
+// growthOf is the fastest growth of a pod, in bytes a second; 0 if the samples show none. A rise that was given back is noise, or memory
+// that a program takes and gives back in turn. Other rises are growth, in as far as they are larger than such noise.
 func growthOf(samples []facts.Sample) (growth float64) {
 	var room [8]rise
 	noise, rises := int64(0), risesOf(samples, room[:0])
