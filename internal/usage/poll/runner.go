@@ -22,6 +22,9 @@ type Runner struct {
 	// Ready returns once the cluster's pods are known; nil waits for nothing. Readings of unknown pods are left out: if a
 	// pass ran before Ready, the first orders would have no usage until the next pass.
 	Ready func(context.Context) error
+	// Judged reports whether each node was judged since this process leads; nil is always. Until then passes are put off, for mostPutOff
+	// in all: what a pass takes of the CPU would hold up the first orders that wait for it.
+	Judged func() bool
 	// OnPass is called after each pass, also after one that failed; nil calls nothing.
 	OnPass func()
 	// OnPortion is called with the nodes that a part of a pass in portions has read, when readers see their readings; nil calls nothing.
@@ -38,6 +41,9 @@ type Runner struct {
 	failing  sets.Set[failureKey]
 	dropping sets.Set[usage.DropCause]
 }
+
+// Passes after the first are put off for mostPutOff at most, so that no reading gets stale; lookAgain is how often Judged is asked then.
+const mostPutOff, lookAgain = time.Minute, time.Second
 
 type failureKey struct {
 	cause usage.FailureCause
@@ -73,7 +79,7 @@ func (*Runner) NeedLeaderElection() bool { return true }
 
 // Start makes passes until the context is done. The first pass comes at once, since the orders of a new leader wait for it.
 // The beats of the later passes are whole intervals after the first pass: a pass that takes longer than the interval skips
-// beats, but does not move them.
+// beats, but does not move them; so does one that is put off.
 func (r *Runner) Start(ctx context.Context) error {
 	if r.Ready != nil && r.Ready(ctx) != nil {
 		return nil // only the end of the context ends the waiting
@@ -81,13 +87,21 @@ func (r *Runner) Start(ctx context.Context) error {
 	next := time.Now()
 	timer := time.NewTimer(time.Until(next))
 	defer timer.Stop()
+	var putOff time.Time // until then passes wait for the first orders; zero before the first pass
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-timer.C:
 		}
+		if r.Judged != nil && time.Now().Before(putOff) && !r.Judged() {
+			timer.Reset(lookAgain)
+			continue
+		}
 		r.pass(ctx)
+		if putOff.IsZero() {
+			putOff = time.Now().Add(mostPutOff)
+		}
 		next = beatAfter(next, r.Interval, time.Now())
 		timer.Reset(time.Until(next))
 	}

@@ -1,0 +1,48 @@
+package poll_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/killorder/killorder/internal/usage"
+	"github.com/killorder/killorder/internal/usage/poll"
+)
+
+// TestPassesWaitForTheFirstOrders: the second pass comes when all nodes are judged, or a minute after the first pass; later passes come at
+// their beats.
+func TestPassesWaitForTheFirstOrders(t *testing.T) {
+	for name, tc := range map[string]struct {
+		judged time.Duration // since the start
+		want   []float64     // when passes end, in seconds
+	}{
+		"judged at once":  {0, []float64{1, 31, 61, 91}},
+		"judged later":    {40 * time.Second, []float64{1, 41, 61, 91}},
+		"judged too late": {time.Hour, []float64{1, 62, 91}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began, got := time.Now(), []float64(nil)
+				r := &poll.Runner{
+					Source: nodeByNode{100 * time.Millisecond}, Store: usage.NewStore(keep, time.Now), Interval: 30 * time.Second,
+					Metrics: poll.NewMetrics(prometheus.NewRegistry()), Log: logr.Discard(),
+					Judged: func() bool { return time.Since(began) >= tc.judged },
+					OnPass: func() { got = append(got, time.Since(began).Seconds()) },
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+				defer cancel()
+				if err := r.Start(ctx); err != nil {
+					t.Error(err)
+				}
+				if diff := cmp.Diff(tc.want, got); diff != "" {
+					t.Errorf("passes end (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
