@@ -86,7 +86,7 @@ func limitsQuiet(v *engine.Verdict, p *facts.Policy) time.Duration {
 		if len(l.History) < 2 {
 			return 0
 		}
-		left := l.Limit/100*int64(p.NearLimitPercent) - l.Usage - swing(l.History, isWhole(l))
+		left := l.Limit/100*int64(p.NearLimitPercent) - l.Usage - swing(l.History)
 		if left < l.Limit/100*quietLimit {
 			return 0
 		}

@@ -3,33 +3,17 @@ package forecast
 import (
 	"slices"
 
-	"github.com/killorder/killorder/internal/engine"
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// isWhole reports whether what a limit bounds is all that runs in the pod.
-func isWhole(l *engine.AtLimit) bool {
-	running := 0
-	for i := range l.Containers {
-		if l.Containers[i].Running {
-			running++
-		}
-	}
-	return l.Container == engine.PodLevel || running == 1
-}
-
-// swing is how far usage can come up again, in bytes, by what the pod's samples show. For the whole of the pod, that is from the last
-// sample to the highest. One container may be at its lowest when its pod is at its highest: for a container, it is from the lowest sample
-// to the highest.
-func swing(samples []facts.Sample, whole bool) int64 {
-	low, high := samples[len(samples)-1].WorkingSet, int64(0)
+// swing is how far a pod's usage can come up again, in bytes, by what its samples show: from the last sample to the highest.
+func swing(samples []facts.Sample) int64 {
+	last := samples[len(samples)-1].WorkingSet
+	highest := last
 	for _, s := range samples {
-		high = max(high, s.WorkingSet)
-		if !whole {
-			low = min(low, s.WorkingSet)
-		}
+		highest = max(highest, s.WorkingSet)
 	}
-	return high - low
+	return highest - last
 }
 
 // rise is a part of a pod's samples in which none is lower than the one before.
