@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -178,5 +179,64 @@ func TestPropertyNoDangerWhileQuiet(t *testing.T) {
 	})
 	if rested < 5000 {
 		t.Errorf("the node was quiet in %d of 32,000 passes: not the case that this test is about", rested)
+	}
+}
+
+// Everyday noise leaves a node quiet: thirty pods, among them ten with a noisy container beside one of a small limit, and some at three
+// quarters of their limit. From the moment on at which readings tell a trend, hardly any pass but each fourth asks.
+func TestNoisyNodesRest(t *testing.T) {
+	type container struct {
+		usesMi, limitMi int64
+		noise           float64
+	}
+	var pods [][]container
+	for range 10 {
+		pods = append(pods, []container{{550, 1024, 0.05}, {90, 256, 0.05}}, []container{{1024, 4096, 0.03}})
+	}
+	for range 5 {
+		pods = append(pods, []container{{3072, 4096, 0.02}}, []container{{300, 0, 0.1}})
+	}
+	asked, passes := 0, 0
+	random(t, 40, func(_ *testing.T, r *rand.Rand) {
+		m, p, lastAsked := &History{}, factstest.Policy(), -9
+		histories := make([][]facts.Sample, len(pods))
+		var quiet time.Duration
+		for pass := range 60 {
+			counts := pass >= 20
+			if counts {
+				passes++
+			}
+			if quiet >= 5*30*time.Second && pass-lastAsked < 4 {
+				continue
+			}
+			lastAsked = pass
+			if counts {
+				asked++
+			}
+			now, sum := at(time.Duration(pass)*30*time.Second), int64(0)
+			n := factstest.Node(64 * giB)
+			for i, containers := range pods {
+				b, workingSet := factstest.Pod(fmt.Sprint("pod-", i)), int64(0)
+				for j, c := range containers {
+					used := int64(float64(c.usesMi*miB) * (1 + c.noise*(2*r.Float64()-1)))
+					workingSet += used
+					b.Container(facts.Container{
+						Name: fmt.Sprint(j), Running: true, Limit: c.limitMi * miB, Started: at(-time.Hour).UnixNano(),
+					}, used)
+				}
+				pod := b.WorkingSet(workingSet).State()
+				pod.History = append(slices.Clone(histories[i]), facts.Sample{At: now.Unix(), WorkingSet: workingSet})
+				histories[i] = kept(pod.History)
+				n.Pods = append(n.Pods, pod)
+				sum += workingSet
+			}
+			n.Usage.ObservedAt, n.Usage.WorkingSet = now, sum+giB
+			v := engine.Evaluate(n, p, now)
+			Predict(&v, m, now)
+			quiet = m.Quiet(&v, p)
+		}
+	})
+	if share := float64(asked) / float64(passes); share > 0.26 {
+		t.Errorf("%.2f of passes ask a noisy node, want about a quarter", share)
 	}
 }
