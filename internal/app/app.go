@@ -116,6 +116,7 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options, now clock.P
 	pods.OnChange(nodes.AddFirst) // after a pass all nodes wait: what a change of a pod means is said before
 	kubelets.Quiet = orders.Quiet
 	kubelets.MaxAge = func() time.Duration { return current.Get().MaxAge }
+	runner.MaxAge = kubelets.MaxAge
 	runner.Judged = func() bool { return orders.Judged(context.Background()) }
 	runner.OnPortion = func(read []string) { enqueue(nodes, read, pods.ChangedLately) }
 	runner.OnPass = func() {

@@ -111,7 +111,7 @@ type gauge struct {
 // Desc is the gauge's description.
 func (g *gauge) Desc() *prometheus.Desc { return g.desc }
 
-// Write shows the gauge in a Metric, which must not be changed.
+// Write lets a Metric show the gauge. The Metric shares labels and value with the gauge: nobody may change them.
 func (g *gauge) Write(out *dto.Metric) error {
 	g.shown.Value = &g.value
 	out.Label, out.Gauge = g.labels, &g.shown

@@ -136,7 +136,7 @@ func showAll(ctx ginkgo.SpecContext) {
 	gomega.Expect(api.Patch(ctx, &policy, client.MergeFrom(before))).To(gomega.Succeed())
 }
 
-// order is the node's, empty if there is none yet.
+// order is the node's, empty if there is none yet. A request that the API server does not answer is made again.
 func order(ctx ginkgo.SpecContext) *v1alpha1.NodeKillOrder {
 	ginkgo.GinkgoHelper()
 	var o v1alpha1.NodeKillOrder

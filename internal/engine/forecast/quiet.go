@@ -21,12 +21,12 @@ const (
 	nearFuture = time.Hour
 )
 
-// Quiet returns for how long after a verdict's readings no killer comes near the node if everything goes on as the readings of the last ten
-// minutes show: for that time, which is at most as long as readings are kept, each headroom stays above riskHeadroomPercent at the fastest
-// growth between any two readings of the node, and each limit stays below nearLimitPercent at the swing and the trend of the pod. Quiet is
-// 0 where this cannot be told or where less is left than a quiet node has: usage of a pod is not known, or a pod started less than ten
-// minutes ago; the kubelet reports MemoryPressure; a killer is near, or is expected within an hour. The verdict is one that Predict has
-// seen, with exact readings.
+// Quiet returns for how long after a verdict's readings no killer comes near the node if everything goes on as the readings of the last
+// ten minutes show: for that time, which is at most as long as readings are kept, each headroom stays above riskHeadroomPercent at the
+// fastest growth between any two readings of the node, and each limit stays below nearLimitPercent at the swing and the growth of the
+// pod's readings. Quiet is 0 where this cannot be told or where less is left than a quiet node has: usage of a pod is not known, or a pod
+// started less than ten minutes ago; the kubelet reports MemoryPressure; a killer is near, or is expected within an hour. The verdict is
+// one that Predict has seen, with exact readings.
 func (m *History) Quiet(v *engine.Verdict, p *facts.Policy) time.Duration {
 	switch {
 	case v.Freshness != engine.Fresh, v.Missing > 0, v.Node.MemoryPressure == facts.StateTrue, expected(v):

@@ -57,7 +57,7 @@ func TestQuiet(t *testing.T) {
 	cache := func(percent int64) []*factstest.PodBuilder {
 		return []*factstest.PodBuilder{limited("cache", giB, giB/100*percent)}
 	}
-	// Its sidecar is at 39% of a limit that the pod as a whole exceeds.
+	// The pod has a sidecar at 39% of the sidecar's limit, which the pod as a whole exceeds.
 	meshed := []*factstest.PodBuilder{limited("meshed", 256*miB, 100*miB).WorkingSet(700*miB).
 		Container(facts.Container{Name: "main", Running: true, Started: factstest.Now.Add(-time.Hour).UnixNano()}, 600*miB)}
 	for name, tc := range map[string]struct {

@@ -50,8 +50,8 @@ func growthOf(samples []facts.Sample) (growth float64) {
 }
 
 // risesOf appends the samples' rises, oldest first. Where a node was left alone between the last two samples, growth may have begun late
-// between these two, and goes on faster than they tell. So their growth is taken to be of the second half of the time between them, but of
-// usualSpacing at least. Growth that began before went on until the next sample, which tells how fast.
+// between these two, and goes on faster than the two tell. So their growth is taken to be of the second half of the time between them, but
+// of usualSpacing at least. Growth that began between two earlier samples went on until the next sample, which tells how fast.
 func risesOf(samples []facts.Sample, rises []rise) []rise {
 	rising := false
 	for i := 1; i < len(samples); i++ {

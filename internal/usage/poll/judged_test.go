@@ -14,16 +14,18 @@ import (
 	"github.com/killorder/killorder/internal/usage/poll"
 )
 
-// TestPassesWaitForTheFirstOrders: the second pass comes when all nodes are judged, or a minute after the first pass; later passes come at
+// TestPassesWaitForTheFirstOrders: the second pass comes when all nodes are judged, or a third of the age of stale readings after the first pass; later passes come at
 // their beats.
 func TestPassesWaitForTheFirstOrders(t *testing.T) {
 	for name, tc := range map[string]struct {
 		judged time.Duration // since the start
-		want   []float64     // when passes end, in seconds
+		maxAge time.Duration
+		want   []float64 // when passes end, in seconds
 	}{
-		"judged at once":  {0, []float64{1, 31, 61, 91}},
-		"judged later":    {40 * time.Second, []float64{1, 41, 61, 91}},
-		"judged too late": {time.Hour, []float64{1, 62, 91}},
+		"judged at once":                    {0, 3 * time.Minute, []float64{1, 31, 61, 91}},
+		"judged later":                      {40 * time.Second, 3 * time.Minute, []float64{1, 41, 61, 91}},
+		"judged too late":                   {time.Hour, 3 * time.Minute, []float64{1, 62, 91}},
+		"readings are stale after a minute": {time.Hour, time.Minute, []float64{1, 31, 61, 91}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -32,6 +34,7 @@ func TestPassesWaitForTheFirstOrders(t *testing.T) {
 					Source: nodeByNode{100 * time.Millisecond}, Store: usage.NewStore(keep, time.Now), Interval: 30 * time.Second,
 					Metrics: poll.NewMetrics(prometheus.NewRegistry()), Log: logr.Discard(),
 					Judged: func() bool { return time.Since(began) >= tc.judged },
+					MaxAge: func() time.Duration { return tc.maxAge },
 					OnPass: func() { got = append(got, time.Since(began).Seconds()) },
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)

@@ -22,9 +22,11 @@ type Runner struct {
 	// Ready returns once the cluster's pods are known; nil waits for nothing. Readings of unknown pods are left out: if a
 	// pass ran before Ready, the first orders would have no usage until the next pass.
 	Ready func(context.Context) error
-	// Judged reports whether each node was judged since this process leads; nil is always. Until then passes are put off, for mostPutOff
-	// in all: what a pass takes of the CPU would hold up the first orders that wait for it.
+	// Judged reports whether each node was judged since this process leads; nil is always. Until each node was judged, passes after the
+	// first are put off, because a pass would take CPU time from the writing of the first orders. MaxAge returns the age from which
+	// readings are stale: passes are put off for a third of MaxAge at most, so that no reading gets stale.
 	Judged func() bool
+	MaxAge func() time.Duration
 	// OnPass is called after each pass, also after one that failed; nil calls nothing.
 	OnPass func()
 	// OnPortion is called with the nodes that a part of a pass in portions has read, when readers see their readings; nil calls nothing.
@@ -42,8 +44,8 @@ type Runner struct {
 	dropping sets.Set[usage.DropCause]
 }
 
-// Passes after the first are put off for mostPutOff at most, so that no reading gets stale; lookAgain is how often Judged is asked then.
-const mostPutOff, lookAgain = time.Minute, time.Second
+// lookAgain is how often Judged is asked while a pass is put off.
+const lookAgain = time.Second
 
 type failureKey struct {
 	cause usage.FailureCause
@@ -99,8 +101,8 @@ func (r *Runner) Start(ctx context.Context) error {
 			continue
 		}
 		r.pass(ctx)
-		if putOff.IsZero() {
-			putOff = time.Now().Add(mostPutOff)
+		if r.Judged != nil && putOff.IsZero() {
+			putOff = time.Now().Add(r.MaxAge() / 3)
 		}
 		next = beatAfter(next, r.Interval, time.Now())
 		timer.Reset(time.Until(next))
