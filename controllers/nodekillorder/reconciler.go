@@ -164,10 +164,13 @@ func (r *Reconciler) update(ctx context.Context, node *corev1.Node, order *metav
 	r.Kills.RememberAdvice(v.verdict.Findings)
 	v.state.summary.Store(status.Summarize(&v.verdict, &v.next))
 	result, wrote, err := r.write(ctx, v)
-	if err != nil || order == nil {
-		return result, err // Events need the order's UID, which the reconcile after the order's creation sees
+	if err != nil || order == nil && !v.state.written() {
+		return result, err // Events need the UID of an order
 	}
-	published := &v1alpha1.NodeKillOrder{ObjectMeta: order.ObjectMeta}
+	published := &v1alpha1.NodeKillOrder{ObjectMeta: metav1.ObjectMeta{Name: node.Name, UID: v.current.uid}}
+	if wrote {
+		published.UID = v.state.known.uid
+	}
 	switch {
 	case wrote:
 		published.Status = v.next
@@ -258,7 +261,9 @@ func (r *Reconciler) write(ctx context.Context, v *visit) (result ctrl.Result, w
 
 func (r *Reconciler) publish(ctx context.Context, v *visit) error {
 	if v.order == nil && !v.state.written() {
+		v.state.created.Store(true) // before the watch can show the order
 		if err := r.Writer.CreateOrder(ctx, v.node.Name, v.node.UID); err != nil {
+			v.state.created.Store(false)
 			r.Metrics.WriteFailed()
 			return err
 		}
@@ -269,15 +274,17 @@ func (r *Reconciler) publish(ctx context.Context, v *visit) error {
 	if err != nil {
 		return err // before the write: a status that is written must be known
 	}
-	resourceVersion, err := r.Writer.WriteOrder(ctx, v.node.Name, &v.next)
+	written, err := r.Writer.WriteOrder(ctx, v.node.Name, &v.next)
 	if err != nil {
 		r.Metrics.WriteFailed()
 		return err
 	}
-	v.state.known = version{packed: kept, resourceVersion: resourceVersion, generation: v.current.generation, writtenAt: v.now}
+	v.state.known = version{
+		packed: kept, uid: written.UID, resourceVersion: written.ResourceVersion, generation: v.current.generation, writtenAt: v.now,
+	}
 	r.Kills.SetPublished(v.node.Name, &v.next, kept)
 	r.Metrics.Written()
-	log.FromContext(ctx).V(1).Info("wrote status", "resourceVersion", resourceVersion)
+	log.FromContext(ctx).V(1).Info("wrote status", "resourceVersion", written.ResourceVersion)
 	return nil
 }
 

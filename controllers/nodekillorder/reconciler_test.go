@@ -17,11 +17,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	testclock "k8s.io/utils/clock/testing"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 	"github.com/killorder/killorder/controllers/trigger"
@@ -220,7 +223,7 @@ func TestReconcileWrites(t *testing.T) {
 		wantErr   bool
 	}{
 		"neither node nor order":                     {},
-		"a new node":                                 {objects: []client.Object{node("n1")}, wantCalls: []string{"create", "status"}},
+		"a new node":                                 {objects: []client.Object{node("n1")}, wantCalls: []string{"create", "status", "event CriticalPodAtRisk", "event CriticalPodAtRisk"}},
 		"a new node, readings were not read yet":     {objects: []client.Object{node("n1")}, notPassed: true},
 		"an order that was never filled":             {objects: []client.Object{node("n1"), orderOwnedBy("n1")}, wantCalls: []string{"status", "event CriticalPodAtRisk", "event CriticalPodAtRisk"}},
 		"an order of another node of this name":      {objects: []client.Object{node("n2"), orderOwnedBy("n1")}, wantCalls: []string{"delete"}},
@@ -305,8 +308,8 @@ func TestReconcileOverTime(t *testing.T) {
 		}
 		return result
 	}
-	must(0, "create", "status")
-	must(time.Second, "event CriticalPodAtRisk", "event CriticalPodAtRisk") // the order has its UID now
+	must(0, "create", "status", "event CriticalPodAtRisk", "event CriticalPodAtRisk")
+	must(time.Second)
 	must(time.Second)
 	w.usage += 1 << 20
 	must(time.Second) // noise
@@ -333,14 +336,14 @@ func TestEventsFollowWhatWasWritten(t *testing.T) {
 			t.Errorf("writes %q, error %v; want %q", calls, err, wantCalls)
 		}
 	}
-	must("create", "status")
+	w.fail["event CriticalPodAtRisk"] = apierrors.NewInternalError(errors.New("etcd is gone"))
+	calls, _, err := w.reconcile(time.Second)
+	if want := []string{"create", "status", "event CriticalPodAtRisk", "event CriticalPodAtRisk"}; err == nil || !slices.Equal(calls, want) {
+		t.Errorf("writes %q, error %v; want %q and the error of an Event", calls, err, want)
+	}
 	before := w.order()
 	before.ResourceVersion, before.Status = "1", v1alpha1.NodeKillOrderStatus{}
 	w.lagging = before
-	w.fail["event CriticalPodAtRisk"] = apierrors.NewInternalError(errors.New("etcd is gone"))
-	if calls, _, err := w.reconcile(time.Second); err == nil || len(calls) != 2 {
-		t.Errorf("writes %q, error %v; want those of both Events", calls, err)
-	}
 	must("event CriticalPodAtRisk") // the one that failed
 	must()
 	w.lagging = nil
@@ -366,12 +369,9 @@ func TestAnEventThatFailsHoldsUpNoOther(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, node("n1"))
-			if _, _, err := w.reconcile(0); err != nil {
-				t.Fatal(err)
-			}
 			w.fail["event CriticalPodAtRisk"] = tc.fail
 			calls, result, err := w.reconcile(time.Second)
-			if want := []string{"event CriticalPodAtRisk", "event CriticalPodAtRisk"}; !slices.Equal(calls, want) || (err != nil) != tc.wantErr {
+			if want := []string{"create", "status", "event CriticalPodAtRisk", "event CriticalPodAtRisk"}; !slices.Equal(calls, want) || (err != nil) != tc.wantErr {
 				t.Errorf("writes %q, error %v; want %q, an error %t", calls, err, want, tc.wantErr)
 			}
 			if err != nil && result != (ctrl.Result{}) {
@@ -394,6 +394,34 @@ func TestReconcileAfterAFailedWrite(t *testing.T) {
 	calls, _, err := w.reconcile(time.Second)
 	if err != nil || calls[0] != "status" {
 		t.Errorf("writes %q, error %v", calls, err)
+	}
+}
+
+// The watch shows the order that this process has created, which is no reason to judge the node again. What others create is one.
+func TestOrdersOfOthers(t *testing.T) {
+	for name, tc := range map[string]struct {
+		fail        error // of the creation
+		shown, want int
+	}{
+		"created by this process":                                 {nil, 1, 0},
+		"created by this process, deleted and created by another": {nil, 2, 1},
+		"created by another":                                      {apierrors.NewTimeoutError("no answer", 1), 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, node("n1"))
+			w.fail["create"] = tc.fail
+			if _, _, err := w.reconcile(0); (err != nil) != (tc.fail != nil) {
+				t.Fatal(err)
+			}
+			queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
+			defer queue.ShutDown()
+			for range tc.shown {
+				w.foreignOrder().Create(t.Context(), event.CreateEvent{Object: orderOwnedBy("n1")}, queue)
+			}
+			if got := queue.Len(); got != tc.want {
+				t.Errorf("%d nodes wait to be judged, want %d", got, tc.want)
+			}
+		})
 	}
 }
 

@@ -48,7 +48,7 @@ func (s *states) forget(node string) {
 }
 
 // state is what the operator remembers of one node between two reconciles. Only one worker handles a node at a time;
-// other goroutines touch deleted (the watch) and summary (gauges and roll-up) only, which are atomic.
+// other goroutines touch deleted and created (the watch) and summary (gauges and roll-up) only, which are atomic.
 type state struct {
 	// since is when this process judged the node first.
 	since time.Time
@@ -63,6 +63,8 @@ type state struct {
 	known version
 	// deleted is set when the watch sees the order deleted: the known version then no longer counts.
 	deleted atomic.Bool
+	// created is set while this process creates the order, until the watch shows the order.
+	created atomic.Bool
 	summary atomic.Pointer[status.NodeSummary]
 }
 
@@ -70,6 +72,7 @@ type state struct {
 type version struct {
 	// packed is the version's status, the zero value where nothing was ever published.
 	packed          packed.Status
+	uid             types.UID
 	resourceVersion string
 	generation      int64
 	writtenAt       time.Time
@@ -97,7 +100,7 @@ func (r *Reconciler) current(ctx context.Context, s *state, cached *metav1.Parti
 	v := s.known
 	switch {
 	case cached != nil:
-		v.generation = cached.Generation
+		v.uid, v.generation = cached.UID, cached.Generation
 	case !s.written():
 		v.generation = 1
 	}
@@ -115,7 +118,7 @@ func (r *Reconciler) read(ctx context.Context, name string) (version, error) {
 	}
 	status.Complete(&order.Status)
 	kept, err := packed.Pack(&order.Status)
-	v := version{packed: kept, resourceVersion: order.ResourceVersion, generation: order.Generation}
+	v := version{packed: kept, uid: order.UID, resourceVersion: order.ResourceVersion, generation: order.Generation}
 	if order.Status.LastChangedAt != nil {
 		v.writtenAt = order.Status.LastChangedAt.Time
 	}

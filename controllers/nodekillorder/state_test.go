@@ -169,8 +169,8 @@ func TestAnOrderThatStands(t *testing.T) {
 			t.Errorf("the published status was not looked at: %t", stood)
 		}
 	}
-	visit(200<<20, 8<<30, false, "create", "status")
-	visit(200<<20, 8<<30, false, "status", "event CriticalPodAtRisk", "event CriticalPodAtRisk")
+	visit(200<<20, 8<<30, false, "create", "status", "event CriticalPodAtRisk", "event CriticalPodAtRisk")
+	visit(200<<20, 8<<30, false, "status")
 	visit(200<<20, 8<<30, false)
 	visit(210<<20, 8<<30+1<<20, true)
 	if s := w.Summaries()[0]; !s.ObservedAt.Equal(w.clock.Now()) {

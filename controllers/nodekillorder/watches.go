@@ -31,7 +31,7 @@ func (r *Reconciler) SetUp(mgr ctrl.Manager, nodes *trigger.Trigger, workers int
 		Named("nodekillorder").
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Watches(&corev1.Node{}, &handler.EnqueueRequestForObject{}, builder.WithPredicates(nodeChanged())).
-		Watches(OrderMetadata(), r.orderDeleted()).
+		Watches(OrderMetadata(), r.foreignOrder()).
 		Watches(namespace, handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, _ client.Object) []reconcile.Request {
 			return r.everyNode(ctx)
 		}), builder.WithPredicates(labelsChanged())).
@@ -66,12 +66,14 @@ func labelsChanged() predicate.Predicate {
 	}
 }
 
-// orderDeleted enqueues the node of an order that somebody deleted, so that the order comes back. Updates enqueue
-// nothing: nearly all of them are the operator's own writes.
-func (r *Reconciler) orderDeleted() handler.EventHandler {
+// foreignOrder enqueues the node of an order that another process created, and of one that was deleted, so that the order comes back.
+// Updates enqueue nothing: nearly all of them are the operator's own writes.
+func (r *Reconciler) foreignOrder() handler.EventHandler {
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q trigger.Queue) {
-			q.Add(trigger.Request(e.Object.GetName())) // at the operator's start: the Node may be gone
+			if !r.states.of(e.Object.GetName()).created.Swap(false) {
+				q.Add(trigger.Request(e.Object.GetName())) // at the operator's start: the Node may be gone
+			}
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q trigger.Queue) {
 			r.states.of(e.Object.GetName()).deleted.Store(true)

@@ -17,13 +17,13 @@ type applied struct {
 	Metadata   appliedMetadata `json:"metadata"`
 	Spec       any             `json:"spec,omitempty"`
 	Status     any             `json:"status,omitempty"`
+	// written is read from the answer, and never sent.
+	written Written
 }
 
 type appliedMetadata struct {
 	Name            string                  `json:"name"`
 	OwnerReferences []metav1.OwnerReference `json:"ownerReferences,omitempty"`
-	// ResourceVersion is read from the answer, and never sent.
-	ResourceVersion string `json:"resourceVersion,omitempty"`
 }
 
 func newApplied(kind, name string) *applied {
@@ -48,17 +48,15 @@ func (a *applied) GetKind() *string { return &a.Kind }
 // GetAPIVersion returns the object's group and version.
 func (a *applied) GetAPIVersion() *string { return &a.APIVersion }
 
-// UnmarshalJSON reads the API server's answer. Only the resource version is of interest: decoding the status too
-// would overwrite the one that was sent.
+// UnmarshalJSON reads the API server's answer. Only the metadata is of interest: decoding the status too would overwrite the one that
+// was sent.
 func (a *applied) UnmarshalJSON(answer []byte) error {
 	var object struct {
-		Metadata struct {
-			ResourceVersion string `json:"resourceVersion"`
-		} `json:"metadata"`
+		Metadata Written `json:"metadata"`
 	}
 	if err := json.Unmarshal(answer, &object); err != nil {
 		return err
 	}
-	a.Metadata.ResourceVersion = object.Metadata.ResourceVersion
+	a.written = object.Metadata
 	return nil
 }

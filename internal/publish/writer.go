@@ -35,17 +35,23 @@ func (w *Writer) CreateOrder(ctx context.Context, node string, uid types.UID) er
 	return nil
 }
 
-// WriteOrder replaces the status of a NodeKillOrder that exists, and returns the resource version written.
-func (w *Writer) WriteOrder(ctx context.Context, node string, status *v1alpha1.NodeKillOrderStatus) (string, error) {
+// Written is what the API server answered to a write.
+type Written struct {
+	UID             types.UID `json:"uid"`
+	ResourceVersion string    `json:"resourceVersion"`
+}
+
+// WriteOrder replaces the status of a NodeKillOrder that exists.
+func (w *Writer) WriteOrder(ctx context.Context, node string, status *v1alpha1.NodeKillOrderStatus) (Written, error) {
 	order := newApplied("NodeKillOrder", node)
 	order.Status = status
 	if err := w.writeStatus(ctx, order); err != nil {
-		return "", err
+		return Written{}, err
 	}
-	if order.Metadata.ResourceVersion == "" {
-		return "", fmt.Errorf("write status of NodeKillOrder %s: the answer has no resourceVersion", node)
+	if order.written.ResourceVersion == "" {
+		return Written{}, fmt.Errorf("write status of NodeKillOrder %s: the answer has no resourceVersion", node)
 	}
-	return order.Metadata.ResourceVersion, nil
+	return order.written, nil
 }
 
 // DeleteOrder removes a NodeKillOrder whose Node is gone, or was replaced by another Node of the same name. The garbage collector

@@ -139,6 +139,10 @@ var _ = Describe("Usage from metrics-server", Ordered, func() {
 		GinkgoWriter.Println(fix(k8s.Order(ctx, "small")()))
 		Eventually(eventsAbout(ctx, pod.UID)).Should(HaveKeyWithValue("CriticalPodAtRisk", BeNumerically(">=", 1)))
 		before := eventsAbout(ctx, pod.UID)()
+		events := &eventsv1.EventList{}
+		Expect(k8s.List(ctx, events)).To(Succeed())
+		Expect(events.Items).To(ContainElement(And(HaveField("Regarding.UID", pod.UID), HaveField("Related.UID", k8s.Order(ctx, "small")().UID))),
+			"also the Events of the first order name the order by its UID")
 
 		fixed := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name, Labels: pod.Labels}, Spec: pod.Spec}
 		amounts := corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi"), corev1.ResourceCPU: resource.MustParse("100m")}
