@@ -93,19 +93,19 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 				}
 				return c.Get(ctx, key, o) // the fake client has no cache, so it cannot share what it returns
 			},
-			Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+			Patch: func(ctx context.Context, c client.WithWatch, o client.Object, patch client.Patch, opts ...client.PatchOption) error {
 				if err := call("create"); err != nil {
 					return err
 				}
-				return c.Apply(ctx, o, opts...)
+				return c.Patch(ctx, o, patch, opts...)
 			},
-			SubResourceApply: func(
-				ctx context.Context, c client.Client, sub string, o runtime.ApplyConfiguration, opts ...client.SubResourceApplyOption,
+			SubResourcePatch: func(
+				ctx context.Context, c client.Client, sub string, o client.Object, patch client.Patch, opts ...client.SubResourcePatchOption,
 			) error {
 				if err := call(sub); err != nil {
 					return err
 				}
-				return c.SubResource(sub).Apply(ctx, o, opts...)
+				return c.SubResource(sub).Patch(ctx, o, patch, opts...)
 			},
 			Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
 				if err := call("delete"); err != nil {

@@ -61,21 +61,21 @@ func newWorld(t *testing.T, policies ...client.Object) *world {
 	w := &world{t: t, clock: testclock.NewFakePassiveClock(start)}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.KillOrderPolicy{}).WithObjects(policies...).
 		WithInterceptorFuncs(interceptor.Funcs{
-			Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+			Patch: func(ctx context.Context, c client.WithWatch, o client.Object, patch client.Patch, opts ...client.PatchOption) error {
 				w.writes = append(w.writes, "create")
 				if w.fail != nil {
 					return w.fail
 				}
-				return c.Apply(ctx, o, opts...)
+				return c.Patch(ctx, o, patch, opts...)
 			},
-			SubResourceApply: func(
-				ctx context.Context, c client.Client, sub string, o runtime.ApplyConfiguration, opts ...client.SubResourceApplyOption,
+			SubResourcePatch: func(
+				ctx context.Context, c client.Client, sub string, o client.Object, patch client.Patch, opts ...client.SubResourcePatchOption,
 			) error {
 				w.writes = append(w.writes, sub)
 				if w.fail != nil {
 					return w.fail
 				}
-				return c.SubResource(sub).Apply(ctx, o, opts...)
+				return c.SubResource(sub).Patch(ctx, o, patch, opts...)
 			},
 		}).Build()
 	w.Reconciler = &Reconciler{

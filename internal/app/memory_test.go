@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -89,30 +88,26 @@ func (c *cluster) Get(_ context.Context, key types.NamespacedName, into client.O
 
 func (*cluster) Create(context.Context, client.Object, ...client.CreateOption) error { return nil }
 
-func (c *cluster) Apply(_ context.Context, o machinery.ApplyConfiguration, _ ...client.ApplyOption) error {
+func (c *cluster) Patch(_ context.Context, o client.Object, _ client.Patch, _ ...client.PatchOption) error {
 	return c.store(o)
 }
 
-// store keeps what was applied, as the API server and the watch do.
-func (c *cluster) store(o machinery.ApplyConfiguration) error {
+// store keeps the metadata of what was applied, as the API server and the watch do, and answers them.
+func (c *cluster) store(o client.Object) error {
 	c.writes++
-	body, err := json.Marshal(o)
-	if err != nil {
-		return err
-	}
-	order := &metav1.PartialObjectMetadata{}
-	if err := json.Unmarshal(body, order); err != nil {
-		return err
+	order, ok := o.(*metav1.PartialObjectMetadata)
+	if !ok {
+		return fmt.Errorf("%T is no metadata", o)
 	}
 	order.ResourceVersion, order.UID = strconv.Itoa(c.writes), types.UID("order-"+order.Name)
 	order.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "Node", Name: order.Name, UID: types.UID("node-" + order.Name)}}
-	c.cached[order.Name] = order
-	return json.Unmarshal(fmt.Appendf(nil, `{"metadata":{"resourceVersion":"%d"}}`, c.writes), o)
+	c.cached[order.Name] = order.DeepCopy()
+	return nil
 }
 
 type statusOf struct{ *cluster }
 
-func (s statusOf) Apply(_ context.Context, o machinery.ApplyConfiguration, _ ...client.SubResourceApplyOption) error {
+func (s statusOf) Patch(_ context.Context, o client.Object, _ client.Patch, _ ...client.SubResourcePatchOption) error {
 	return s.store(o)
 }
 
@@ -124,7 +119,7 @@ func (statusOf) Update(context.Context, client.Object, ...client.SubResourceUpda
 	panic("not used")
 }
 
-func (statusOf) Patch(context.Context, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
+func (statusOf) Apply(context.Context, machinery.ApplyConfiguration, ...client.SubResourceApplyOption) error {
 	panic("not used")
 }
 

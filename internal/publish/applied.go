@@ -2,8 +2,11 @@ package publish
 
 import (
 	"encoding/json"
+	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/killorder/killorder/api/v1alpha1"
 )
@@ -17,8 +20,6 @@ type applied struct {
 	Metadata   appliedMetadata `json:"metadata"`
 	Spec       any             `json:"spec,omitempty"`
 	Status     any             `json:"status,omitempty"`
-	// written is read from the answer, and never sent.
-	written Written
 }
 
 type appliedMetadata struct {
@@ -33,30 +34,18 @@ func newApplied(kind, name string) *applied {
 	}
 }
 
-// IsApplyConfiguration marks the type for controller-runtime's client.
-func (*applied) IsApplyConfiguration() {}
-
-// GetName returns the object's name.
-func (a *applied) GetName() *string { return &a.Metadata.Name }
-
-// GetNamespace returns nil: both kinds are cluster-scoped.
-func (*applied) GetNamespace() *string { return nil }
-
-// GetKind returns the object's kind.
-func (a *applied) GetKind() *string { return &a.Kind }
-
-// GetAPIVersion returns the object's group and version.
-func (a *applied) GetAPIVersion() *string { return &a.APIVersion }
-
-// UnmarshalJSON reads the API server's answer. Only the metadata is of interest: decoding the status too would overwrite the one that
-// was sent.
-func (a *applied) UnmarshalJSON(answer []byte) error {
-	var object struct {
-		Metadata Written `json:"metadata"`
+// patch is the request.
+func (a *applied) patch() (client.Patch, error) {
+	body, err := json.Marshal(a)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s %s: %w", a.Kind, a.Metadata.Name, err)
 	}
-	if err := json.Unmarshal(answer, &object); err != nil {
-		return err
+	return client.RawPatch(types.ApplyPatchType, body), nil
+}
+
+// answer has room for what the API server answers: the metadata only, because this process knows the status that it has just sent.
+func (a *applied) answer() *metav1.PartialObjectMetadata {
+	return &metav1.PartialObjectMetadata{
+		TypeMeta: metav1.TypeMeta{APIVersion: a.APIVersion, Kind: a.Kind}, ObjectMeta: metav1.ObjectMeta{Name: a.Metadata.Name},
 	}
-	a.written = object.Metadata
-	return nil
 }

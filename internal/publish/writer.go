@@ -29,29 +29,21 @@ func (w *Writer) CreateOrder(ctx context.Context, node string, uid types.UID) er
 	order := newApplied("NodeKillOrder", node)
 	order.Metadata.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "Node", Name: node, UID: uid}}
 	order.Spec = v1alpha1.NodeKillOrderSpec{}
-	if err := w.Client.Apply(ctx, order, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
+	if err := w.create(ctx, order); err != nil {
 		return fmt.Errorf("create NodeKillOrder %s: %w", node, err)
 	}
 	return nil
 }
 
-// Written is what the API server answered to a write.
-type Written struct {
-	UID             types.UID `json:"uid"`
-	ResourceVersion string    `json:"resourceVersion"`
-}
-
-// WriteOrder replaces the status of a NodeKillOrder that exists.
-func (w *Writer) WriteOrder(ctx context.Context, node string, status *v1alpha1.NodeKillOrderStatus) (Written, error) {
+// WriteOrder replaces the status of a NodeKillOrder that exists, and returns the order's new metadata.
+func (w *Writer) WriteOrder(ctx context.Context, node string, status *v1alpha1.NodeKillOrderStatus) (*metav1.ObjectMeta, error) {
 	order := newApplied("NodeKillOrder", node)
 	order.Status = status
-	if err := w.writeStatus(ctx, order); err != nil {
-		return Written{}, err
+	written, err := w.writeStatus(ctx, order)
+	if err == nil && written.ResourceVersion == "" {
+		err = fmt.Errorf("write status of NodeKillOrder %s: the answer has no resourceVersion", node)
 	}
-	if order.written.ResourceVersion == "" {
-		return Written{}, fmt.Errorf("write status of NodeKillOrder %s: the answer has no resourceVersion", node)
-	}
-	return order.written, nil
+	return written, err
 }
 
 // DeleteOrder removes a NodeKillOrder whose Node is gone, or was replaced by another Node of the same name. The garbage collector
@@ -81,8 +73,7 @@ func (w *Writer) CreateEvent(ctx context.Context, e *eventsv1.Event) (created bo
 // CreatePolicy makes the KillOrderPolicy with the schema's defaults. The request names no field of the spec, so the
 // operator owns none, and users can set all of them.
 func (w *Writer) CreatePolicy(ctx context.Context) error {
-	policy := newApplied("KillOrderPolicy", v1alpha1.PolicyName)
-	if err := w.Client.Apply(ctx, policy, client.FieldOwner(FieldManager)); err != nil {
+	if err := w.create(ctx, newApplied("KillOrderPolicy", v1alpha1.PolicyName)); err != nil {
 		return fmt.Errorf("create the default KillOrderPolicy: %w", err)
 	}
 	return nil
@@ -92,12 +83,31 @@ func (w *Writer) CreatePolicy(ctx context.Context) error {
 func (w *Writer) WritePolicy(ctx context.Context, status *v1alpha1.KillOrderPolicyStatus) error {
 	policy := newApplied("KillOrderPolicy", v1alpha1.PolicyName)
 	policy.Status = status
-	return w.writeStatus(ctx, policy)
+	_, err := w.writeStatus(ctx, policy)
+	return err
 }
 
-func (w *Writer) writeStatus(ctx context.Context, object *applied) error {
-	if err := w.Client.Status().Apply(ctx, object, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
-		return fmt.Errorf("write status of %s %s: %w", object.Kind, object.Metadata.Name, err)
+// ignoreFields spares the API server a second parsing of each apply, which takes a seventh of the apply's CPU time and finds nothing: the
+// parsing looks for unknown fields, which a server-side apply refuses anyway, and for fields that come twice, which encoding/json does
+// not write.
+const ignoreFields = client.FieldValidation(metav1.FieldValidationIgnore)
+
+func (w *Writer) create(ctx context.Context, object *applied) error {
+	patch, err := object.patch()
+	if err != nil {
+		return err
 	}
-	return nil
+	return w.Client.Patch(ctx, object.answer(), patch, client.FieldOwner(FieldManager), client.ForceOwnership, ignoreFields)
+}
+
+func (w *Writer) writeStatus(ctx context.Context, object *applied) (*metav1.ObjectMeta, error) {
+	patch, err := object.patch()
+	written := object.answer()
+	if err == nil {
+		err = w.Client.Status().Patch(ctx, written, patch, client.FieldOwner(FieldManager), client.ForceOwnership, ignoreFields)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("write status of %s %s: %w", object.Kind, object.Metadata.Name, err)
+	}
+	return &written.ObjectMeta, nil
 }

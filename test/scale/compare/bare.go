@@ -70,7 +70,10 @@ func together[T any](items []T, do func(T) error) error {
 	return nil
 }
 
-// apply one order as the operator does: its owner, then its status.
+// onlyMetadata asks the API server to answer the metadata of an object alone.
+const onlyMetadata = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+// apply one order as the operator does: its owner, then its status. The API server is asked for as little as the operator asks for.
 func apply(ctx context.Context, client rest.Interface, o *order) error {
 	meta := metav1.ObjectMeta{Name: o.Metadata.Name, OwnerReferences: o.Metadata.OwnerReferences}
 	for _, part := range []struct {
@@ -86,7 +89,8 @@ func apply(ctx context.Context, client rest.Interface, o *order) error {
 			return err
 		}
 		err = client.Patch(types.ApplyPatchType).AbsPath(ordersPath, o.Metadata.Name+part.path).
-			Param("fieldManager", "killorder").Param("force", "true").Body(text).Do(ctx).Error()
+			Param("fieldManager", "killorder").Param("force", "true").Param("fieldValidation", "Ignore").
+			SetHeader("Accept", onlyMetadata).Body(text).Do(ctx).Error()
 		if err != nil {
 			return fmt.Errorf("applying %s%s: %w", o.Metadata.Name, part.path, err)
 		}
