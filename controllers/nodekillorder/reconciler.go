@@ -276,6 +276,9 @@ func (r *Reconciler) publish(ctx context.Context, v *visit) error {
 	}
 	written, err := r.Writer.WriteOrder(ctx, v.node.Name, &v.next)
 	if err != nil {
+		if apierrors.IsNotFound(err) {
+			v.state.deleted.Store(true) // while the watch was interrupted: the next reconcile creates the order again
+		}
 		r.Metrics.WriteFailed()
 		return err
 	}
@@ -314,6 +317,6 @@ func (r *Reconciler) forget(node string) {
 	r.Kills.Forget(node)
 }
 
-func ownedBy(order *metav1.PartialObjectMetadata, uid types.UID) bool {
-	return slices.ContainsFunc(order.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == uid })
+func ownedBy(order metav1.Object, uid types.UID) bool {
+	return slices.ContainsFunc(order.GetOwnerReferences(), func(o metav1.OwnerReference) bool { return o.UID == uid })
 }

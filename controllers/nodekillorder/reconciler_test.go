@@ -400,12 +400,14 @@ func TestReconcileAfterAFailedWrite(t *testing.T) {
 // The watch shows the order that this process has created, which is no reason to judge the node again. What others create is one.
 func TestOrdersOfOthers(t *testing.T) {
 	for name, tc := range map[string]struct {
-		fail        error // of the creation
+		fail        error     // of the creation
+		owner       types.UID // of the order that the watch shows
 		shown, want int
 	}{
-		"created by this process":                                 {nil, 1, 0},
-		"created by this process, deleted and created by another": {nil, 2, 1},
-		"created by another":                                      {apierrors.NewTimeoutError("no answer", 1), 1, 1},
+		"created by this process":                                 {nil, "n1", 1, 0},
+		"created by this process, deleted and created by another": {nil, "n1", 2, 1},
+		"created by another":                                      {apierrors.NewTimeoutError("no answer", 1), "n1", 1, 1},
+		"created by this process for a Node that was replaced":    {nil, "n0", 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, node("n1"))
@@ -416,13 +418,33 @@ func TestOrdersOfOthers(t *testing.T) {
 			queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
 			defer queue.ShutDown()
 			for range tc.shown {
-				w.foreignOrder().Create(t.Context(), event.CreateEvent{Object: orderOwnedBy("n1")}, queue)
+				w.foreignOrder().Create(t.Context(), event.CreateEvent{Object: orderOwnedBy(tc.owner)}, queue)
 			}
 			if got := queue.Len(); got != tc.want {
 				t.Errorf("%d nodes wait to be judged, want %d", got, tc.want)
 			}
 		})
 	}
+}
+
+// An order that somebody deleted while the watch was interrupted is created again, once a write has told that the order is gone.
+func TestReconcileAnOrderThatIsGoneUnseen(t *testing.T) {
+	w := newWorld(t, node("n1"))
+	must := func(wantErr bool, wantCalls ...string) {
+		t.Helper()
+		calls, _, err := w.reconcile(time.Minute)
+		if (err != nil) != wantErr || !slices.Equal(calls, wantCalls) {
+			t.Errorf("writes %q, error %v; want %q, an error %t", calls, err, wantCalls, wantErr)
+		}
+	}
+	must(false, "create", "status", "event CriticalPodAtRisk", "event CriticalPodAtRisk")
+	if err := w.Writer.Client.Delete(t.Context(), w.order()); err != nil {
+		t.Fatal(err)
+	}
+	w.usage += 100 << 20
+	w.fail["status"] = apierrors.NewNotFound(v1alpha1.GroupVersion.WithResource("nodekillorders").GroupResource(), nodeName)
+	must(true, "status")
+	must(false, "create", "status") // and no Event that was told before
 }
 
 // A node that comes back under its name is another node: its order, and what was remembered of the node, start anew.

@@ -1,6 +1,7 @@
 package nodekillorder
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -100,7 +101,7 @@ func (r *Reconciler) current(ctx context.Context, s *state, cached *metav1.Parti
 	v := s.known
 	switch {
 	case cached != nil:
-		v.uid, v.generation = cached.UID, cached.Generation
+		v.uid, v.generation = cmp.Or(v.uid, cached.UID), cached.Generation
 	case !s.written():
 		v.generation = 1
 	}

@@ -70,16 +70,29 @@ func labelsChanged() predicate.Predicate {
 // Updates enqueue nothing: nearly all of them are the operator's own writes.
 func (r *Reconciler) foreignOrder() handler.EventHandler {
 	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, q trigger.Queue) {
-			if !r.states.of(e.Object.GetName()).created.Swap(false) {
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q trigger.Queue) {
+			if !r.isOwnCreation(ctx, e.Object) {
 				q.Add(trigger.Request(e.Object.GetName())) // at the operator's start: the Node may be gone
 			}
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q trigger.Queue) {
-			r.states.of(e.Object.GetName()).deleted.Store(true)
+			s := r.states.of(e.Object.GetName())
+			s.deleted.Store(true)
+			s.created.Store(false)
 			q.Add(trigger.Request(e.Object.GetName()))
 		},
 	}
+}
+
+// isOwnCreation reports whether this process creates the order, for the Node that there is now: the reconcile that creates the order also
+// writes and tells of it. A Node that is gone by now, or was replaced, needs another look.
+func (r *Reconciler) isOwnCreation(ctx context.Context, order client.Object) bool {
+	if !r.states.of(order.GetName()).created.Swap(false) {
+		return false
+	}
+	node := &corev1.Node{}
+	hasNode, err := r.get(ctx, order.GetName(), node)
+	return err == nil && hasNode && ownedBy(order, node.UID)
 }
 
 func (r *Reconciler) everyNode(ctx context.Context) []reconcile.Request {

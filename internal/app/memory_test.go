@@ -92,7 +92,7 @@ func (c *cluster) Patch(_ context.Context, o client.Object, _ client.Patch, _ ..
 	return c.store(o)
 }
 
-// store keeps the metadata of what was applied, as the API server and the watch do, and answers them.
+// store keeps the metadata of what was applied, as the API server and the watch do, and answers with it.
 func (c *cluster) store(o client.Object) error {
 	c.writes++
 	order, ok := o.(*metav1.PartialObjectMetadata)

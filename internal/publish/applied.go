@@ -43,7 +43,7 @@ func (a *applied) patch() (client.Patch, error) {
 	return client.RawPatch(types.ApplyPatchType, body), nil
 }
 
-// answer has room for what the API server answers: the metadata only, because this process knows the status that it has just sent.
+// answer takes what the API server answers with: the metadata alone, because this process knows the status that it has just sent.
 func (a *applied) answer() *metav1.PartialObjectMetadata {
 	return &metav1.PartialObjectMetadata{
 		TypeMeta: metav1.TypeMeta{APIVersion: a.APIVersion, Kind: a.Kind}, ObjectMeta: metav1.ObjectMeta{Name: a.Metadata.Name},

@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/killorder/killorder/api/v1alpha1"
@@ -59,6 +60,7 @@ func kubectlGet(ctx SpecContext, name string, flags ...string) map[string]string
 
 var _ = Describe("A NodeKillOrder of 110 pods and three kills", Ordered, func() {
 	const name = "full"
+	var written *metav1.ObjectMeta
 	BeforeAll(func(ctx SpecContext) {
 		owner := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
 		Expect(k8s.Create(ctx, owner)).To(Succeed())
@@ -73,7 +75,8 @@ var _ = Describe("A NodeKillOrder of 110 pods and three kills", Ordered, func() 
 		Expect(writer.CreateOrder(ctx, name, owner.UID)).To(Succeed())
 		for range 2 { // the second time, published figures are there
 			_, s := status.Judge(n, factstest.Policy(), history, 10, 1, factstest.Now)
-			_, err := writer.WriteOrder(ctx, name, &s)
+			var err error
+			written, err = writer.WriteOrder(ctx, name, &s)
 			Expect(err).NotTo(HaveOccurred())
 			history.SetPublished(&s)
 		}
@@ -100,6 +103,20 @@ var _ = Describe("A NodeKillOrder of 110 pods and three kills", Ordered, func() 
 		Expect(o.Status.EvictionOrder).To(HaveLen(10))
 		Expect(o.Status.OOMOrder).To(HaveLen(10))
 		Expect(o.Status.Findings).NotTo(BeEmpty(), text)
+	})
+
+	It("is known to its writer by the answer to the write", func(ctx SpecContext) {
+		o := &v1alpha1.NodeKillOrder{}
+		Expect(k8s.Get(ctx, client.ObjectKey{Name: name}, o)).To(Succeed())
+		Expect(written.UID).To(Equal(o.UID))
+		Expect(written.ResourceVersion).To(Equal(o.ResourceVersion))
+	})
+
+	It("refuses a field that the schema does not have, although the writer asks for no validation of fields", func(ctx SpecContext) {
+		body := `{"apiVersion":"killorder.io/v1alpha1","kind":"NodeKillOrder","metadata":{"name":"full"},"status":{"mood":"good"}}`
+		err := k8s.Status().Patch(ctx, object("NodeKillOrder", name, ""), client.RawPatch(types.ApplyPatchType, []byte(body)),
+			client.FieldOwner("test"), client.FieldValidation(metav1.FieldValidationIgnore))
+		Expect(err).To(MatchError(ContainSubstring("mood: field not declared in schema")))
 	})
 
 	It("shows its last kill in a column of its own", func(ctx SpecContext) {

@@ -70,7 +70,7 @@ func together[T any](items []T, do func(T) error) error {
 	return nil
 }
 
-// onlyMetadata asks the API server to answer the metadata of an object alone.
+// onlyMetadata asks the API server to answer with an object's metadata alone.
 const onlyMetadata = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 // apply one order as the operator does: its owner, then its status. The API server is asked for as little as the operator asks for.

@@ -72,7 +72,7 @@ func Run(ctx context.Context, options Options) (*figures.Figures, error) {
 	if err := machine(&b.Machine); err != nil {
 		return nil, err
 	}
-	if err := b.start(ctx, func(*scenario.Model) {}); err != nil {
+	if err := b.start(ctx, func(*scenario.Model) {}, noChecks...); err != nil {
 		return nil, err
 	}
 	defer b.cluster.Stop()
@@ -106,13 +106,13 @@ func Run(ctx context.Context, options Options) (*figures.Figures, error) {
 	return b.Figures, addLoad(&b.Machine)
 }
 
-// noChecks keeps an API server from comparing its caches with etcd each five minutes. For 150,000 pods that takes 8 s of CPU time, which
+// noChecks keeps an API server from comparing its caches with etcd every five minutes. For 150,000 pods that takes 8 s of CPU time, which
 // would fall on one of the programs that are compared, by chance.
 var noChecks = []string{"--feature-gates=DetectCacheInconsistency=false"}
 
 // start a cluster with the kinds, the operator's account and its rights. change may change how much memory the pods use: no object
-// that was loaded depends on that.
-func (b *bench) start(ctx context.Context, change func(*scenario.Model)) error {
+// that was loaded depends on that. flags are those of kube-apiserver, beside the usual ones.
+func (b *bench) start(ctx context.Context, change func(*scenario.Model), flags ...string) error {
 	model, text, err := model(b.Options.Nodes, b.Options.Pods)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (b *bench) start(ctx context.Context, change func(*scenario.Model)) error {
 		return err
 	}
 	options := cluster.Options{
-		Binaries: programs, Scenario: model, Resolution: 10 * time.Second, APIServerFlags: noChecks, Progress: b.Progress,
+		Binaries: programs, Scenario: model, Resolution: 10 * time.Second, APIServerFlags: flags, Progress: b.Progress,
 	}
 	if options.Loaded, err = b.loaded(ctx, options, text); err != nil {
 		return err
