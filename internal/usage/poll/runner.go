@@ -24,7 +24,7 @@ type Runner struct {
 	Ready func(context.Context) error
 	// Judged reports whether each node was judged since this process leads; nil is always. Until each node was judged, passes after the
 	// first are put off, because a pass would take CPU time from the writing of the first orders. MaxAge returns the age from which
-	// readings are stale: passes are put off for a third of MaxAge at most, so that no reading gets stale.
+	// readings are stale, which bounds for how long passes are put off (mostPutOff).
 	Judged func() bool
 	MaxAge func() time.Duration
 	// OnPass is called after each pass, also after one that failed; nil calls nothing.
@@ -102,12 +102,16 @@ func (r *Runner) Start(ctx context.Context) error {
 		}
 		r.pass(ctx)
 		if r.Judged != nil && putOff.IsZero() {
-			putOff = time.Now().Add(r.MaxAge() / 3)
+			putOff = time.Now().Add(r.mostPutOff())
 		}
 		next = beatAfter(next, r.Interval, time.Now())
 		timer.Reset(time.Until(next))
 	}
 }
+
+// mostPutOff is for how long after the first pass the second one is put off at most: no reading gets stale. A reading of the first pass
+// is replaced at the end of the second one at the latest, and each of the two takes an interval; a quarter of what is left is to spare.
+func (r *Runner) mostPutOff() time.Duration { return (r.MaxAge() - 2*r.Interval) * 3 / 4 }
 
 // beatAfter returns the first of the beats, an interval apart from each other, that is after now.
 func beatAfter(beat time.Time, interval time.Duration, now time.Time) time.Time {
