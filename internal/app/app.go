@@ -132,6 +132,7 @@ func wire(mgr ctrl.Manager, config *rest.Config, o *options.Options, now clock.P
 		func() error { return mgr.Add(teller) },
 		func() error { return mgr.Add(runner) },
 		func() error { return mgr.Add(manager.RunnableFunc(gate.Start)) },
+		func() error { return mgr.Add(spareCollections(orders.Judged)) },
 		func() error { return orders.SetUp(mgr, nodes, o.Workers) },
 		func() error { return policies.SetUp(mgr, rollUp) },
 		func() error { return addProbes(mgr, pods) },
