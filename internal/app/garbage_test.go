@@ -16,7 +16,7 @@ func percent() int {
 }
 
 func TestSpareCollections(t *testing.T) {
-	defer debug.SetGCPercent(debug.SetGCPercent(60)) // no other percentage of this test
+	defer debug.SetGCPercent(debug.SetGCPercent(60)) // neither of the two that are tested
 	before := percent()
 	for name, tc := range map[string]struct {
 		gogc       string
