@@ -397,7 +397,7 @@ func TestReconcileAfterAFailedWrite(t *testing.T) {
 	}
 }
 
-// The watch shows the order that this process has created, which is no reason to judge the node again. What others create is one.
+// A node is judged when the watch shows an order that another process has created, and not again for one that this process has created.
 func TestOrdersOfOthers(t *testing.T) {
 	for name, tc := range map[string]struct {
 		fail        error     // of the creation

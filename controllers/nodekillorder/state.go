@@ -62,7 +62,7 @@ type state struct {
 	waiting map[string]*eventsv1.Event
 	// known is the newest version of the order that this process wrote or read; the zero version if there is none.
 	known version
-	// deleted is set when the watch sees the order deleted: the known version then no longer counts.
+	// deleted is set when the watch shows the order deleted, or a write finds no order: the known version then no longer counts.
 	deleted atomic.Bool
 	// created is set while this process creates the order, until the watch shows the order.
 	created atomic.Bool
