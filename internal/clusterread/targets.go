@@ -20,6 +20,7 @@ import (
 	"github.com/killorder/killorder/internal/clusterread/target"
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/podlist"
 )
 
 // nodesOf returns the names of the nodes that the targets' pods run on. At least one of the targets must run.
@@ -62,7 +63,7 @@ func (c *cluster) podsOf(ctx context.Context, t target.Ref) ([]*facts.Pod, error
 			return nil, err
 		}
 		defer func() { _ = body.Close() }() // it has been read, or given up
-		return decodePods(body, true, wantedPod, func(p *corev1.Pod) {
+		return podlist.Decoder{JSON: true, Wanted: podlist.Wanted}.Decode(body, func(p *corev1.Pod) {
 			if extract.Candidate(p) {
 				pods = append(pods, extract.Pod(p))
 			}

@@ -1,8 +1,9 @@
-package clusterread
+package podlist
 
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -16,11 +17,20 @@ import (
 
 	"github.com/killorder/killorder/internal/extract"
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/forensics"
 	"github.com/killorder/killorder/internal/snapshot"
 )
 
-// TestWantedIsEnough: in both encodings, what is decoded of a pod gives the same facts as the whole pod, for pods that were
-// captured and for pods with anything in any field.
+// what is made of a pod.
+type made struct {
+	Facts   *facts.Pod
+	Healthy bool
+}
+
+func makeOf(p *corev1.Pod) made { return made{extract.Pod(p), forensics.Healthy(p, false)} }
+
+// TestWantedIsEnough: in both encodings, what is decoded of a pod gives the same facts as the whole pod, and shows as well whether the
+// pod has traces of a death, for pods that were captured and for pods with anything in any field.
 func TestWantedIsEnough(t *testing.T) {
 	pods := &corev1.PodList{ListMeta: metav1.ListMeta{Continue: "next"}}
 	s, err := snapshot.Read(t.Context(), snapshot.Options{
@@ -37,13 +47,20 @@ func TestWantedIsEnough(t *testing.T) {
 		p.Name = fmt.Sprint("random-", i)
 		pods.Items = append(pods.Items, p)
 	}
-	var want []*facts.Pod
+	var want []made
+	healthy := 0
 	for i := range pods.Items {
-		want = append(want, extract.Pod(&pods.Items[i]))
+		want = append(want, makeOf(&pods.Items[i]))
+		if want[i].Healthy {
+			healthy++
+		}
+	}
+	if sick := len(want) - healthy; healthy < 50 || sick < 50 {
+		t.Fatalf("%d pods without and %d with traces of a death", healthy, sick)
 	}
 	for name, body := range map[string][]byte{"protobuf": inProtobuf(t, pods), "JSON": inJSON(t, pods)} {
-		var got []*facts.Pod
-		meta, err := decodePods(bytes.NewReader(body), true, wantedPod, func(p *corev1.Pod) { got = append(got, extract.Pod(p)) })
+		var got []made
+		meta, err := Decoder{JSON: true, Wanted: Wanted}.Decode(bytes.NewReader(body), func(p *corev1.Pod) { got = append(got, makeOf(p)) })
 		if err != nil || meta.Continue != "next" {
 			t.Fatalf("%s: %v, %+v", name, err, meta)
 		}
@@ -72,10 +89,29 @@ func TestBadLists(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := 0
-			if _, err := decodePods(bytes.NewReader(tc.body), true, wantedPod, func(*corev1.Pod) { got++ }); err == nil || got != tc.want {
+			if _, err := (Decoder{JSON: true, Wanted: Wanted}).Decode(bytes.NewReader(tc.body), func(*corev1.Pod) { got++ }); err == nil || got != tc.want {
 				t.Errorf("%d pods, want %d; error %v", got, tc.want, err)
 			}
 		})
+	}
+}
+
+// TestWhole: all of a pod is decoded where the wanted part asks for all, and JSON is read only where it may be.
+func TestWhole(t *testing.T) {
+	list := &corev1.PodList{Items: []corev1.Pod{{ObjectMeta: metav1.ObjectMeta{Name: "web"}}, {ObjectMeta: metav1.ObjectMeta{Name: "api"}}}}
+	for i := range list.Items {
+		list.Items[i].Spec.Hostname = "host"
+	}
+	d := Decoder{Wanted: Wanted, Whole: func(p *corev1.Pod) bool { return p.Name == "api" }}
+	var hosts []string
+	if _, err := d.Decode(bytes.NewReader(inProtobuf(t, list)), func(p *corev1.Pod) { hosts = append(hosts, p.Spec.Hostname) }); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"", "host"}, hosts); diff != "" {
+		t.Errorf("host names (-want +got):\n%s", diff)
+	}
+	if _, err := d.Decode(bytes.NewReader(inJSON(t, list)), func(*corev1.Pod) {}); !errors.Is(err, ErrNotProtobuf) {
+		t.Errorf("JSON: %v", err)
 	}
 }
 
