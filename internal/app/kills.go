@@ -17,6 +17,7 @@ import (
 	"github.com/killorder/killorder/controllers/kills"
 	"github.com/killorder/killorder/controllers/policy"
 	"github.com/killorder/killorder/internal/facts"
+	"github.com/killorder/killorder/internal/forensics"
 	"github.com/killorder/killorder/internal/podcache"
 	"github.com/killorder/killorder/internal/usage/kubelet"
 )
@@ -46,7 +47,7 @@ func newKills(
 	if err := mgr.Add(tracker); err != nil {
 		return nil, nil, fmt.Errorf("tracker of deaths: %w", err)
 	}
-	pods.Observe(tracker.See)
+	pods.Observe(tracker.See, func(p *corev1.Pod) bool { return !forensics.Healthy(p, false) })
 	events, err := kills.NewEvents(config, tracker.Hear)
 	if err != nil {
 		return nil, nil, fmt.Errorf("watch of Events: %w", err)

@@ -46,9 +46,9 @@ func TestAtStart(t *testing.T) {
 		"unfinished again after a glitch": {[]*corev1.Pod{one(64, 100), buildPod("api", "n").phase(corev1.PodFailed).pod(), one(128, 100)}, nil},
 	}
 	deliver := map[string]func(s *store, p *corev1.Pod) error{
-		"watched":          func(s *store, p *corev1.Pod) error { return s.Update(p) },
-		"listed again":     func(s *store, p *corev1.Pod) error { return s.Replace([]any{p}, "") },
-		"WatchListed anew": func(s *store, p *corev1.Pod) error { f, _ := s.compact(p); return s.Replace([]any{f}, "") },
+		"watched":        func(s *store, p *corev1.Pod) error { return s.Update(p) },
+		"listed again":   func(s *store, p *corev1.Pod) error { return s.Replace([]any{p}, "") },
+		"list read anew": func(s *store, p *corev1.Pod) error { return readList(p)(s) },
 	}
 	for name, tc := range tests {
 		for how, to := range deliver {

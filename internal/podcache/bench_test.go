@@ -76,7 +76,8 @@ func BenchmarkPodMemory(b *testing.B) {
 		s := newStore()
 		items := make([]any, pods)
 		for i := range items {
-			items[i], _ = s.compact(benchPod(i))
+			item, _ := s.listed(benchPod(i))
+			items[i] = listed{item}
 		}
 		_ = s.Replace(items, "1")
 		return s

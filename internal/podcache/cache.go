@@ -7,10 +7,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/watch"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
@@ -35,27 +32,9 @@ func New(config *rest.Config) (*Cache, error) {
 		return nil, fmt.Errorf("client for Pods: %w", err)
 	}
 	s := newStore()
-	return &Cache{store: s, reflector: cache.NewReflectorWithOptions(bound(client), &corev1.Pod{}, s, cache.ReflectorOptions{
+	return &Cache{store: s, reflector: cache.NewReflectorWithOptions(newSource(client, s), &corev1.Pod{}, s, cache.ReflectorOptions{
 		Name: "podcache",
 	})}, nil
-}
-
-// bound lists and watches the pods that are bound to a node; the API server need not send the rest. Finished pods
-// are asked for too: a pod that leaves a watch's selector arrives as DELETED with the object as it was before, so with
-// the phase in the selector nobody would see how a pod ended.
-func bound(client corev1client.PodsGetter) *cache.ListWatch {
-	pods := client.Pods(metav1.NamespaceAll)
-	selector := fields.OneTermNotEqualSelector("spec.nodeName", "").String()
-	return &cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.FieldSelector = selector
-			return pods.List(ctx, o)
-		},
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.FieldSelector = selector
-			return pods.Watch(ctx, o)
-		},
-	}
 }
 
 // NeedLeaderElection is false: a replica that stands by stays up to date.

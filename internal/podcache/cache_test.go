@@ -1,6 +1,7 @@
 package podcache_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -15,22 +16,27 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 	"k8s.io/apimachinery/pkg/types"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/rest"
 
 	"github.com/killorder/killorder/internal/pipetest"
 	"github.com/killorder/killorder/internal/podcache"
 )
 
-// fakeAPI answers for /api/v1/pods: lists, WatchLists where it knows them, and a watch that plays events.
+// fakeAPI answers for /api/v1/pods: lists, and a watch that plays events.
 type fakeAPI struct {
-	t         *testing.T
-	watchList bool
-	events    chan event
+	t      *testing.T
+	events chan event
+	// json: lists come in JSON, as from a proxy that does not speak protobuf.
+	json bool
 
 	mu       sync.Mutex
 	pods     []*corev1.Pod
 	requests []string
+	// cut so many lists short.
+	cut int
 }
 
 type event struct {
@@ -50,6 +56,10 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		kind = "watchlist"
 	}
 	f.requests = append(f.requests, kind)
+	cut := f.cut > 0 && kind == "list"
+	if cut {
+		f.cut--
+	}
 	f.mu.Unlock()
 	if got, want := q.Get("fieldSelector"), "spec.nodeName!="; got != want {
 		f.t.Errorf("selects %q, want %q", got, want)
@@ -57,32 +67,31 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if accept := r.Header.Get("Accept"); !strings.HasPrefix(accept, "application/vnd.kubernetes.protobuf") {
 		f.t.Errorf("accepts %q", accept)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	switch {
-	case kind == "list":
-		f.list(w, pods)
-	case kind == "watchlist" && !f.watchList:
-		w.WriteHeader(http.StatusUnprocessableEntity)
-		f.send(w, metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: "Failure", Reason: "Invalid", Code: 422})
-	case kind == "watchlist":
-		for _, p := range pods {
-			f.send(w, event{"ADDED", p})
-		}
-		end := corev1.Pod{TypeMeta: pods[0].TypeMeta}
-		end.ResourceVersion, end.Annotations = "10", map[string]string{metav1.InitialEventsAnnotationKey: "true"}
-		f.send(w, event{"BOOKMARK", &end})
-		f.watch(w, r)
-	default:
-		f.watch(w, r)
+	if kind == "list" {
+		f.list(w, pods, cut)
+		return
 	}
+	w.Header().Set("Content-Type", "application/json")
+	f.watch(w, r)
 }
 
-func (f *fakeAPI) list(w http.ResponseWriter, pods []*corev1.Pod) {
+func (f *fakeAPI) list(w http.ResponseWriter, pods []*corev1.Pod, cut bool) {
 	list := corev1.PodList{TypeMeta: metav1.TypeMeta{Kind: "PodList", APIVersion: "v1"}, ListMeta: metav1.ListMeta{ResourceVersion: "10"}}
 	for _, p := range pods {
 		list.Items = append(list.Items, *p)
 	}
-	f.send(w, list)
+	if f.json {
+		f.send(w, list)
+		return
+	}
+	var answer bytes.Buffer
+	if err := protobuf.NewSerializer(nil, nil).Encode(&list, &answer); err != nil {
+		f.t.Error(err)
+	}
+	if cut {
+		answer.Truncate(answer.Len() - 20)
+	}
+	_, _ = w.Write(answer.Bytes())
 }
 
 func (f *fakeAPI) watch(w http.ResponseWriter, r *http.Request) {
@@ -150,7 +159,7 @@ func start(t *testing.T, api *fakeAPI) (*podcache.Cache, <-chan string) {
 	synced, stop := context.WithTimeout(ctx, time.Minute)
 	defer stop()
 	if err := c.WaitForSync(synced); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v, after requests %v", err, api.asked())
 	}
 	return c, told
 }
@@ -170,22 +179,28 @@ func expect(t *testing.T, told <-chan string, nodes ...string) {
 }
 
 func TestCacheFollowsTheAPI(t *testing.T) {
-	tests := map[string]struct {
-		watchList bool
-		want      []string // requests
+	// The handlers slow errors down by the time of the last one, which is not of the bubble's clock.
+	handlers := utilruntime.ErrorHandlers
+	utilruntime.ErrorHandlers = nil
+	t.Cleanup(func() { utilruntime.ErrorHandlers = handlers })
+	for name, tc := range map[string]struct {
+		api  *fakeAPI
+		want []string // requests
 	}{
-		"with WatchList":    {true, []string{"watchlist", "watchlist"}},
-		"without WatchList": {false, []string{"watchlist", "list", "watch", "watchlist", "list", "watch"}},
-	}
-	for name, tc := range tests {
+		"lists in protobuf": {&fakeAPI{}, []string{"list", "watch", "list", "watch"}},
+		"lists in JSON":     {&fakeAPI{json: true}, []string{"list", "watch", "list", "watch"}},
+		"a list cut short":  {&fakeAPI{cut: 1}, []string{"list", "list", "watch", "list", "watch"}},
+	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { followTheAPI(t, tc.watchList, tc.want) })
+			synctest.Test(t, func(t *testing.T) {
+				tc.api.t, tc.api.events = t, make(chan event)
+				followTheAPI(t, tc.api, tc.want)
+			})
 		})
 	}
 }
 
-func followTheAPI(t *testing.T, watchList bool, want []string) {
-	api := &fakeAPI{t: t, watchList: watchList, events: make(chan event)}
+func followTheAPI(t *testing.T, api *fakeAPI, want []string) {
 	finished := apiPod("done", "n1", "3", 1)
 	finished.Status.Phase = corev1.PodSucceeded
 	api.setPods(apiPod("b", "n1", "1", 64), apiPod("a", "n1", "2", 64), finished, apiPod("x", "n2", "4", 64))

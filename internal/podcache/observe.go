@@ -20,16 +20,16 @@ type Sighting struct {
 // Observer is told of each Pod that is bound to a node, finished Pods included: of all of them whenever the API
 // server lists them (at the start, and when the watch was interrupted for too long), and then of every change. One
 // state of a Pod may therefore come more than once. The observer runs before the cache takes the change, in the one
-// goroutine that reads the watch, so the observer has to be quick.
-//
-// One state is never shown: the last state of a Pod that is deleted in the seconds in which a WatchList is read. The
-// reflector drops such a Pod itself.
+// goroutine that reads the list or the watch, so the observer has to be quick.
 type Observer func(Sighting)
 
-// Observe registers the cache's observer. Call Observe before Start.
-func (c *Cache) Observe(o Observer) { c.store.observer = o }
+// Observe registers the cache's observer. Call Observe before Start. Of the Pods of a list, podlist.Wanted is decoded and shown; of those
+// for which whole then returns true, everything is.
+func (c *Cache) Observe(o Observer, whole func(*corev1.Pod) bool) {
+	c.store.observer, c.store.whole = o, whole
+}
 
-// ended stands for a finished Pod in what a WatchList hands over: the Pod is not held, and is no tombstone either.
+// ended stands for a finished Pod of a list: the Pod is not held, and is no tombstone either.
 type ended struct {
 	facts.PodKey
 	uid string

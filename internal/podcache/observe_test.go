@@ -35,23 +35,22 @@ func TestObserverSeesEachStateOfAPod(t *testing.T) {
 		// wantHeld pods in the cache afterwards.
 		wantHeld int
 	}{
-		"a pod starts":                     {func(s *store) error { return s.Add(buildPod("b", "n1").pod()) }, []string{"uid-b Running"}, 2},
-		"a heartbeat":                      {func(s *store) error { return s.Update(running) }, []string{"uid-a Running knew uid-a"}, 1},
-		"a pod fails":                      {func(s *store) error { return s.Update(failed) }, []string{"uid-a Failed knew uid-a"}, 0},
-		"a failed pod is changed again":    {each((*store).Update, failed, failed), []string{"uid-a Failed knew uid-a", "uid-a Failed"}, 0},
-		"a running pod is deleted":         {func(s *store) error { return s.Delete(running) }, []string{"uid-a Running gone knew uid-a"}, 0},
-		"a failed pod is deleted":          {func(s *store) error { _ = s.Update(failed); return s.Delete(failed) }, []string{"uid-a Failed knew uid-a", "uid-a Failed gone"}, 0},
-		"a failed pod arrives as new":      {func(s *store) error { return s.Add(buildPod("b", "n1").phase(corev1.PodFailed).pod()) }, []string{"uid-b Failed"}, 1},
-		"another pod takes the name":       {func(s *store) error { return s.Add(successor) }, []string{"uid-a2 Running"}, 1},
-		"a list has the same":              {func(s *store) error { return s.Replace([]any{running}, "") }, []string{"uid-a Running knew uid-a"}, 1},
-		"a list has it failed":             {func(s *store) error { return s.Replace([]any{failed}, "") }, []string{"uid-a Failed knew uid-a"}, 0},
-		"a list no longer has it":          {func(s *store) error { return s.Replace(nil, "") }, []string{"tombstone gone knew uid-a"}, 0},
-		"a list has another of the name":   {func(s *store) error { return s.Replace([]any{successor}, "") }, []string{"uid-a2 Running", "tombstone gone knew uid-a"}, 1},
-		"a WatchList has the same":         {watchListed(running), []string{"uid-a Running knew uid-a"}, 1},
-		"a WatchList has it failed":        {watchListed(failed), []string{"uid-a Failed knew uid-a"}, 0},
-		"a WatchList no longer has it":     {watchListed(), []string{"tombstone gone knew uid-a"}, 0},
-		"a WatchList has another, failed":  {watchListed(buildPod("a", "n1").uid("uid-a2").phase(corev1.PodFailed).pod()), []string{"uid-a2 Failed", "tombstone gone knew uid-a"}, 0},
-		"a WatchList sees it fail halfway": {watchListed(running, failed), []string{"uid-a Running knew uid-a", "uid-a Failed knew uid-a"}, 0},
+		"a pod starts":                    {func(s *store) error { return s.Add(buildPod("b", "n1").pod()) }, []string{"uid-b Running"}, 2},
+		"a heartbeat":                     {func(s *store) error { return s.Update(running) }, []string{"uid-a Running knew uid-a"}, 1},
+		"a pod fails":                     {func(s *store) error { return s.Update(failed) }, []string{"uid-a Failed knew uid-a"}, 0},
+		"a failed pod is changed again":   {each((*store).Update, failed, failed), []string{"uid-a Failed knew uid-a", "uid-a Failed"}, 0},
+		"a running pod is deleted":        {func(s *store) error { return s.Delete(running) }, []string{"uid-a Running gone knew uid-a"}, 0},
+		"a failed pod is deleted":         {func(s *store) error { _ = s.Update(failed); return s.Delete(failed) }, []string{"uid-a Failed knew uid-a", "uid-a Failed gone"}, 0},
+		"a failed pod arrives as new":     {func(s *store) error { return s.Add(buildPod("b", "n1").phase(corev1.PodFailed).pod()) }, []string{"uid-b Failed"}, 1},
+		"another pod takes the name":      {func(s *store) error { return s.Add(successor) }, []string{"uid-a2 Running"}, 1},
+		"a list has the same":             {func(s *store) error { return s.Replace([]any{running}, "") }, []string{"uid-a Running knew uid-a"}, 1},
+		"a list has it failed":            {func(s *store) error { return s.Replace([]any{failed}, "") }, []string{"uid-a Failed knew uid-a"}, 0},
+		"a list no longer has it":         {func(s *store) error { return s.Replace(nil, "") }, []string{"tombstone gone knew uid-a"}, 0},
+		"a list has another of the name":  {func(s *store) error { return s.Replace([]any{successor}, "") }, []string{"uid-a2 Running", "tombstone gone knew uid-a"}, 1},
+		"a read list has the same":        {readList(running), []string{"uid-a Running knew uid-a"}, 1},
+		"a read list has it failed":       {readList(failed), []string{"uid-a Failed knew uid-a"}, 0},
+		"a read list no longer has it":    {readList(), []string{"tombstone gone knew uid-a"}, 0},
+		"a read list has another, failed": {readList(buildPod("a", "n1").uid("uid-a2").phase(corev1.PodFailed).pod()), []string{"uid-a2 Failed", "tombstone gone knew uid-a"}, 0},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -85,19 +84,16 @@ func each(f func(*store, any) error, pods ...*corev1.Pod) func(*store) error {
 	}
 }
 
-// watchListed hands Pods over as the reflector does after a WatchList: each through the transformer, by name.
-func watchListed(pods ...*corev1.Pod) func(*store) error {
+// readList hands Pods over as the reflector does: each is made into facts when the list is read, before all of them replace others.
+func readList(pods ...*corev1.Pod) func(*store) error {
 	return func(s *store) error {
-		byName, items := map[string]any{}, []any(nil)
+		var items []any
 		for _, p := range pods {
-			item, err := s.Transformer()(p)
+			item, err := s.listed(p)
 			if err != nil {
 				return err
 			}
-			byName[p.Name] = item
-		}
-		for _, item := range byName {
-			items = append(items, item)
+			items = append(items, listed{item})
 		}
 		return s.Replace(items, "")
 	}
@@ -109,7 +105,7 @@ func TestObserverIsToldBeforeTheCacheChanges(t *testing.T) {
 	c := &Cache{store: s}
 	_ = s.Replace([]any{buildPod("a", "n1").pod(), buildPod("b", "n1").pod()}, "1")
 	var neighbours int
-	c.Observe(func(Sighting) { neighbours = len(c.Node("n1")) })
+	c.Observe(func(Sighting) { neighbours = len(c.Node("n1")) }, nil)
 	if err := s.Delete(buildPod("a", "n1").pod()); err != nil {
 		t.Fatal(err)
 	}

@@ -22,8 +22,9 @@ type store struct {
 	pods  map[facts.PodKey]*facts.Pod
 	nodes map[string][]*facts.Pod // each slice is replaced, never changed
 
-	pool     pool     // of the writer alone
-	observer Observer // may be nil
+	pool     pool                   // of the writer alone
+	observer Observer               // may be nil
+	whole    func(*corev1.Pod) bool // may be nil
 	synced   chan struct{}
 	syncOnce sync.Once
 
@@ -33,9 +34,7 @@ type store struct {
 	listeners   []func(node string)
 }
 
-// The reflector collects a WatchList's pods in a store of its own before it hands them over, and passes them
-// through this store's transformer: there too they are held as facts.
-var _ cache.TransformingStore = (*store)(nil)
+var _ cache.ReflectorStore = (*store)(nil)
 
 func keyOf(p *facts.Pod) facts.PodKey { return facts.PodKey{Namespace: p.Namespace, Name: p.Name} }
 
@@ -45,15 +44,22 @@ func newStore() *store {
 	}
 }
 
-// Transformer shows Pods to the observer and turns them into facts.
-func (s *store) Transformer() cache.TransformFunc { return s.compact }
+// listed returns what compact returns of a Pod of a list, which the reflector hands to Replace later, all of the list's Pods at once.
+// Until then too the facts share their strings.
+func (s *store) listed(p *corev1.Pod) (any, error) {
+	compacted, err := s.compact(p)
+	if f, candidate := compacted.(*facts.Pod); candidate {
+		s.pool.share(f)
+	}
+	return compacted, err
+}
 
 // compact shows a Pod to the observer and returns the facts of the Pod, or ended if the Pod is no candidate for any
 // killer. What compact has returned before is left as it is.
 func (s *store) compact(obj any) (any, error) {
 	switch p := obj.(type) {
-	case *facts.Pod, ended:
-		return p, nil
+	case listed:
+		return p.compacted, nil
 	case *corev1.Pod:
 		s.see(p, false)
 		if !extract.Candidate(p) {
@@ -138,12 +144,11 @@ func (s *store) setNode(name string, pods []*facts.Pod) {
 	s.nodes[name] = pods
 }
 
-// Replace takes all Pods anew, at the start and when the watch was interrupted for too long: Pods from a list, or
-// facts from a WatchList. What has not changed stays the same pointer.
+// Replace takes all Pods anew, at the start and when the watch was interrupted for too long. What has not changed stays the same
+// pointer.
 func (s *store) Replace(items []any, _ string) error {
 	pods, listed := make(map[facts.PodKey]*facts.Pod, len(items)), make(map[facts.PodKey]string, len(items))
-	for i, item := range items {
-		items[i] = nil // a list's Pods are large, and not needed any more
+	for _, item := range items {
 		compacted, err := s.compact(item)
 		if err != nil {
 			return err

@@ -63,18 +63,8 @@ func TestStoreFollowsTheWatch(t *testing.T) {
 		"list, one told twice": {func(s *store) error {
 			return s.Replace([]any{on("b", "n1"), on("b", "n1"), on("c", "n1"), on("x", "n2")}, "")
 		}, map[string]string{"n1": "b c", "n2": "x"}, nil},
-		"list, one finished": {func(s *store) error { return s.Replace([]any{finished, on("c", "n1"), on("x", "n2")}, "") }, map[string]string{"n1": "c", "n2": "x"}, []string{"n1"}},
-		"WatchList": {func(s *store) error {
-			var items []any
-			for _, p := range []*corev1.Pod{finished, on("c", "n1"), on("w", "n2")} {
-				item, err := s.Transformer()(p)
-				if err != nil {
-					return err
-				}
-				items = append(items, item)
-			}
-			return s.Replace(items, "")
-		}, map[string]string{"n1": "c", "n2": "w"}, []string{"n1", "n2"}},
+		"list, one finished":    {func(s *store) error { return s.Replace([]any{finished, on("c", "n1"), on("x", "n2")}, "") }, map[string]string{"n1": "c", "n2": "x"}, []string{"n1"}},
+		"list, read pod by pod": {readList(finished, on("c", "n1"), on("w", "n2")), map[string]string{"n1": "c", "n2": "w"}, []string{"n1", "n2"}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

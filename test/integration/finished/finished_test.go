@@ -196,7 +196,7 @@ func follow(ctx context.Context, config *rest.Config, bytes *atomic.Int64, s *si
 	before, peak := cost{bytes: bytes.Load(), cpu: cpuTime(), heap: started}, peakHeap()
 	pods, err := podcache.New(metered(config, bytes))
 	Expect(err).NotTo(HaveOccurred())
-	pods.Observe(s.observe)
+	pods.Observe(s.observe, nil)
 	running, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = pods.Start(running) }()
