@@ -151,6 +151,27 @@ func TestJudged(t *testing.T) {
 	}
 }
 
+// A Node that was not judged and is gone holds nothing up.
+func TestJudgedWithoutANodeThatIsGone(t *testing.T) {
+	gone := node("n2")
+	gone.Name = "worker-2"
+	w := newWorld(t, node("n1"), gone)
+	if _, _, err := w.reconcile(0); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if w.Judged(t.Context()) {
+			t.Error("worker-2 was not judged")
+		}
+	}
+	if err := w.Writer.Client.Delete(t.Context(), gone); err != nil {
+		t.Fatal(err)
+	}
+	if !w.Judged(t.Context()) {
+		t.Error("worker-1, the only node left, was judged")
+	}
+}
+
 // An order that stands is not unpacked; what the gauges show follows all the same, and what changes is written.
 func TestAnOrderThatStands(t *testing.T) {
 	w := newWorld(t, node("n1"))
