@@ -26,6 +26,9 @@ func (b *bench) bareClient(ctx context.Context) (time.Duration, error) {
 	if err := b.removeOrders(ctx); err != nil {
 		return 0, err
 	}
+	if err := b.collect(ctx); err != nil {
+		return 0, err
+	}
 	began, used := time.Now(), b.sharesOf()
 	err := applyAll(ctx, b.client, same)
 	b.print(used)
