@@ -76,8 +76,7 @@ func BenchmarkPodMemory(b *testing.B) {
 		s := newStore()
 		items := make([]any, pods)
 		for i := range items {
-			item, _ := s.listed(benchPod(i))
-			items[i] = listed{item}
+			items[i] = listed{s.compactShared(benchPod(i))}
 		}
 		_ = s.Replace(items, "1")
 		return s

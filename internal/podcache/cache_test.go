@@ -25,7 +25,7 @@ import (
 	"github.com/killorder/killorder/internal/podcache"
 )
 
-// fakeAPI answers for /api/v1/pods: lists, and a watch that plays events.
+// fakeAPI answers for /api/v1/pods: lists, whole or in two pages, and a watch that plays events.
 type fakeAPI struct {
 	t      *testing.T
 	events chan event
@@ -35,8 +35,8 @@ type fakeAPI struct {
 	mu       sync.Mutex
 	pods     []*corev1.Pod
 	requests []string
-	// cut so many lists short.
-	cut int
+	// broken and refused say what becomes of the first answer to a request: it breaks off, or says that the version is too old.
+	broken, refused string
 }
 
 type event struct {
@@ -44,39 +44,63 @@ type event struct {
 	Object any    `json:"object"`
 }
 
+var expired = metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: "Failure", Reason: "Expired", Code: 410}
+
 func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	f.mu.Lock()
-	pods := slices.Clone(f.pods)
-	kind := "list"
-	if q.Get("watch") == "true" {
-		kind = "watch"
+	request := "list"
+	switch {
+	case q.Get("watch") == "true":
+		request = "watch"
+	case q.Get("limit") != "":
+		request = strings.TrimSpace("page " + q.Get("continue"))
 	}
-	if q.Get("sendInitialEvents") == "true" {
-		kind = "watchlist"
+	if version := q.Get("resourceVersion"); version != "" {
+		request += " from " + version
 	}
-	f.requests = append(f.requests, kind)
-	cut := f.cut > 0 && kind == "list"
-	if cut {
-		f.cut--
-	}
-	f.mu.Unlock()
 	if got, want := q.Get("fieldSelector"), "spec.nodeName!="; got != want {
 		f.t.Errorf("selects %q, want %q", got, want)
 	}
 	if accept := r.Header.Get("Accept"); !strings.HasPrefix(accept, "application/vnd.kubernetes.protobuf") {
 		f.t.Errorf("accepts %q", accept)
 	}
-	if kind == "list" {
-		f.list(w, pods, cut)
-		return
+	pods, broken, refused := f.next(request)
+	switch {
+	case refused:
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusGone)
+		f.send(w, expired)
+	case strings.HasPrefix(request, "watch"):
+		w.Header().Set("Content-Type", "application/json")
+		f.watch(w, r)
+	default:
+		f.list(w, request, pods, broken)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	f.watch(w, r)
 }
 
-func (f *fakeAPI) list(w http.ResponseWriter, pods []*corev1.Pod, cut bool) {
+// next notes a request, and returns what to answer with.
+func (f *fakeAPI) next(request string) (pods []*corev1.Pod, broken, refused bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requests = append(f.requests, request)
+	once := func(of *string) bool {
+		is := *of == request
+		if is {
+			*of = ""
+		}
+		return is
+	}
+	return slices.Clone(f.pods), once(&f.broken), once(&f.refused)
+}
+
+func (f *fakeAPI) list(w http.ResponseWriter, request string, pods []*corev1.Pod, broken bool) {
 	list := corev1.PodList{TypeMeta: metav1.TypeMeta{Kind: "PodList", APIVersion: "v1"}, ListMeta: metav1.ListMeta{ResourceVersion: "10"}}
+	switch request {
+	case "page":
+		pods, list.Continue = pods[:2], "two"
+	case "page two":
+		pods = pods[2:]
+	}
 	for _, p := range pods {
 		list.Items = append(list.Items, *p)
 	}
@@ -88,7 +112,7 @@ func (f *fakeAPI) list(w http.ResponseWriter, pods []*corev1.Pod, cut bool) {
 	if err := protobuf.NewSerializer(nil, nil).Encode(&list, &answer); err != nil {
 		f.t.Error(err)
 	}
-	if cut {
+	if broken {
 		answer.Truncate(answer.Len() - 20)
 	}
 	_, _ = w.Write(answer.Bytes())
@@ -142,13 +166,16 @@ func apiPod(name, node, version string, mib int64) *corev1.Pod {
 
 // start returns a synced cache over the API, and a channel of the nodes that it tells of. It is called in a bubble: the cache
 // waits for a second or so where a watch has failed, and the clock of a bubble jumps over that.
-func start(t *testing.T, api *fakeAPI) (*podcache.Cache, <-chan string) {
+func start(t *testing.T, api *fakeAPI, observe func(*podcache.Cache)) (*podcache.Cache, <-chan string) {
 	t.Helper()
 	server, pipes := pipetest.Serve(api)
 	t.Cleanup(server.Close)
 	c, err := podcache.New(&rest.Config{Host: server.URL, Dial: pipes.Dial})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if observe != nil {
+		observe(c)
 	}
 	told := make(chan string, 100)
 	c.OnChange(func(node string) { told <- node })
@@ -185,11 +212,13 @@ func TestCacheFollowsTheAPI(t *testing.T) {
 	t.Cleanup(func() { utilruntime.ErrorHandlers = handlers })
 	for name, tc := range map[string]struct {
 		api  *fakeAPI
-		want []string // requests
+		want string // requests
 	}{
-		"lists in protobuf": {&fakeAPI{}, []string{"list", "watch", "list", "watch"}},
-		"lists in JSON":     {&fakeAPI{json: true}, []string{"list", "watch", "list", "watch"}},
-		"a list cut short":  {&fakeAPI{cut: 1}, []string{"list", "list", "watch", "list", "watch"}},
+		"lists in protobuf":    {&fakeAPI{}, "list, watch from 10, list from 13, watch from 10"},
+		"lists in JSON":        {&fakeAPI{json: true}, "list, page, page two, watch from 10, list from 13, page, page two, watch from 10"},
+		"a list breaks off":    {&fakeAPI{broken: "list"}, "list, page, page two, watch from 10, list from 13, watch from 10"},
+		"a list is refused":    {&fakeAPI{refused: "list"}, "list, list, watch from 10, list from 13, watch from 10"},
+		"the pages' time ends": {&fakeAPI{broken: "list", refused: "page two"}, "list, page, page two, list, watch from 10, list from 13, watch from 10"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -200,11 +229,11 @@ func TestCacheFollowsTheAPI(t *testing.T) {
 	}
 }
 
-func followTheAPI(t *testing.T, api *fakeAPI, want []string) {
+func followTheAPI(t *testing.T, api *fakeAPI, want string) {
 	finished := apiPod("done", "n1", "3", 1)
 	finished.Status.Phase = corev1.PodSucceeded
 	api.setPods(apiPod("b", "n1", "1", 64), apiPod("a", "n1", "2", 64), finished, apiPod("x", "n2", "4", 64))
-	c, told := start(t, api)
+	c, told := start(t, api, nil)
 	expect(t, told, "n1", "n2")
 	if diff := cmp.Diff([]string{"n1", "n2"}, c.Nodes()); diff != "" || len(c.Node("n2")) != 1 {
 		t.Errorf("%d pods on n2; nodes (-want +got):\n%s", len(c.Node("n2")), diff)
@@ -221,14 +250,47 @@ func followTheAPI(t *testing.T, api *fakeAPI, want []string) {
 	checkAtStart(t, c, 128, 64)
 
 	api.setPods(apiPod("b", "n1", "1", 64), apiPod("a", "n1", "14", 256), apiPod("y", "n3", "15", 64))
-	api.events <- event{"ERROR", metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: "Failure", Reason: "Expired", Code: 410}}
+	api.events <- event{"ERROR", expired}
 	expect(t, told, "n1", "n3")
 	checkAtStart(t, c, 256, 64)
 	api.events <- event{"DELETED", apiPod("y", "n3", "16", 64)} // the watch goes on
 	expect(t, told, "n3")
-	if diff := cmp.Diff(want, api.asked()); diff != "" {
-		t.Errorf("requests (-want +got):\n%s", diff)
+	if got := strings.Join(api.asked(), ", "); got != want {
+		t.Errorf("requests %s, want %s", got, want)
 	}
+}
+
+// TestAListIsDecodedAsFarAsNeeded: of a Pod of a list the observer is shown the wanted part, or all if it asks for all.
+func TestAListIsDecodedAsFarAsNeeded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		healthy, evicted := apiPod("a", "n1", "1", 64), apiPod("b", "n1", "2", 64)
+		healthy.Status.Message, evicted.Status.Message = "well", "The node was low on resource: memory."
+		evicted.Status.Reason = "Evicted"
+		api := &fakeAPI{t: t, events: make(chan event)}
+		api.setPods(healthy, evicted)
+		shown := map[string]string{}
+		start(t, api, func(c *podcache.Cache) {
+			c.Observe(
+				func(s podcache.Sighting) { shown[s.Pod.Name] = s.Pod.Status.Message },
+				func(p *corev1.Pod) bool { return p.Status.Reason != "" },
+			)
+		})
+		if diff := cmp.Diff(map[string]string{"a": "", "b": evicted.Status.Message}, shown); diff != "" {
+			t.Errorf("messages shown (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestAClusterWithoutPods(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &fakeAPI{t: t, events: make(chan event)}
+		c, told := start(t, api, nil)
+		api.events <- event{"ADDED", apiPod("a", "n1", "11", 64)}
+		expect(t, told, "n1")
+		if c.Len() != 1 {
+			t.Errorf("%d pods, want the one that came", c.Len())
+		}
+	})
 }
 
 func checkAtStart(t *testing.T, c *podcache.Cache, mib, mibAtStart int64) {

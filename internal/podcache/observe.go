@@ -6,7 +6,7 @@ import (
 	"github.com/killorder/killorder/internal/facts"
 )
 
-// Sighting is a Pod as the API server sent it, before the cache makes facts of the Pod.
+// Sighting is a Pod as the API server sent it, or a part of the Pod (Observe), before the cache makes facts of the Pod.
 type Sighting struct {
 	// Pod may be read by the observer and must not be changed. Pod is nil for a tombstone: a list no longer has a pod
 	// that the cache holds, and nobody saw how the pod ended.
@@ -23,8 +23,8 @@ type Sighting struct {
 // goroutine that reads the list or the watch, so the observer has to be quick.
 type Observer func(Sighting)
 
-// Observe registers the cache's observer. Call Observe before Start. Of the Pods of a list, podlist.Wanted is decoded and shown; of those
-// for which whole then returns true, everything is.
+// Observe registers the cache's observer. Call Observe before Start. A Pod of a list is decoded only as far as podlist.Wanted says, unless
+// whole returns true for that part; whole may be nil. Lists in JSON are always decoded whole.
 func (c *Cache) Observe(o Observer, whole func(*corev1.Pod) bool) {
 	c.store.observer, c.store.whole = o, whole
 }
@@ -49,12 +49,12 @@ func (s *store) see(p *corev1.Pod, deleted bool) {
 
 // seeTombstones tells the observer of the pods held that a list no longer has. Each of the list's pods is the UID of a
 // name, whether the pod is finished or not.
-func (s *store) seeTombstones(listed map[facts.PodKey]string) {
+func (s *store) seeTombstones(uids map[facts.PodKey]string) {
 	if s.observer == nil {
 		return
 	}
 	for k, before := range s.pods {
-		if uid, ok := listed[k]; !ok || uid != before.UID {
+		if uid, ok := uids[k]; !ok || uid != before.UID {
 			s.observer(Sighting{Before: before, Deleted: true})
 		}
 	}

@@ -89,11 +89,7 @@ func readList(pods ...*corev1.Pod) func(*store) error {
 	return func(s *store) error {
 		var items []any
 		for _, p := range pods {
-			item, err := s.listed(p)
-			if err != nil {
-				return err
-			}
-			items = append(items, listed{item})
+			items = append(items, listed{s.compactShared(p)})
 		}
 		return s.Replace(items, "")
 	}

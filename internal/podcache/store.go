@@ -44,30 +44,34 @@ func newStore() *store {
 	}
 }
 
-// listed returns what compact returns of a Pod of a list, which the reflector hands to Replace later, all of the list's Pods at once.
-// Until then too the facts share their strings.
-func (s *store) listed(p *corev1.Pod) (any, error) {
-	compacted, err := s.compact(p)
+// compactShared is compact for a Pod of a list. The reflector collects all Pods of a list before Replace takes them: until then, too, they
+// share their strings.
+func (s *store) compactShared(p *corev1.Pod) any {
+	compacted := s.compactPod(p)
 	if f, candidate := compacted.(*facts.Pod); candidate {
 		s.pool.share(f)
 	}
-	return compacted, err
+	return compacted
 }
 
-// compact shows a Pod to the observer and returns the facts of the Pod, or ended if the Pod is no candidate for any
-// killer. What compact has returned before is left as it is.
+// compact returns what compactPod makes of a Pod, or has made of a Pod of a list.
 func (s *store) compact(obj any) (any, error) {
 	switch p := obj.(type) {
 	case listed:
 		return p.compacted, nil
 	case *corev1.Pod:
-		s.see(p, false)
-		if !extract.Candidate(p) {
-			return ended{facts.PodKey{Namespace: p.Namespace, Name: p.Name}, string(p.UID)}, nil
-		}
-		return extract.Pod(p), nil
+		return s.compactPod(p), nil
 	}
 	return nil, fmt.Errorf("%T is not a Pod", obj)
+}
+
+// compactPod shows a Pod to the observer and returns the facts of the Pod, or ended if the Pod is no candidate for any killer.
+func (s *store) compactPod(p *corev1.Pod) any {
+	s.see(p, false)
+	if !extract.Candidate(p) {
+		return ended{facts.PodKey{Namespace: p.Namespace, Name: p.Name}, string(p.UID)}
+	}
+	return extract.Pod(p)
 }
 
 // Add takes a Pod that the watch has not told of before.
@@ -147,7 +151,7 @@ func (s *store) setNode(name string, pods []*facts.Pod) {
 // Replace takes all Pods anew, at the start and when the watch was interrupted for too long. What has not changed stays the same
 // pointer.
 func (s *store) Replace(items []any, _ string) error {
-	pods, listed := make(map[facts.PodKey]*facts.Pod, len(items)), make(map[facts.PodKey]string, len(items))
+	pods, uids := make(map[facts.PodKey]*facts.Pod, len(items)), make(map[facts.PodKey]string, len(items))
 	for _, item := range items {
 		compacted, err := s.compact(item)
 		if err != nil {
@@ -155,13 +159,13 @@ func (s *store) Replace(items []any, _ string) error {
 		}
 		switch p := compacted.(type) {
 		case ended:
-			listed[p.PodKey] = p.uid
+			uids[p.PodKey] = p.uid
 		case *facts.Pod:
-			listed[keyOf(p)] = p.UID
+			uids[keyOf(p)] = p.UID
 			pods[keyOf(p)] = s.kept(p)
 		}
 	}
-	s.seeTombstones(listed)
+	s.seeTombstones(uids)
 	changed := s.changedBy(pods)
 	first := !s.hasSynced()
 	s.swap(pods, byNode(pods))

@@ -41,7 +41,7 @@ var (
 	wantedCondition       = &wire.Wanted{Keep: tells, Fields: fields{1: nil, 2: nil, 5: nil}} // type, status, reason
 	wantedEnd             = &wire.Wanted{Fields: fields{1: nil, 3: nil}}                      // exitCode, reason
 	wantedContainerStatus = &wire.Wanted{Fields: fields{
-		1: nil, 2: {Fields: fields{2: nil, 3: wantedEnd}}, 3: {Fields: fields{3: wantedEnd}}, 5: nil, // name, states, restartCount
+		1: nil, 2: {Fields: fields{2: nil, 3: wantedEnd}}, 3: {Fields: fields{3: {}}}, 5: nil, // name, states, restartCount
 		10: nil, 11: wantedLimits, // allocatedResources, resources
 	}}
 

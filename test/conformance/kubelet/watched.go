@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 	"k8s.io/client-go/rest"
 
 	"github.com/killorder/killorder/internal/extract"
@@ -55,23 +56,24 @@ func watched(before, after []*corev1.Pod) ([]*facts.Pod, error) {
 	}
 }
 
-// watch answers a WatchList of pods: those before, the changes after them, and a last pod to know the end by.
+// watch answers a list of pods with those before, in protobuf, and a watch with the changes after them and a last pod to know the end by.
 func watch(before, after []*corev1.Pod) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		if r.URL.Query().Get("sendInitialEvents") != "true" {
-			http.Error(w, "only WatchList is served here", http.StatusNotImplemented)
+		if r.URL.Query().Get("watch") != "true" {
+			list := &corev1.PodList{
+				TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"}, ListMeta: metav1.ListMeta{ResourceVersion: "1"},
+			}
+			for _, p := range before {
+				if extract.Candidate(p) { // as the field selector of the request asks for
+					list.Items = append(list.Items, *p)
+				}
+			}
+			// An error means that the client has gone; it says so itself.
+			_ = protobuf.NewSerializer(nil, nil).Encode(list, w)
 			return
 		}
+		w.Header().Set("Content-Type", "application/json")
 		send := sender(w)
-		for _, p := range before {
-			if extract.Candidate(p) { // as the field selector of the request asks for
-				send("ADDED", p)
-			}
-		}
-		send("BOOKMARK", &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-			Annotations: map[string]string{metav1.InitialEventsAnnotationKey: "true"},
-		}})
 		for _, p := range after {
 			if extract.Candidate(p) {
 				send("MODIFIED", p)
@@ -84,9 +86,9 @@ func watch(before, after []*corev1.Pod) http.HandlerFunc {
 	}
 }
 
-// sender returns what sends events, each with a resource version of its own.
+// sender returns what sends events, each with a resource version of its own, from 2 on.
 func sender(w http.ResponseWriter) func(kind string, p *corev1.Pod) {
-	version, encode := 0, json.NewEncoder(w)
+	version, encode := 1, json.NewEncoder(w)
 	return func(kind string, p *corev1.Pod) {
 		version++
 		p = p.DeepCopy()
