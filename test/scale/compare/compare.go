@@ -107,12 +107,12 @@ func Run(ctx context.Context, options Options) (*figures.Figures, error) {
 }
 
 // noChance are flags that keep chance out of comparisons. The API server does not compare its caches with etcd every five minutes: for
-// 150,000 pods that takes 8 s of CPU time, which would fall on one of the programs that are compared. And it collects its garbage when
-// it is asked to.
+// 150,000 pods that takes 8 s of CPU time, which would fall on one of the programs that are compared. --profiling serves what collect
+// asks for.
 var noChance = []string{"--feature-gates=DetectCacheInconsistency=false", "--profiling"}
 
-// collect lets the API server collect its garbage. With 150,000 pods a collection takes 16 s of CPU time: without this request, what is
-// measured next would have one more or one less, by chance.
+// collect lets the API server collect its garbage. With 150,000 pods a collection takes 16 s of CPU time, on two cores eight or more
+// seconds in which all answers are late: without this request, what is measured next would have one more or one less, by chance.
 func (b *bench) collect(ctx context.Context) error {
 	_, err := b.client.Get().AbsPath("/debug/pprof/heap").Param("gc", "1").DoRaw(ctx)
 	if err != nil {

@@ -72,6 +72,9 @@ func (b *bench) latency(ctx context.Context) error {
 		if i == 0 { // later on the Events of the first rate have used the budgets up
 			atOnce = p.atOnce()
 		}
+		if err := b.collect(ctx); err != nil {
+			return err
+		}
 		if err := b.promoteAll(ctx, p, atOnce, rate); err != nil {
 			return err
 		}
