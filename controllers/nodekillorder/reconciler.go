@@ -277,7 +277,7 @@ func (r *Reconciler) publish(ctx context.Context, v *visit) error {
 	written, err := r.Writer.WriteOrder(ctx, v.node.Name, &v.next)
 	if err != nil {
 		if apierrors.IsNotFound(err) {
-			v.state.deleted.Store(true) // somebody deleted the order, unseen: the next reconcile creates it again
+			v.state.deleted.Store(true) // somebody deleted the order, unseen: the next reconcile creates the order again
 		}
 		r.Metrics.WriteFailed()
 		return err

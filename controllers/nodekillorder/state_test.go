@@ -151,7 +151,18 @@ func TestJudged(t *testing.T) {
 	}
 }
 
-// A Node that was not judged and is gone holds nothing up.
+// countsLists counts the lists that are read.
+type countsLists struct {
+	client.Reader
+	lists int
+}
+
+func (c *countsLists) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	c.lists++
+	return c.Reader.List(ctx, list, opts...)
+}
+
+// While a Node is not judged, that Node alone is read. A Node that was not judged and is gone holds nothing up.
 func TestJudgedWithoutANodeThatIsGone(t *testing.T) {
 	gone := node("n2")
 	gone.Name = "worker-2"
@@ -159,10 +170,15 @@ func TestJudgedWithoutANodeThatIsGone(t *testing.T) {
 	if _, _, err := w.reconcile(0); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 {
+	counted := &countsLists{Reader: w.Client}
+	w.Client = counted
+	for range 3 {
 		if w.Judged(t.Context()) {
 			t.Error("worker-2 was not judged")
 		}
+	}
+	if counted.lists != 1 {
+		t.Errorf("%d lists of Nodes, want the first alone", counted.lists)
 	}
 	if err := w.Writer.Client.Delete(t.Context(), gone); err != nil {
 		t.Fatal(err)

@@ -206,7 +206,7 @@ func expect(t *testing.T, told <-chan string, nodes ...string) {
 }
 
 func TestCacheFollowsTheAPI(t *testing.T) {
-	// The handlers slow errors down by the time of the last one, which is not of the bubble's clock.
+	// The handlers sleep until some time after the last error, by the clock: the time of that error may not be of the bubble's clock.
 	handlers := utilruntime.ErrorHandlers
 	utilruntime.ErrorHandlers = nil
 	t.Cleanup(func() { utilruntime.ErrorHandlers = handlers })
@@ -260,7 +260,7 @@ func followTheAPI(t *testing.T, api *fakeAPI, want string) {
 	}
 }
 
-// TestAListIsDecodedAsFarAsNeeded: of a Pod of a list the observer is shown the wanted part, or all if it asks for all.
+// TestAListIsDecodedAsFarAsNeeded: of a Pod of a list the observer is shown the wanted part, or all of the Pod if the observer asks for all.
 func TestAListIsDecodedAsFarAsNeeded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		healthy, evicted := apiPod("a", "n1", "1", 64), apiPod("b", "n1", "2", 64)

@@ -15,6 +15,8 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/pager"
+	"k8s.io/klog/v2"
 
 	"github.com/killorder/killorder/internal/podlist"
 )
@@ -44,37 +46,30 @@ func newSource(client corev1client.CoreV1Interface, s *store) *source {
 	return l
 }
 
-// IsWatchListSemanticsUnSupported keeps the reflector from reading all pods with a WatchList, on which the API server spends twice the CPU
-// time (docs/scale.md), because the API server copies and compresses each pod of a WatchList separately. Since Kubernetes 1.34 an API
-// server encodes a list pod by pod (StreamingCollectionEncodingToProtobuf), so a list takes no more of the API server's memory.
+// IsWatchListSemanticsUnSupported keeps the reflector from reading all pods with a WatchList. The API server spends about twice the CPU
+// time on a WatchList of 150,000 pods that it spends on a list (docs/scale.md), because it copies and compresses each pod of a WatchList
+// separately. A list takes no more of the API server's memory than a WatchList: since Kubernetes 1.34 a list is encoded pod by pod
+// (StreamingCollectionEncodingToProtobuf).
 func (*source) IsWatchListSemanticsUnSupported() bool { return true }
 
-// pageSize is the number of pods in a page.
-const pageSize = 500
-
-// list reads all pods, at least as new as the version asked for or, without one, up to date. It makes facts of each pod before it reads the
-// next one. One request is enough where all goes well: the API server answers from its watch cache. Where the answer breaks off, list
-// reads pages: an API server ends each list after a minute (--request-timeout). So it does where the answer is not in protobuf, because
-// an answer in JSON is held as a whole. What list returns is always complete: the reflector need not ask for further pages.
+// list reads all pods, at least as new as the version asked for or, without one, up to date. Each pod becomes facts before the next one
+// is read. One request is enough where all goes well: the API server answers from its watch cache. Where that answer cannot be read, list
+// reads pages: an API server breaks off each list after a minute (--request-timeout), and an answer in JSON would be held as a whole.
+// What list returns is always complete: the reflector need not ask for further pages.
 func (l *source) list(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 	if o.Limit = 0; o.ResourceVersion == "0" {
 		o.ResourceVersion = "" // not what the watch cache of that API server happens to hold
 	}
-	all := &internalversion.List{}
-	err := l.page(ctx, o, all)
+	all, err := l.page(ctx, o)
 	if !errors.As(err, new(*brokenError)) || ctx.Err() != nil {
 		return all, err
 	}
-	all.Items = nil
-	o.Limit, o.ResourceVersion, o.ResourceVersionMatch = pageSize, "", ""
-	for {
-		if err := l.page(ctx, o, all); err != nil {
-			return nil, err
-		}
-		if o.Continue, all.Continue = all.Continue, ""; o.Continue == "" {
-			return all, nil
-		}
-	}
+	klog.FromContext(ctx).Info("Not all Pods could be read with one request; reading them page by page", "err", err)
+	o.ResourceVersion, o.ResourceVersionMatch = "", ""
+	pages := pager.New(pager.SimplePageFunc(func(o metav1.ListOptions) (runtime.Object, error) { return l.page(ctx, o) }))
+	pages.FullListIfExpired = false // that was the first request
+	all, _, err = pages.List(ctx, o)
+	return all, err
 }
 
 // brokenError is an answer that cannot be read.
@@ -82,20 +77,20 @@ type brokenError struct{ error }
 
 func (e *brokenError) Unwrap() error { return e.error }
 
-// page adds the pods of one answer to the others, and takes its metadata.
-func (l *source) page(ctx context.Context, o metav1.ListOptions, all *internalversion.List) error {
+// page reads the pods of one answer.
+func (l *source) page(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 	body, err := l.client.RESTClient().Get().Resource("pods").VersionedParams(&o, scheme.ParameterCodec).Stream(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { _ = body.Close() }() // it has been read, or given up
-	d := podlist.Decoder{JSON: o.Limit > 0, Wanted: podlist.Wanted, Whole: l.store.whole}
-	meta, err := d.Decode(body, func(p *corev1.Pod) { all.Items = append(all.Items, listed{l.store.compactShared(p)}) })
+	defer func() { _ = body.Close() }() // the body has been read, or given up
+	d, page := podlist.Decoder{JSON: o.Limit > 0, Wanted: podlist.Wanted, Whole: l.store.whole}, &internalversion.List{}
+	meta, err := d.Decode(body, func(p *corev1.Pod) { page.Items = append(page.Items, listed{l.store.compactShared(p)}) })
 	if err != nil {
-		return &brokenError{fmt.Errorf("list of Pods, after %d Pods: %w", len(all.Items), err)}
+		return nil, &brokenError{fmt.Errorf("list of Pods, after %d Pods: %w", len(page.Items), err)}
 	}
-	all.ListMeta = *meta
-	return nil
+	page.ListMeta = *meta
+	return page, nil
 }
 
 // listed is what the store made of a Pod of a list. It is a runtime.Object because the reflector hands over nothing else from a list

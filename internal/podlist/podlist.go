@@ -1,5 +1,5 @@
-// Package podlist reads lists of Pods as the API server encodes them: Pod by Pod, and of each Pod what is wanted. So a list of
-// 150,000 Pods takes no more memory than one Pod.
+// Package podlist reads lists of Pods as the API server encodes them. A list in protobuf is read Pod by Pod, and of each Pod what is
+// wanted: so to read 150,000 Pods takes no more memory than to read one.
 package podlist
 
 import (
@@ -26,7 +26,8 @@ type Decoder struct {
 	JSON bool
 	// Wanted is what is decoded of each Pod of a list in protobuf; nil for all of it.
 	Wanted *wire.Wanted
-	// Whole is asked about each Pod of which what is Wanted was decoded: if it returns true, all of that Pod is decoded. Nil asks nothing.
+	// Whole is called with each Pod of a list in protobuf once what is Wanted of the Pod is decoded. If Whole returns true, all of the Pod
+	// is decoded. Whole may be nil.
 	Whole func(*corev1.Pod) bool
 }
 
