@@ -30,12 +30,18 @@ func (r *Reconciler) emit(ctx context.Context, v *visit, published *v1alpha1.Nod
 			done[key] = true
 			continue
 		}
+		if !r.mayTell() {
+			waiting[key] = e
+			continue
+		}
 		giveBack, ok := r.EventBudget.Allow(e.Namespace, v.now)
 		if !ok {
+			r.told()
 			waiting[key] = e
 			continue
 		}
 		created, createErr := r.Writer.CreateEvent(ctx, e)
+		r.told()
 		switch {
 		case created:
 			r.Metrics.Event(e.Reason)
@@ -59,10 +65,23 @@ func (r *Reconciler) emit(ctx context.Context, v *visit, published *v1alpha1.Nod
 	r.Metrics.EventsLate(over(v.state.waiting, done, waiting))
 	v.state.emitted, v.state.waiting = done, waiting
 	for namespace := range failed { // only now: a namespace that waits gets none of the node's other Events
-		r.EventBudget.Failed(namespace, v.now)
+		r.EventBudget.Failed(namespace, r.Clock.Now())
 	}
 	return len(waiting) == 0, err
 }
+
+// mayTell reports whether a worker may create an Event now, and then has a place until told. A quarter of the workers creates none: an
+// admission webhook may take half a minute for an Event, and orders must be written meanwhile.
+func (r *Reconciler) mayTell() bool {
+	if int(r.telling.Add(1)) <= max(1, r.workers*3/4) {
+		return true
+	}
+	r.told()
+	return false
+}
+
+// told gives back the place of mayTell.
+func (r *Reconciler) told() { r.telling.Add(-1) }
 
 func keyOf(e *eventsv1.Event) string { return e.Namespace + "/" + e.Name }
 

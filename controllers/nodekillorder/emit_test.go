@@ -35,14 +35,18 @@ func TestEventsLeftOut(t *testing.T) {
 		wantLate, wantRefused float64
 		wantCreated           float64
 	}{
-		"both are created":                {before: func(*world) {}, then: func(*world) {}, wantCreated: 2},
-		"they wait":                       {before: useUp, then: func(*world) {}},
-		"they come later":                 {before: useUp, then: func(*world) {}, after: 5 * time.Second, wantCreated: 2},
-		"the pod is gone":                 {before: useUp, then: func(w *world) { w.pods = nil }, after: time.Minute, wantCreated: 2},
-		"the pod is gone for ten minutes": {before: useUp, then: func(w *world) { w.pods = nil }, after: 11 * time.Minute, wantLate: 2},
-		"the node is gone":                {before: useUp, then: removeNode, after: time.Minute, wantLate: 2},
-		"ten minutes passed":              {before: useUp, then: func(*world) {}, after: 11 * time.Minute, wantLate: 2},
-		"the text is refused":             {before: refuse, then: func(*world) {}, after: time.Second, wantRefused: 1, wantCreated: 1},
+		"both are created": {before: func(*world) {}, then: func(*world) {}, wantCreated: 2},
+		"they wait":        {before: useUp, then: func(*world) {}},
+		"too many are being created": {
+			before: func(w *world) { w.telling.Store(1) }, then: func(w *world) { w.telling.Store(0) }, wantCreated: 2,
+		},
+		"too many are being created all the time": {before: func(w *world) { w.telling.Store(1) }, then: func(*world) {}, after: time.Minute},
+		"they come later":                         {before: useUp, then: func(*world) {}, after: 5 * time.Second, wantCreated: 2},
+		"the pod is gone":                         {before: useUp, then: func(w *world) { w.pods = nil }, after: time.Minute, wantCreated: 2},
+		"the pod is gone for ten minutes":         {before: useUp, then: func(w *world) { w.pods = nil }, after: 11 * time.Minute, wantLate: 2},
+		"the node is gone":                        {before: useUp, then: removeNode, after: time.Minute, wantLate: 2},
+		"ten minutes passed":                      {before: useUp, then: func(*world) {}, after: 11 * time.Minute, wantLate: 2},
+		"the text is refused":                     {before: refuse, then: func(*world) {}, after: time.Second, wantRefused: 1, wantCreated: 1},
 		"the namespace takes none, and then the pod is gone": {
 			before: func(w *world) {
 				w.fail["event CriticalPodAtRisk"] = apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "x", nil)
@@ -166,5 +170,22 @@ func removeNode(w *world) {
 	w.t.Helper()
 	if err := w.Writer.Client.Delete(w.t.Context(), node("n1")); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// TestAQuarterOfTheWorkersCreatesNoEvents: however many Events wait for the API server.
+func TestAQuarterOfTheWorkersCreatesNoEvents(t *testing.T) {
+	for workers, want := range map[int]int{1: 1, 2: 1, 4: 3, 8: 6, 64: 48} {
+		r := &Reconciler{workers: workers}
+		got := 0
+		for r.mayTell() {
+			got++
+		}
+		if got != want || r.mayTell() {
+			t.Errorf("%d of %d workers may create Events, want %d", got, workers, want)
+		}
+		if r.told(); !r.mayTell() {
+			t.Errorf("%d workers: nobody may create an Event after one was created", workers)
+		}
 	}
 }

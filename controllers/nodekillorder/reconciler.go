@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -77,6 +78,9 @@ type Reconciler struct {
 	Clock       clock.PassiveClock
 
 	states states
+	// workers is how many nodes are reconciled at the same time, telling how many of them create an Event.
+	workers int
+	telling atomic.Int32
 }
 
 // +kubebuilder:rbac:groups="",resources=nodes;pods;namespaces,verbs=get;list;watch

@@ -25,6 +25,7 @@ import (
 // SetUp registers the controller. The controller watches Nodes, the creation and deletion of NodeKillOrders, and labels of Namespaces;
 // changes of pods, usage and policy, and turns that the gate grants, come through the trigger.
 func (r *Reconciler) SetUp(mgr ctrl.Manager, nodes *trigger.Trigger, workers int) error {
+	r.workers = workers
 	namespace := &metav1.PartialObjectMetadata{}
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	return ctrl.NewControllerManagedBy(mgr).

@@ -5,7 +5,6 @@ package publish
 import (
 	"context"
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -58,15 +57,9 @@ func (w *Writer) DeleteOrder(ctx context.Context, node string, uid types.UID) er
 	return nil
 }
 
-// eventTimeout bounds the creation of one Event. An admission webhook may take half a minute, and whoever creates an Event judges no node
-// meanwhile. The Event is tried again later; if it was created after all, it is found by its name.
-const eventTimeout = 5 * time.Second
-
 // CreateEvent creates an Event and reports whether the Event is new. An Event of that name was created by this operator before,
-// and a namespace that is gone or goes takes no Event: both are no errors. No answer within eventTimeout is one.
+// and a namespace that is gone or goes takes no Event: both are no errors.
 func (w *Writer) CreateEvent(ctx context.Context, e *eventsv1.Event) (created bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
-	defer cancel()
 	err = w.Client.Create(ctx, e, client.FieldOwner(FieldManager))
 	switch {
 	case err == nil:
