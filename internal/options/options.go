@@ -64,8 +64,8 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 	fs.Float64Var(&o.StatusWritesPerSecond, "status-writes-per-second", 15,
 		"Bound on status writes to the API server, for the whole cluster. Nodes at risk go first.")
 	fs.IntVar(&o.Workers, "workers", 8,
-		"Nodes judged and written at the same time. Judging takes a millisecond; a write waits for the API server. With more writes at "+
-			"the same time a busy API server answers later, also to the one that is urgent.")
+		"Nodes judged and written at the same time. Judging takes a millisecond; a write waits for the API server. More writes at once "+
+			"make a busy API server answer each of them later, urgent ones too.")
 }
 
 // UsageTimeout bounds one request for readings, so that a pass ends before the next begins.

@@ -19,8 +19,8 @@ import (
 // does. More requests would only make an API server on a small machine answer later.
 const atOnce = 32
 
-// bareClient deletes the orders, and writes the same ones again as fast as it can, with as many requests as the operator:
-// one apply for the object, one for its status. It returns how long the writes took.
+// bareClient deletes the orders, and writes the same ones again as fast as it can, with the same two requests for each as the
+// operator: one apply for the object, one for its status. It returns how long the writes took.
 func (b *bench) bareClient(ctx context.Context) (time.Duration, error) {
 	same := b.orders.all()
 	if err := b.removeOrders(ctx); err != nil {
