@@ -70,8 +70,8 @@ func (r *Reconciler) emit(ctx context.Context, v *visit, published *v1alpha1.Nod
 	return len(waiting) == 0, err
 }
 
-// mayTell reports whether a worker may create an Event now, and then has a place until told. A quarter of the workers creates none: an
-// admission webhook may take half a minute for an Event, and orders must be written meanwhile.
+// mayTell reports whether a worker may create an Event now. If so, the worker takes a place, and gives the place back by told. There are
+// places for three quarters of the workers: an admission webhook may take half a minute for an Event, and orders must be written meanwhile.
 func (r *Reconciler) mayTell() bool {
 	if int(r.telling.Add(1)) <= max(1, r.workers*3/4) {
 		return true
@@ -80,7 +80,7 @@ func (r *Reconciler) mayTell() bool {
 	return false
 }
 
-// told gives back the place of mayTell.
+// told gives back the place that mayTell gave.
 func (r *Reconciler) told() { r.telling.Add(-1) }
 
 func keyOf(e *eventsv1.Event) string { return e.Namespace + "/" + e.Name }

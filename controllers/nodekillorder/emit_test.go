@@ -1,6 +1,7 @@
 package nodekillorder
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -13,6 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/killorder/killorder/internal/facts"
 	"github.com/killorder/killorder/internal/facts/factstest"
@@ -170,6 +173,27 @@ func removeNode(w *world) {
 	w.t.Helper()
 	if err := w.Writer.Client.Delete(w.t.Context(), node("n1")); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// TestANamespaceWaitsFromItsFailure: an admission webhook takes half a minute to refuse an Event. Only then does the namespace begin to wait.
+func TestANamespaceWaitsFromItsFailure(t *testing.T) {
+	w := newWorld(t, node("n1"), orderOwnedBy("n1"))
+	w.Writer.Client = interceptor.NewClient(w.Writer.Client.(client.WithWatch), interceptor.Funcs{
+		Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error {
+			w.clock.SetTime(w.clock.Now().Add(30 * time.Second))
+			return apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "x", nil)
+		},
+	})
+	began := w.clock.Now()
+	if _, _, err := w.reconcile(0); err != nil {
+		t.Fatal(err)
+	}
+	if w.clock.Since(began) < 30*time.Second {
+		t.Fatal("no Event was tried")
+	}
+	if _, ok := w.EventBudget.Allow(w.pods[0].Namespace, w.clock.Now()); ok {
+		t.Error("the namespace may have another Event right after its failure")
 	}
 }
 

@@ -78,7 +78,7 @@ type Reconciler struct {
 	Clock       clock.PassiveClock
 
 	states states
-	// workers is how many nodes are reconciled at the same time, telling how many of them create an Event.
+	// workers is how many nodes are reconciled at the same time; telling is how many of the workers create an Event now.
 	workers int
 	telling atomic.Int32
 }

@@ -10,8 +10,7 @@ import (
 type fields = map[wire.Number]*wire.Wanted
 
 // Wanted is what the facts of a Pod are made of (package extract), and what shows whether the Pod has left any trace of a death
-// (forensics.Healthy). TestWantedIsEnough compares what both
-// make of whole Pods and of what is Wanted.
+// (forensics.Healthy). TestWantedIsEnough compares what the two packages make of whole Pods with what they make of the Wanted parts.
 var Wanted = &wire.Wanted{Fields: fields{1: wantedMetadata, 2: wantedSpec, 3: wantedStatus}}
 
 // Parts of Wanted, by the numbers of k8s.io/api/core/v1/generated.proto.
