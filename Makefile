@@ -126,7 +126,7 @@ conformance-kernel-vm: ## The kernels of Debian 12 and 13 in virtual machines wi
 	go test ./test/machine && go test ./test/conformance/kernel -count=1 -v -timeout 180m -run '^TestVirtualMachines$$' -vm $(TESTFLAGS)
 scale-programs: build ## bin/scale, and the programs that it runs
 	go build -C test/scale -o ../../bin/ ./cmd/scale
-scale: scale-programs ## The operator, kube-state-metrics, a bare client, rank and kubectl on one cluster (NODES=1000 PODS=30000 ARGS="-passes 22")
+scale: scale-programs ## The operator, kube-state-metrics, bare clients, rank and kubectl on one cluster (NODES=1000 PODS=30000 ARGS="-passes 22")
 	bin/scale -nodes $(NODES) $(if $(PODS),-pods $(PODS)) $(ARGS)
 scale-guard: ## Fails if a figure of 100 nodes (memory and CPU time beside kube-state-metrics, garbage, writes) is worse by more than a third
 	$(MAKE) scale NODES=100 ARGS="-short -interval 10s -settle 6 -passes 3 -compare 50 -guard test/scale/guard.json"

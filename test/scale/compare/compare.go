@@ -1,4 +1,4 @@
-// Package compare runs the operator, kube-state-metrics, a bare client, the plugin and kubectl on one local cluster, and
+// Package compare runs the operator, kube-state-metrics, bare clients, the plugin and kubectl on one local cluster, and
 // measures what each takes. See docs/scale.md.
 package compare
 
@@ -90,7 +90,7 @@ func Run(ctx context.Context, options Options) (*figures.Figures, error) {
 		{"memory is noisy: passes and scrapes", b.passes, false},
 		{"pods become critical", b.latency, true},
 		{"rank, and kubectl get pods", b.commands, true},
-		{"the bare client", b.bare, true},
+		{"the bare clients", b.bare, true},
 		{"the operator starts again, without any order", b.coldAgain, true},
 		{"the leader is killed", b.failover, true},
 	} {
@@ -201,7 +201,7 @@ func (b *bench) coldStart(ctx context.Context) error {
 	return b.startCold(ctx, token)
 }
 
-// coldAgain measures the cold start once more, right after the bare client: the two figures are compared.
+// coldAgain measures the cold start once more, right after the bare clients: these figures are compared.
 func (b *bench) coldAgain(ctx context.Context) error {
 	if err := b.removeOrders(ctx); err != nil {
 		return err
@@ -247,14 +247,16 @@ func (b *bench) startOperator(name string, more ...string) error {
 	}, more...)...)
 }
 
-// bare stops the operator and kube-state-metrics, and measures the writes of the bare client.
-func (b *bench) bare(ctx context.Context) error {
+// bare stops the operator and kube-state-metrics, and measures the writes of the bare clients.
+func (b *bench) bare(ctx context.Context) (err error) {
 	for _, name := range []string{manager, stateMetrics} {
 		if err := b.cluster.StopBeside(name, true); err != nil {
 			return err
 		}
 	}
-	took, err := b.bareClient(ctx)
-	b.Bare = 2 * float64(b.Options.Nodes) / took.Seconds()
+	if b.Bare, err = b.bareClient(ctx, plain); err != nil {
+		return err
+	}
+	b.BareSparing, err = b.bareClient(ctx, sparing)
 	return err
 }

@@ -48,8 +48,12 @@ func (f *Figures) rows() []row {
 			fmt.Sprintf("%.0f writes/s", f.Bare), ratio(f.Rate(), f.Bare), "0.8", "1",
 		},
 		{
+			"the same, a bare client that asks for as little as the operator", "",
+			fmt.Sprintf("%.0f writes/s", f.BareSparing), ratio(f.Rate(), f.BareSparing), "", "",
+		},
+		{
 			"the same from the first order on", fmt.Sprintf("%s, %.0f writes/s", seconds(f.Cold-f.ColdFirst), f.WriteRate()),
-			fmt.Sprintf("%.0f writes/s", f.Bare), ratio(f.WriteRate(), f.Bare), "", "",
+			fmt.Sprintf("%.0f writes/s", f.BareSparing), ratio(f.WriteRate(), f.BareSparing), "", "",
 		},
 		{
 			"`rank`, `kubectl get pods -A -o wide`: time", seconds(f.Rank.Wall), seconds(f.Get.Wall),
