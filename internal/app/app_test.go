@@ -59,6 +59,39 @@ func TestStandBy(t *testing.T) {
 	}
 }
 
+// TestEnd: before its caches have synced nobody waits for the manager, which would not end.
+func TestEnd(t *testing.T) {
+	for name, tc := range map[string]struct {
+		told, synced  bool
+		manager, want error // of a manager that ends; nil where the manager does not end
+	}{
+		"the manager fails":                   {synced: true, manager: io.EOF, want: io.EOF},
+		"the manager fails at once":           {manager: io.EOF, want: io.EOF},
+		"told to end before caches synced":    {told: true},
+		"told to end, and the manager failed": {told: true, synced: true, manager: io.EOF, want: io.EOF},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			synced, ended := make(startedAfterCaches), make(chan error, 1)
+			if tc.synced {
+				if err := synced.Start(ctx); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if tc.manager != nil {
+				ended <- tc.manager
+			}
+			if tc.told {
+				cancel()
+			}
+			if err := end(ctx, synced, ended); !errors.Is(err, tc.want) {
+				t.Errorf("error %v, want %v", err, tc.want)
+			}
+		})
+	}
+}
+
 // ordered notes what is enqueued.
 type ordered struct{ first, then []string }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/onsi/gomega/gbytes"
 	"github.com/onsi/gomega/gexec"
 	coordinationv1 "k8s.io/api/coordination/v1"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/killorder/killorder/test/integration/harness"
@@ -51,6 +52,20 @@ var _ = Describe("Failures", func() {
 		k8s.CreatePod(ctx, "worker-1", "a", "1Gi")
 		Eventually(k8s.Order(ctx, "worker-1"), 2*time.Minute).Should(HaveField("Status.EvictionOrder", HaveLen(1)))
 	}, SpecTimeout(5*time.Minute))
+
+	It("ends when it is told to, although it may not read anything", func() {
+		config, err := clientcmd.Load(env.KubeConfig)
+		Expect(err).NotTo(HaveOccurred())
+		for _, user := range config.AuthInfos {
+			user.Impersonate = "nobody"
+		}
+		nobody := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
+		Expect(clientcmd.WriteToFile(*config, nobody)).To(Succeed())
+		operator := harness.StartOperator(manager, nobody, "--leader-elect=false")
+		Eventually(operator.Err).Should(gbytes.Say("forbidden"))
+		operator.Terminate()
+		Eventually(operator, 10*time.Second).Should(gexec.Exit(0))
+	})
 
 	It("refuses flags that make no sense", func() {
 		operator := harness.StartOperator(manager, kubeconf, "--usage-interval=1s", "--status-writes-per-second=0")
