@@ -31,6 +31,8 @@ type Options struct {
 	Seed    uint64
 	// Promote so many pods a second, one on each node, to critical ones, to see how soon orders say so: one rate after the other.
 	Promote []float64
+	// Cold starts beside bare clients, one after the other.
+	Cold int
 	// Kills of the leader of two replicas, to see how soon the other one's orders are right; 0 for none.
 	Kills int
 	// Short: only what CI watches over is measured, which is the operator beside kube-state-metrics.
@@ -90,8 +92,7 @@ func Run(ctx context.Context, options Options) (*figures.Figures, error) {
 		{"memory is noisy: passes and scrapes", b.passes, false},
 		{"pods become critical", b.latency, true},
 		{"rank, and kubectl get pods", b.commands, true},
-		{"the bare clients", b.bare, true},
-		{"the operator starts again, without any order", b.coldAgain, true},
+		{"the bare clients, and the operator again without any order", b.coldRounds, true},
 		{"the leader is killed", b.failover, true},
 	} {
 		if step.long && b.Short {
@@ -201,17 +202,6 @@ func (b *bench) coldStart(ctx context.Context) error {
 	return b.startCold(ctx, token)
 }
 
-// coldAgain measures the cold start once more, right after the bare clients: these figures are compared.
-func (b *bench) coldAgain(ctx context.Context) error {
-	if err := b.removeOrders(ctx); err != nil {
-		return err
-	}
-	if err := b.startCold(ctx, b.operator.token); err != nil {
-		return err
-	}
-	return b.cluster.StopBeside(manager, true)
-}
-
 // startCold starts the operator where there is no order, and waits for the last one.
 func (b *bench) startCold(ctx context.Context, token string) error {
 	if err := b.collect(ctx); err != nil {
@@ -234,7 +224,7 @@ func (b *bench) startCold(ctx context.Context, token string) error {
 		return err
 	})
 	b.print(used)
-	b.ColdFirst, b.Cold = figures.Seconds(first.Sub(began)), figures.Seconds(last.Sub(began))
+	b.ColdFirst, b.Figures.Cold = figures.Seconds(first.Sub(began)), figures.Seconds(last.Sub(began))
 	b.ColdWrites = b.orders.writes() - writes
 	return err
 }
@@ -247,16 +237,34 @@ func (b *bench) startOperator(name string, more ...string) error {
 	}, more...)...)
 }
 
-// bare stops the operator and kube-state-metrics, and measures the writes of the bare clients.
-func (b *bench) bare(ctx context.Context) (err error) {
+// coldRounds measures the bare clients and the cold start in turn. Each writes the same orders where there is none.
+func (b *bench) coldRounds(ctx context.Context) error {
 	for _, name := range []string{manager, stateMetrics} {
 		if err := b.cluster.StopBeside(name, true); err != nil {
 			return err
 		}
 	}
-	if b.Bare, err = b.bareClient(ctx, plain); err != nil {
-		return err
+	for i := range b.Options.Cold {
+		bare, err := b.bareClient(ctx, plain)
+		if err != nil {
+			return err
+		}
+		lean, err := b.bareClient(ctx, sparing)
+		if err != nil {
+			return err
+		}
+		if err := b.removeOrders(ctx); err != nil {
+			return err
+		}
+		if err := b.startCold(ctx, b.operator.token); err != nil {
+			return err
+		}
+		if err := b.cluster.StopBeside(manager, true); err != nil {
+			return err
+		}
+		round := figures.Round{Bare: bare, BareSparing: lean, ColdFirst: b.ColdFirst, Cold: b.Figures.Cold}
+		b.Add(round)
+		fmt.Fprintf(b.Progress, "round %d of %d: %+v\n", i+1, b.Options.Cold, round)
 	}
-	b.BareSparing, err = b.bareClient(ctx, sparing)
-	return err
+	return nil
 }

@@ -34,6 +34,8 @@ type Figures struct {
 	// API server for as little as the operator does.
 	Bare        float64 `json:"bare"`
 	BareSparing float64 `json:"bareSparing"`
+	// Rounds are the cold starts beside bare clients. With rounds, the figures above are medians.
+	Rounds []Round `json:"rounds,omitempty"`
 	// Rank is `kubectl-killorder rank` of all nodes, Get is `kubectl get pods -A -o wide`.
 	Rank Command `json:"rank"`
 	Get  Command `json:"get"`
@@ -45,6 +47,28 @@ type Figures struct {
 	// Compared orders were the same as those of rank, but for Different ones.
 	Compared  int      `json:"compared"`
 	Different []string `json:"different,omitempty"`
+}
+
+// Round is one cold start right after the two bare clients, with the figures of the same names.
+type Round struct {
+	Bare        float64 `json:"bare"`
+	BareSparing float64 `json:"bareSparing"`
+	ColdFirst   float64 `json:"coldFirst"`
+	Cold        float64 `json:"cold"`
+}
+
+// Add a round.
+func (f *Figures) Add(r Round) {
+	f.Rounds = append(f.Rounds, r)
+	of := func(one func(*Round) float64) float64 {
+		var all []float64
+		for i := range f.Rounds {
+			all = append(all, one(&f.Rounds[i]))
+		}
+		return Median(all)
+	}
+	f.Bare, f.BareSparing = of(func(r *Round) float64 { return r.Bare }), of(func(r *Round) float64 { return r.BareSparing })
+	f.ColdFirst, f.Cold = of(func(r *Round) float64 { return r.ColdFirst }), of(func(r *Round) float64 { return r.Cold })
 }
 
 // Machine is the machine that the figures were measured on.

@@ -58,6 +58,16 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+func TestRoundsAreMedians(t *testing.T) {
+	f := &Figures{}
+	for _, r := range []Round{{100, 200, 9, 90}, {300, 100, 3, 50}, {200, 900, 6, 80}} {
+		f.Add(r)
+	}
+	if got, want := (Round{f.Bare, f.BareSparing, f.ColdFirst, f.Cold}), (Round{200, 200, 6, 80}); got != want || len(f.Rounds) != 3 {
+		t.Errorf("%+v of %d rounds, want %+v of 3", got, len(f.Rounds), want)
+	}
+}
+
 func TestPercentile(t *testing.T) {
 	for name, tc := range map[string]struct {
 		of      []float64

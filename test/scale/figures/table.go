@@ -44,7 +44,7 @@ func (f *Figures) rows() []row {
 		{"allocated: a pass, a scrape", mib(int64(Median(k.Allocated))), mib(int64(Median(s.Allocated))), 0, "", ""},
 		{"writes, nothing but noise", fmt.Sprintf("%.2f/s", Mean(f.Noise)), "", 0, "1/s", "0"},
 		{
-			"cold start to the last order, a bare client", fmt.Sprintf("%s, %.0f writes/s", seconds(f.Cold), f.Rate()),
+			fmt.Sprintf("cold start to the last order, a bare client (medians of %d)", max(len(f.Rounds), 1)), fmt.Sprintf("%s, %.0f writes/s", seconds(f.Cold), f.Rate()),
 			fmt.Sprintf("%.0f writes/s", f.Bare), ratio(f.Rate(), f.Bare), "0.8", "1",
 		},
 		{
