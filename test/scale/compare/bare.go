@@ -19,10 +19,9 @@ import (
 // does. More requests would only make an API server on a small machine answer later.
 const atOnce = 32
 
-// bareClient deletes the orders, and writes the same ones again as fast as it can, with the same two requests for each as the
+// bareClient deletes the orders, and writes all these instead, as fast as it can, with the same two requests for each as the
 // operator: one apply for the object, one for its status. It returns how many writes it made a second.
-func (b *bench) bareClient(ctx context.Context, ask manner) (rate float64, err error) {
-	same := b.orders.all()
+func (b *bench) bareClient(ctx context.Context, ask manner, all map[string]order) (rate float64, err error) {
 	if err := b.removeOrders(ctx); err != nil {
 		return 0, err
 	}
@@ -30,8 +29,8 @@ func (b *bench) bareClient(ctx context.Context, ask manner) (rate float64, err e
 		return 0, err
 	}
 	began, used := time.Now(), b.sharesOf()
-	err = together(slices.Collect(maps.Values(same)), func(o order) error { return apply(ctx, b.client, ask, &o) })
-	rate = float64(2*len(same)) / time.Since(began).Seconds()
+	err = together(slices.Collect(maps.Values(all)), func(o order) error { return apply(ctx, b.client, ask, &o) })
+	rate = float64(2*len(all)) / time.Since(began).Seconds()
 	b.print(used)
 	return rate, err
 }

@@ -244,12 +244,13 @@ func (b *bench) coldRounds(ctx context.Context) error {
 			return err
 		}
 	}
+	same := b.orders.all()
 	for i := range b.Options.Cold {
-		bare, err := b.bareClient(ctx, plain)
+		bare, err := b.bareClient(ctx, plain, same)
 		if err != nil {
 			return err
 		}
-		lean, err := b.bareClient(ctx, sparing)
+		lean, err := b.bareClient(ctx, sparing, same)
 		if err != nil {
 			return err
 		}
