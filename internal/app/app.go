@@ -84,16 +84,17 @@ func (s startedAfterCaches) Start(context.Context) error {
 	return nil
 }
 
-// end waits for the manager's end. A manager that is told to end before its caches have synced never does, and keeps a core busy until it
-// is killed (controller-runtime 0.25.2, pull request 3440). Nothing has begun then that has to end in order.
+// end waits for the manager's end. controller-runtime 0.25.2 does not end before its caches have synced, and keeps a core busy meanwhile
+// (its pull request 3440). Until then this process holds no lease and writes nothing, so that end waits for a second only.
 func end(ctx context.Context, synced <-chan struct{}, ended <-chan error) (err error) {
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
 		select {
+		case err = <-ended:
 		case <-synced:
 			err = <-ended
-		default:
+		case <-time.After(time.Second):
 		}
 	}
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
@@ -59,35 +61,44 @@ func TestStandBy(t *testing.T) {
 	}
 }
 
-// TestEnd: before its caches have synced nobody waits for the manager, which would not end.
+// TestEnd: end waits for a manager whose caches have synced, and does not wait for one that cannot end.
 func TestEnd(t *testing.T) {
 	for name, tc := range map[string]struct {
-		told, synced  bool
-		manager, want error // of a manager that ends; nil where the manager does not end
+		told, synced bool
+		// manager is when the manager ends, 0 for never.
+		manager   time.Duration
+		err, want error
+		ends      time.Duration
 	}{
-		"the manager fails":                   {synced: true, manager: io.EOF, want: io.EOF},
-		"the manager fails at once":           {manager: io.EOF, want: io.EOF},
-		"told to end before caches synced":    {told: true},
-		"told to end, and the manager failed": {told: true, synced: true, manager: io.EOF, want: io.EOF},
+		"the manager fails":                      {synced: true, manager: time.Hour, err: io.EOF, want: io.EOF, ends: time.Hour},
+		"the manager fails before caches synced": {manager: time.Hour, err: io.EOF, want: io.EOF, ends: time.Hour},
+		"told to end before caches synced":       {told: true, ends: time.Second},
+		"told to end, the manager has failed":    {told: true, manager: time.Millisecond, err: io.EOF, want: io.EOF, ends: time.Millisecond},
+		"told to end, the manager takes a while": {told: true, synced: true, manager: 9 * time.Second, ends: 9 * time.Second},
+		"told to end, the manager fails at that": {told: true, synced: true, manager: time.Minute, err: io.EOF, want: io.EOF, ends: time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			synced, ended := make(startedAfterCaches), make(chan error, 1)
-			if tc.synced {
-				if err := synced.Start(ctx); err != nil {
-					t.Fatal(err)
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				synced, ended := make(startedAfterCaches), make(chan error, 1)
+				if tc.synced {
+					if err := synced.Start(ctx); err != nil {
+						t.Fatal(err)
+					}
 				}
-			}
-			if tc.manager != nil {
-				ended <- tc.manager
-			}
-			if tc.told {
-				cancel()
-			}
-			if err := end(ctx, synced, ended); !errors.Is(err, tc.want) {
-				t.Errorf("error %v, want %v", err, tc.want)
-			}
+				if tc.manager > 0 {
+					time.AfterFunc(tc.manager, func() { ended <- tc.err })
+				}
+				if tc.told {
+					cancel()
+				}
+				err := end(ctx, synced, ended)
+				if took := time.Since(began); !errors.Is(err, tc.want) || (tc.want == nil && err != nil) || took != tc.ends {
+					t.Errorf("error %v after %s, want %v after %s", err, took, tc.want, tc.ends)
+				}
+			})
 		})
 	}
 }
