@@ -19,7 +19,7 @@ import (
 // does. More requests would only make an API server on a small machine answer later.
 const atOnce = 32
 
-// bareClient deletes the orders, and writes all these instead, as fast as it can, with the same two requests for each as the
+// bareClient deletes the cluster's orders, and writes the given ones as fast as it can, with the same two requests for each as the
 // operator: one apply for the object, one for its status. It returns how many writes it made a second.
 func (b *bench) bareClient(ctx context.Context, ask manner, all map[string]order) (rate float64, err error) {
 	if err := b.removeOrders(ctx); err != nil {

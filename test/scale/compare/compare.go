@@ -8,6 +8,7 @@ import (
 	"io"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -31,7 +32,7 @@ type Options struct {
 	Seed    uint64
 	// Promote so many pods a second, one on each node, to critical ones, to see how soon orders say so: one rate after the other.
 	Promote []float64
-	// Cold starts beside bare clients, one after the other.
+	// Cold is how often the bare clients and a cold start are measured, in turn.
 	Cold int
 	// Kills of the leader of two replicas, to see how soon the other one's orders are right; 0 for none.
 	Kills int
@@ -237,7 +238,8 @@ func (b *bench) startOperator(name string, more ...string) error {
 	}, more...)...)
 }
 
-// coldRounds measures the bare clients and the cold start in turn. Each writes the same orders where there is none.
+// coldRounds measures the bare clients and the cold start in turn. Each client, and the operator, writes all orders after the orders
+// before were deleted. Every second round begins with the other client.
 func (b *bench) coldRounds(ctx context.Context) error {
 	for _, name := range []string{manager, stateMetrics} {
 		if err := b.cluster.StopBeside(name, true); err != nil {
@@ -245,14 +247,23 @@ func (b *bench) coldRounds(ctx context.Context) error {
 		}
 	}
 	same := b.orders.all()
+	if len(same) != b.Options.Nodes {
+		return fmt.Errorf("the watch shows %d of %d orders", len(same), b.Options.Nodes)
+	}
 	for i := range b.Options.Cold {
-		bare, err := b.bareClient(ctx, plain, same)
-		if err != nil {
-			return err
+		round := figures.Round{}
+		clients := []struct {
+			ask  manner
+			rate *float64
+		}{{plain, &round.Bare}, {sparing, &round.BareSparing}}
+		if i%2 == 1 {
+			slices.Reverse(clients)
 		}
-		lean, err := b.bareClient(ctx, sparing, same)
-		if err != nil {
-			return err
+		for _, c := range clients {
+			var err error
+			if *c.rate, err = b.bareClient(ctx, c.ask, same); err != nil {
+				return err
+			}
 		}
 		if err := b.removeOrders(ctx); err != nil {
 			return err
@@ -263,9 +274,9 @@ func (b *bench) coldRounds(ctx context.Context) error {
 		if err := b.cluster.StopBeside(manager, true); err != nil {
 			return err
 		}
-		round := figures.Round{Bare: bare, BareSparing: lean, ColdFirst: b.ColdFirst, Cold: b.Figures.Cold}
-		b.Add(round)
+		round.ColdFirst, round.Cold = b.ColdFirst, b.Figures.Cold
 		fmt.Fprintf(b.Progress, "round %d of %d: %+v\n", i+1, b.Options.Cold, round)
+		b.Add(round)
 	}
 	return nil
 }

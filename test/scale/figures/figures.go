@@ -30,11 +30,7 @@ type Figures struct {
 	ColdFirst  float64 `json:"coldFirst"`
 	Cold       float64 `json:"cold"`
 	ColdWrites int     `json:"coldWrites"`
-	// Bare is how many writes a second a bare client made that uses client-go as it comes. BareSparing is the same of one that asks the
-	// API server for as little as the operator does.
-	Bare        float64 `json:"bare"`
-	BareSparing float64 `json:"bareSparing"`
-	// Rounds are the cold starts beside bare clients. With rounds, the figures above are medians.
+	// Rounds are the cold starts beside bare clients. With rounds, ColdFirst and Cold are their medians.
 	Rounds []Round `json:"rounds,omitempty"`
 	// Rank is `kubectl-killorder rank` of all nodes, Get is `kubectl get pods -A -o wide`.
 	Rank Command `json:"rank"`
@@ -49,7 +45,8 @@ type Figures struct {
 	Different []string `json:"different,omitempty"`
 }
 
-// Round is one cold start right after the two bare clients, with the figures of the same names.
+// Round is one cold start right after the two bare clients, with the figures of the same names. Bare is how many writes a second a
+// client made with client-go's defaults; BareSparing is the same of a client that asks the API server for as little as the operator does.
 type Round struct {
 	Bare        float64 `json:"bare"`
 	BareSparing float64 `json:"bareSparing"`
@@ -60,15 +57,17 @@ type Round struct {
 // Add a round.
 func (f *Figures) Add(r Round) {
 	f.Rounds = append(f.Rounds, r)
-	of := func(one func(*Round) float64) float64 {
-		var all []float64
-		for i := range f.Rounds {
-			all = append(all, one(&f.Rounds[i]))
-		}
-		return Median(all)
+	f.ColdFirst = f.ofRounds(func(r Round) float64 { return r.ColdFirst })
+	f.Cold = f.ofRounds(func(r Round) float64 { return r.Cold })
+}
+
+// ofRounds is the median of a figure over the rounds.
+func (f *Figures) ofRounds(figure func(Round) float64) float64 {
+	var all []float64
+	for _, r := range f.Rounds {
+		all = append(all, figure(r))
 	}
-	f.Bare, f.BareSparing = of(func(r *Round) float64 { return r.Bare }), of(func(r *Round) float64 { return r.BareSparing })
-	f.ColdFirst, f.Cold = of(func(r *Round) float64 { return r.ColdFirst }), of(func(r *Round) float64 { return r.Cold })
+	return Median(all)
 }
 
 // Machine is the machine that the figures were measured on.
@@ -148,11 +147,8 @@ func Mean(of []float64) (mean float64) {
 	return mean
 }
 
-// Rate of the writes that new orders take, two each, while the operator started cold, a second.
-func (f *Figures) Rate() float64 { return ratio(2*float64(f.Nodes), f.Cold) }
-
-// WriteRate is the same from the first order on.
-func (f *Figures) WriteRate() float64 { return ratio(2*float64(f.Nodes), f.Cold-f.ColdFirst) }
+// rate of the writes that new orders take, two each, in so many seconds.
+func (f *Figures) rate(seconds float64) float64 { return ratio(2*float64(f.Nodes), seconds) }
 
 // ratio of two figures, 0 where there is none.
 func ratio(of, to float64) float64 {

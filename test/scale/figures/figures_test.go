@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ import (
 func run(nodes int) *Figures {
 	n := float64(nodes)
 	return &Figures{
-		Nodes: nodes, Pods: 30 * nodes, Interval: 30, Cold: n / 100, ColdWrites: 2 * nodes, Bare: 150,
+		Nodes: nodes, Pods: 30 * nodes, Interval: 30, Cold: n / 100, ColdWrites: 2 * nodes,
 		Noise:        []float64{n / 1000, n / 1000},
 		Operator:     Program{Peak: int64(40+nodes/10) << 20, Heap: int64(nodes) << 12, CPU: []float64{n / 100}, Allocated: []float64{n * 4096}},
 		StateMetrics: Program{Peak: int64(100+nodes) << 20, Heap: int64(nodes) << 15, CPU: []float64{n / 50}, Allocated: []float64{n * 8192}},
@@ -58,13 +59,22 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-func TestRoundsAreMedians(t *testing.T) {
-	f := &Figures{}
-	for _, r := range []Round{{100, 200, 9, 90}, {300, 100, 3, 50}, {200, 900, 6, 80}} {
+func TestRounds(t *testing.T) {
+	f := run(100)
+	for _, r := range []Round{{2, 4, 50, 250}, {10, 8, 20, 120}, {4, 1, 10, 210}} { // 0.8, 2 and 1 writes/s
 		f.Add(r)
 	}
-	if got, want := (Round{f.Bare, f.BareSparing, f.ColdFirst, f.Cold}), (Round{200, 200, 6, 80}); got != want || len(f.Rounds) != 3 {
-		t.Errorf("%+v of %d rounds, want %+v of 3", got, len(f.Rounds), want)
+	if f.ColdFirst != 20 || f.Cold != 210 {
+		t.Errorf("medians %v and %v, want 20 and 210", f.ColdFirst, f.Cold)
+	}
+	want := []row{
+		{"cold start to the last order, a bare client: medians of 3", "210.00 s, 1 writes/s", "4 writes/s", 0.238, "0.8", "1"},
+		{"the same, a bare client that asks for as little as the operator", "210.00 s, 1 writes/s", "4 writes/s", 0.208, "", ""},
+		{"from the first order on, the same client", "200.00 s, 1 writes/s", "4 writes/s", 0.25, "", ""},
+	}
+	near := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 0.001 })
+	if diff := cmp.Diff(want, f.coldRows(), cmp.AllowUnexported(row{}), near); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
 	}
 }
 

@@ -44,23 +44,14 @@ func (f *Figures) rows() []row {
 		{"allocated: a pass, a scrape", mib(int64(Median(k.Allocated))), mib(int64(Median(s.Allocated))), 0, "", ""},
 		{"writes, nothing but noise", fmt.Sprintf("%.2f/s", Mean(f.Noise)), "", 0, "1/s", "0"},
 		{
-			fmt.Sprintf("cold start to the last order, a bare client (medians of %d)", max(len(f.Rounds), 1)), fmt.Sprintf("%s, %.0f writes/s", seconds(f.Cold), f.Rate()),
-			fmt.Sprintf("%.0f writes/s", f.Bare), ratio(f.Rate(), f.Bare), "0.8", "1",
-		},
-		{
-			"the same, a bare client that asks for as little as the operator", "",
-			fmt.Sprintf("%.0f writes/s", f.BareSparing), ratio(f.Rate(), f.BareSparing), "", "",
-		},
-		{
-			"the same from the first order on", fmt.Sprintf("%s, %.0f writes/s", seconds(f.Cold-f.ColdFirst), f.WriteRate()),
-			fmt.Sprintf("%.0f writes/s", f.BareSparing), ratio(f.WriteRate(), f.BareSparing), "", "",
-		},
-		{
 			"`rank`, `kubectl get pods -A -o wide`: time", seconds(f.Rank.Wall), seconds(f.Get.Wall),
 			ratio(f.Rank.Wall, f.Get.Wall), "0.5", "",
 		},
 		{"the same: CPU", seconds(f.Rank.CPU), seconds(f.Get.CPU), ratio(f.Rank.CPU, f.Get.CPU), "", ""},
 		{"the same: memory", mib(f.Rank.Peak), mib(f.Get.Peak), ratio(float64(f.Rank.Peak), float64(f.Get.Peak)), "0.02", ""},
+	}
+	if len(f.Rounds) > 0 {
+		rows = append(rows, f.coldRows()...)
 	}
 	for i := range f.Latency {
 		rows = append(rows, f.Latency[i].rows()...)
@@ -72,6 +63,27 @@ func (f *Figures) rows() []row {
 		})
 	}
 	return rows
+}
+
+// coldRows are the medians of the rounds; ratios are taken in each round.
+func (f *Figures) coldRows() []row {
+	plain, sparing := func(r Round) float64 { return r.Bare }, func(r Round) float64 { return r.BareSparing }
+	whole, writing := func(r Round) float64 { return r.Cold }, func(r Round) float64 { return r.Cold - r.ColdFirst }
+	cold := func(what, must, aim string, of, beside func(Round) float64) row {
+		took := f.ofRounds(of)
+		return row{
+			what:   what,
+			ours:   fmt.Sprintf("%s, %.0f writes/s", seconds(took), f.rate(took)),
+			theirs: fmt.Sprintf("%.0f writes/s", f.ofRounds(beside)),
+			ratio:  f.ofRounds(func(r Round) float64 { return ratio(f.rate(of(r)), beside(r)) }),
+			must:   must, aim: aim,
+		}
+	}
+	return []row{
+		cold(fmt.Sprintf("cold start to the last order, a bare client: medians of %d", len(f.Rounds)), "0.8", "1", whole, plain),
+		cold("the same, a bare client that asks for as little as the operator", "", "", whole, sparing),
+		cold("from the first order on, the same client", "", "", writing, sparing),
+	}
 }
 
 func (l *Latency) rows() []row {
