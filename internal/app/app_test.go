@@ -73,9 +73,9 @@ func TestEnd(t *testing.T) {
 		"the manager fails":                      {synced: true, manager: time.Hour, err: io.EOF, want: io.EOF, ends: time.Hour},
 		"the manager fails before caches synced": {manager: time.Hour, err: io.EOF, want: io.EOF, ends: time.Hour},
 		"told to end before caches synced":       {told: true, ends: time.Second},
-		"told to end, the manager has failed":    {told: true, manager: time.Millisecond, err: io.EOF, want: io.EOF, ends: time.Millisecond},
+		"told to end, the manager fails at once": {told: true, manager: time.Millisecond, err: io.EOF, want: io.EOF, ends: time.Millisecond},
 		"told to end, the manager takes a while": {told: true, synced: true, manager: 9 * time.Second, ends: 9 * time.Second},
-		"told to end, the manager fails at that": {told: true, synced: true, manager: time.Minute, err: io.EOF, want: io.EOF, ends: time.Minute},
+		"told to end, the manager fails later":   {told: true, synced: true, manager: time.Minute, err: io.EOF, want: io.EOF, ends: time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -32,7 +32,7 @@ type Options struct {
 	Seed    uint64
 	// Promote so many pods a second, one on each node, to critical ones, to see how soon orders say so: one rate after the other.
 	Promote []float64
-	// Cold is how often the bare clients and a cold start are measured, in turn.
+	// Cold is how often the bare clients and a cold start are measured, in turn; 0 for never.
 	Cold int
 	// Kills of the leader of two replicas, to see how soon the other one's orders are right; 0 for none.
 	Kills int
@@ -275,7 +275,9 @@ func (b *bench) coldRounds(ctx context.Context) error {
 			return err
 		}
 		round.ColdFirst, round.Cold = b.ColdFirst, b.Figures.Cold
-		fmt.Fprintf(b.Progress, "round %d of %d: %+v\n", i+1, b.Options.Cold, round)
+		fmt.Fprintf(b.Progress,
+			"round %d of %d: bare clients %.0f and %.0f writes/s; the operator's first order after %.1f s, the last one after %.1f s\n",
+			i+1, b.Options.Cold, round.Bare, round.BareSparing, round.ColdFirst, round.Cold)
 		b.Add(round)
 	}
 	return nil

@@ -21,8 +21,8 @@ type order struct {
 
 func (o *order) written() bool { return len(o.Status) > len("{}") }
 
-// writtenAt is the end of the second in which the API server wrote the status. While thousands of orders are written, the watch shows
-// them many seconds later.
+// writtenAt is the end of the second in which the API server wrote the status. The watch may show the order much later: behind a bare
+// client the watch lagged by up to a third of all orders.
 func (o *order) writtenAt() (at time.Time) {
 	for _, f := range o.Metadata.ManagedFields {
 		if f.Subresource == "status" && f.Time != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/client-go/kubernetes"
@@ -50,9 +51,11 @@ func (s *watchServer) client(t *testing.T) rest.Interface {
 	return client.Discovery().RESTClient()
 }
 
-// shown is what a watch shows of an order.
+// shown is what a watch shows of an order. A status was written as many seconds after midnight as its version says.
 func shown(kind, name string, version int, status string) string {
-	return fmt.Sprintf(`{"type": %q, "object": {"metadata": {"name": %q, "resourceVersion": "%d"}%s}}`, kind, name, version, status)
+	return fmt.Sprintf(`{"type": %q, "object": {"metadata": {"name": %q, "resourceVersion": "%d", "managedFields": [
+		{"time": "2026-11-30T01:00:00Z"}, {"subresource": "status", "time": "2026-11-30T00:00:%02dZ"}, {"subresource": "scale"}
+	]}%s}}`, kind, name, version, version, status)
 }
 
 // withStatus is an order's status, as shown takes it.
@@ -118,8 +121,10 @@ func TestOrders(t *testing.T) {
 	if err := follow(t.Context(), server.client(t), ordersPath, &version, o.take); !errors.Is(err, io.EOF) {
 		t.Errorf("the watch ended with %v, want %v", err, io.EOF)
 	}
-	if first, last, err := o.complete(2); err != nil || last.Before(first) {
-		t.Errorf("from %s to %s, error %v; want both orders: node-3's was created again", first, last, err)
+	midnight := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
+	first, last, err := o.complete(2)
+	if err != nil || !first.Equal(midnight.Add(5*time.Second)) || !last.Equal(midnight.Add(9*time.Second)) {
+		t.Errorf("from %s to %s, error %v; want the ends of seconds 4 and 8: node-3's order was created again", first, last, err)
 	}
 	if all := o.all(); o.writes() != 6 || len(all) != 2 || all["node-1"].Metadata.ResourceVersion != "4" {
 		t.Errorf("%d writes, orders %v; want 6 writes, and version 4 of node-1", o.writes(), all)
