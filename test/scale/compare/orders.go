@@ -21,17 +21,6 @@ type order struct {
 
 func (o *order) written() bool { return len(o.Status) > len("{}") }
 
-// writtenAt is the end of the second in which the API server wrote the status. The watch may show the order much later: behind a bare
-// client the watch lagged by up to a third of all orders.
-func (o *order) writtenAt() (at time.Time) {
-	for _, f := range o.Metadata.ManagedFields {
-		if f.Subresource == "status" && f.Time != nil {
-			at = f.Time.Add(time.Second)
-		}
-	}
-	return at
-}
-
 // GetResourceVersion is that of the order's metadata.
 func (o *order) GetResourceVersion() string { return o.Metadata.ResourceVersion }
 
@@ -39,7 +28,7 @@ func (o *order) GetResourceVersion() string { return o.Metadata.ResourceVersion 
 type orders struct {
 	mu   sync.Mutex
 	last map[string]order
-	// changes counts objects that came or changed. first is when the status of each node's order was written for the first time.
+	// changes counts objects that came or changed. first is when the watch showed a status of each node's order for the first time.
 	changes int
 	first   map[string]time.Time
 	// stopped is why the watch ended last; nil while the watch shows orders.
@@ -88,8 +77,8 @@ func (o *orders) take(kind string, now *order) {
 	if o.noise != nil && was.written() {
 		o.noise.add(was, *now)
 	}
-	if _, before := o.first[node]; now.written() && !before {
-		o.first[node] = now.writtenAt()
+	if now.written() && o.first[node].IsZero() {
+		o.first[node] = time.Now()
 	}
 	o.last[node] = *now
 	if o.changed != nil {
