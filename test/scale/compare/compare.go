@@ -4,6 +4,7 @@ package compare
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -32,8 +33,9 @@ type Options struct {
 	Seed    uint64
 	// Promote so many pods a second, one on each node, to critical ones, to see how soon orders say so: one rate after the other.
 	Promote []float64
-	// Cold is how often the bare clients and a cold start are measured, in turn; 0 for never.
-	Cold int
+	// Cold is how often the bare clients and a cold start are measured, in turn; 0 for never. Apart is how often the same is measured
+	// while the control plane has half of the cores for itself, and all else has the other half.
+	Cold, Apart int
 	// Kills of the leader of two replicas, to see how soon the other one's orders are right; 0 for none.
 	Kills int
 	// Short: only what CI watches over is measured, which is the operator beside kube-state-metrics.
@@ -238,19 +240,32 @@ func (b *bench) startOperator(name string, more ...string) error {
 	}, more...)...)
 }
 
-// coldRounds measures the bare clients and the cold start in turn. Each client, and the operator, writes all orders after the orders
-// before were deleted. Every second round begins with the other client.
+// coldRounds measures the bare clients and the cold start in turn.
 func (b *bench) coldRounds(ctx context.Context) error {
 	for _, name := range []string{manager, stateMetrics} {
 		if err := b.cluster.StopBeside(name, true); err != nil {
 			return err
 		}
 	}
+	if err := b.rounds(ctx, b.Options.Cold, b.Add); err != nil || b.Options.Apart == 0 {
+		return err
+	}
+	together, err := b.placeApart()
+	if err != nil {
+		return err
+	}
+	err = b.rounds(ctx, b.Options.Apart, func(r figures.Round) { b.Figures.Apart = append(b.Figures.Apart, r) })
+	return errors.Join(err, together())
+}
+
+// rounds of the bare clients and the cold start. Each client, and the operator, writes all orders after the orders before were deleted.
+// Every second round begins with the other client.
+func (b *bench) rounds(ctx context.Context, n int, add func(figures.Round)) error {
 	same := b.orders.all()
 	if len(same) != b.Options.Nodes {
 		return fmt.Errorf("the watch shows %d of %d orders", len(same), b.Options.Nodes)
 	}
-	for i := range b.Options.Cold {
+	for i := range n {
 		round := figures.Round{}
 		clients := []struct {
 			ask  manner
@@ -277,8 +292,8 @@ func (b *bench) coldRounds(ctx context.Context) error {
 		round.ColdFirst, round.Cold = b.ColdFirst, b.Figures.Cold
 		fmt.Fprintf(b.Progress,
 			"round %d of %d: bare clients %.0f and %.0f writes/s; the operator's first order after %.1f s, the last one after %.1f s\n",
-			i+1, b.Options.Cold, round.Bare, round.BareSparing, round.ColdFirst, round.Cold)
-		b.Add(round)
+			i+1, n, round.Bare, round.BareSparing, round.ColdFirst, round.Cold)
+		add(round)
 	}
 	return nil
 }

@@ -32,6 +32,8 @@ type Figures struct {
 	ColdWrites int     `json:"coldWrites"`
 	// Rounds are the cold starts beside bare clients. With rounds, ColdFirst and Cold are their medians.
 	Rounds []Round `json:"rounds,omitempty"`
+	// Apart are rounds in which the control plane had half of the cores for itself, and all else had the other half.
+	Apart []Round `json:"apart,omitempty"`
 	// Rank is `kubectl-killorder rank` of all nodes, Get is `kubectl get pods -A -o wide`.
 	Rank Command `json:"rank"`
 	Get  Command `json:"get"`
@@ -57,14 +59,14 @@ type Round struct {
 // Add a round.
 func (f *Figures) Add(r Round) {
 	f.Rounds = append(f.Rounds, r)
-	f.ColdFirst = f.ofRounds(func(r Round) float64 { return r.ColdFirst })
-	f.Cold = f.ofRounds(func(r Round) float64 { return r.Cold })
+	f.ColdFirst = medianOf(f.Rounds, func(r Round) float64 { return r.ColdFirst })
+	f.Cold = medianOf(f.Rounds, func(r Round) float64 { return r.Cold })
 }
 
-// ofRounds is the median of a figure over the rounds.
-func (f *Figures) ofRounds(figure func(Round) float64) float64 {
+// medianOf a figure over rounds.
+func medianOf(rounds []Round, figure func(Round) float64) float64 {
 	var all []float64
-	for _, r := range f.Rounds {
+	for _, r := range rounds {
 		all = append(all, figure(r))
 	}
 	return Median(all)
