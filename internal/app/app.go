@@ -95,7 +95,7 @@ func end(ctx context.Context, synced <-chan struct{}, ended <-chan error) (err e
 		case <-synced:
 			err = <-ended
 		case <-time.After(time.Second):
-			ctrl.Log.Info("ended before the caches had synced: what could not be listed is said before")
+			ctrl.Log.Info("ended before the caches had synced; earlier lines say what could not be listed")
 		}
 	}
 	if err != nil {
