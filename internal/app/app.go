@@ -85,7 +85,7 @@ func (s startedAfterCaches) Start(context.Context) error {
 }
 
 // end waits for the manager's end. controller-runtime 0.25.2 does not end before its caches have synced, and keeps a core busy meanwhile
-// (its pull request 3440). Until then this process holds no lease and writes nothing, so that end waits for a second only.
+// (its pull request 3440). Until then this process holds no lease and writes nothing, so that end waits for a second only, and says so.
 func end(ctx context.Context, synced <-chan struct{}, ended <-chan error) (err error) {
 	select {
 	case err = <-ended:
@@ -95,7 +95,7 @@ func end(ctx context.Context, synced <-chan struct{}, ended <-chan error) (err e
 		case <-synced:
 			err = <-ended
 		case <-time.After(time.Second):
-			ctrl.Log.Info("ended before the caches had synced; earlier lines say what could not be listed")
+			ctrl.Log.Info("ending before the caches have synced; if something could not be listed, earlier lines say what")
 		}
 	}
 	if err != nil {

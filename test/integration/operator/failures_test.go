@@ -65,7 +65,7 @@ var _ = Describe("Failures", func() {
 		Eventually(operator.Err).Should(gbytes.Say("forbidden"))
 		operator.Terminate()
 		Eventually(operator, 10*time.Second).Should(gexec.Exit(0))
-		Expect(operator.Err).To(gbytes.Say("ended before the caches had synced"))
+		Expect(operator.Err).To(gbytes.Say("ending before the caches have synced"))
 	})
 
 	It("refuses flags that make no sense", func() {

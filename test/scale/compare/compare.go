@@ -72,6 +72,11 @@ func newBench(options Options) *bench {
 
 // Run starts a cluster, measures the programs on it and deletes the cluster.
 func Run(ctx context.Context, options Options) (*figures.Figures, error) {
+	if options.Apart > 0 && !options.Short {
+		if _, err := readCores(); err != nil {
+			return nil, err
+		}
+	}
 	b := newBench(options)
 	b.Versions.Go = runtime.Version()
 	if err := machine(&b.Machine); err != nil {
@@ -202,22 +207,26 @@ func (b *bench) coldStart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return b.startCold(ctx, token)
+	writes := b.orders.writes()
+	b.ColdFirst, b.Figures.Cold, err = b.startCold(ctx, token)
+	b.ColdWrites = b.orders.writes() - writes
+	return err
 }
 
-// startCold starts the operator where there is no order, and waits for the last one.
-func (b *bench) startCold(ctx context.Context, token string) error {
+// startCold starts the operator where there is no order, and waits for the last one. It returns the seconds to the first order and to
+// the last one.
+func (b *bench) startCold(ctx context.Context, token string) (toFirst, toLast float64, err error) {
 	if err := b.collect(ctx); err != nil {
-		return err
+		return 0, 0, err
 	}
 	at, err := freeAddress()
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
 	b.operator = newPage("https://"+at+"/metrics", token)
-	writes, began := b.orders.writes(), time.Now()
+	began := time.Now()
 	if err := b.startOperator(manager, "--leader-elect=false", "--health-probe-bind-address=0", "--metrics-bind-address="+at); err != nil {
-		return err
+		return 0, 0, err
 	}
 	used := b.sharesOf()
 	used.programs = append(used.programs, manager) // which has just started
@@ -227,9 +236,7 @@ func (b *bench) startCold(ctx context.Context, token string) error {
 		return err
 	})
 	b.print(used)
-	b.ColdFirst, b.Figures.Cold = figures.Seconds(first.Sub(began)), figures.Seconds(last.Sub(began))
-	b.ColdWrites = b.orders.writes() - writes
-	return err
+	return figures.Seconds(first.Sub(began)), figures.Seconds(last.Sub(began)), err
 }
 
 // startOperator under a name, with the settings that all runs have in common and some more.
@@ -247,20 +254,20 @@ func (b *bench) coldRounds(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := b.rounds(ctx, b.Options.Cold, b.Add); err != nil || b.Options.Apart == 0 {
+	if err := b.rounds(ctx, "", b.Options.Cold, b.Add); err != nil || b.Options.Apart <= 0 {
 		return err
 	}
-	together, err := b.placeApart()
+	restore, err := b.placeApart()
 	if err != nil {
 		return err
 	}
-	err = b.rounds(ctx, b.Options.Apart, func(r figures.Round) { b.Figures.Apart = append(b.Figures.Apart, r) })
-	return errors.Join(err, together())
+	err = b.rounds(ctx, " apart", b.Options.Apart, func(r figures.Round) { b.Figures.Apart = append(b.Figures.Apart, r) })
+	return errors.Join(err, restore())
 }
 
-// rounds of the bare clients and the cold start. Each client, and the operator, writes all orders after the orders before were deleted.
-// Every second round begins with the other client.
-func (b *bench) rounds(ctx context.Context, n int, add func(figures.Round)) error {
+// rounds of the bare clients and the cold start, measured in a way. Each client, and the operator, writes all orders after the orders
+// before were deleted. Every second round begins with the other client.
+func (b *bench) rounds(ctx context.Context, way string, n int, add func(figures.Round)) error {
 	same := b.orders.all()
 	if len(same) != b.Options.Nodes {
 		return fmt.Errorf("the watch shows %d of %d orders", len(same), b.Options.Nodes)
@@ -283,16 +290,16 @@ func (b *bench) rounds(ctx context.Context, n int, add func(figures.Round)) erro
 		if err := b.removeOrders(ctx); err != nil {
 			return err
 		}
-		if err := b.startCold(ctx, b.operator.token); err != nil {
+		var err error
+		if round.ColdFirst, round.Cold, err = b.startCold(ctx, b.operator.token); err != nil {
 			return err
 		}
 		if err := b.cluster.StopBeside(manager, true); err != nil {
 			return err
 		}
-		round.ColdFirst, round.Cold = b.ColdFirst, b.Figures.Cold
 		fmt.Fprintf(b.Progress,
-			"round %d of %d: bare clients %.0f and %.0f writes/s; the operator's first order after %.1f s, the last one after %.1f s\n",
-			i+1, n, round.Bare, round.BareSparing, round.ColdFirst, round.Cold)
+			"round %d of %d%s: bare clients %.0f and %.0f writes/s; the operator's first order after %.1f s, the last one after %.1f s\n",
+			i+1, n, way, round.Bare, round.BareSparing, round.ColdFirst, round.Cold)
 		add(round)
 	}
 	return nil

@@ -25,8 +25,8 @@ type Figures struct {
 	StateMetrics Program `json:"stateMetrics"`
 	// Noise is the number of writes a second while nothing but noise changed, by pass.
 	Noise []float64 `json:"noise"`
-	// ColdFirst is from the operator's start to the first order, after the first pass over the readings. Cold is to the last one,
-	// ColdWrites how many writes that took.
+	// ColdFirst is from the operator's start to the first order, after the first pass over the readings. Cold is to the last one.
+	// ColdWrites is how many writes the first cold start took.
 	ColdFirst  float64 `json:"coldFirst"`
 	Cold       float64 `json:"cold"`
 	ColdWrites int     `json:"coldWrites"`

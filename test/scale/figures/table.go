@@ -51,7 +51,7 @@ func (f *Figures) rows() []row {
 		{"the same: memory", mib(f.Rank.Peak), mib(f.Get.Peak), ratio(float64(f.Rank.Peak), float64(f.Get.Peak)), "0.02", ""},
 	}
 	rows = append(rows, f.coldRows("", f.Rounds)...)
-	rows = append(rows, f.coldRows(" with the control plane on cores of its own", f.Apart)...)
+	rows = append(rows, f.coldRows(" with cores for the control plane", f.Apart)...)
 	for i := range f.Latency {
 		rows = append(rows, f.Latency[i].rows()...)
 	}
@@ -64,8 +64,8 @@ func (f *Figures) rows() []row {
 	return rows
 }
 
-// coldRows are the medians of rounds, which were measured in some way; ratios are taken in each round. The target is for the client that
-// asks as client-go comes.
+// coldRows are the rows of rounds that were measured in a way: medians, and the medians of the rounds' ratios. The target counts beside
+// client-go's defaults.
 func (f *Figures) coldRows(way string, rounds []Round) []row {
 	if len(rounds) == 0 {
 		return nil
@@ -84,9 +84,9 @@ func (f *Figures) coldRows(way string, rounds []Round) []row {
 	}
 	return []row{
 		cold(fmt.Sprintf("cold start%s, to the last order, a bare client: medians of %d", way, len(rounds)), "0.8", "1", whole, plain),
-		cold("the same, from the first order on", "0.8", "1", writing, plain),
-		cold("to the last order, a bare client that asks for as little as the operator", "", "", whole, sparing),
-		cold("the same, from the first order on", "", "", writing, sparing),
+		cold(fmt.Sprintf("cold start%s, from the first order on, the same client", way), "0.8", "1", writing, plain),
+		cold(fmt.Sprintf("cold start%s, to the last order, a client that asks for as little as the operator", way), "", "", whole, sparing),
+		cold(fmt.Sprintf("cold start%s, from the first order on, that client", way), "", "", writing, sparing),
 	}
 }
 
