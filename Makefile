@@ -129,7 +129,7 @@ scale-programs: build ## bin/scale, and the programs that it runs
 scale: scale-programs ## The operator, kube-state-metrics, bare clients, rank and kubectl on one cluster (NODES=1000 PODS=30000 ARGS="-passes 22")
 	bin/scale -nodes $(NODES) $(if $(PODS),-pods $(PODS)) $(ARGS)
 scale-guard: ## Fails if a figure of 100 nodes (memory and CPU time beside kube-state-metrics, garbage, writes) is worse by more than a third
-	$(MAKE) scale NODES=100 ARGS="-short -interval 10s -settle 6 -passes 3 -compare 50 -guard test/scale/guard.json"
+	$(MAKE) scale NODES=100 ARGS="-short -interval 10s -settle 6 -passes 6 -compare 50 -guard test/scale/guard.json"
 soak: scale-programs ## 30 minutes in which pods, nodes and programs come and go: no leak, no lost order, no lost Event (NODES=200 ARGS="-for 2h")
 	bin/scale soak -nodes $(NODES) $(ARGS)
 soak-quick: ## The same with 50 nodes in less than three minutes: each restart once or twice, judged three times
