@@ -12,6 +12,7 @@ import (
 // cores of this process: all of them, and two halves.
 type cores struct{ all, first, second unix.CPUSet }
 
+// readCores fails where this process has one core only.
 func readCores() (cores, error) {
 	var all unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &all); err != nil {

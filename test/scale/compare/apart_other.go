@@ -6,6 +6,8 @@ import "errors"
 
 var errNotLinux = errors.New("-apart needs Linux")
 
-func readCores() (struct{}, error) { return struct{}{}, errNotLinux }
+type cores struct{}
+
+func readCores() (cores, error) { return cores{}, errNotLinux }
 
 func (b *bench) placeApart() (restore func() error, err error) { return nil, errNotLinux }

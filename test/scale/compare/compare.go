@@ -265,8 +265,8 @@ func (b *bench) coldRounds(ctx context.Context) error {
 	return errors.Join(err, restore())
 }
 
-// rounds of the bare clients and the cold start, measured in a way. Each client, and the operator, writes all orders after the orders
-// before were deleted. Every second round begins with the other client.
+// rounds of the bare clients and the cold start; progress lines name the way in which they are measured. Each client, and the operator,
+// writes all orders after the orders before were deleted. Every second round begins with the other client.
 func (b *bench) rounds(ctx context.Context, way string, n int, add func(figures.Round)) error {
 	same := b.orders.all()
 	if len(same) != b.Options.Nodes {

@@ -51,7 +51,7 @@ func parse() (*flags, error) {
 		"how many pods a second become critical, one on each node, to see how soon orders say so, one rate after the other; 0 for none")
 	flag.IntVar(&f.Cold, "cold", 1, "how often bare clients and a cold start are measured, in turn; the table shows medians; 0 for never")
 	flag.IntVar(&f.Apart, "apart", 0,
-		"the same so often while kube-apiserver and etcd have half of the cores for themselves, and all else the other half; 0 for never")
+		"how often the same is measured while kube-apiserver and etcd have half of the cores, and all else has the other half; 0 for never")
 	flag.IntVar(&f.Kills, "failover", 5, "how often the leader of two replicas is killed, at the end; 0 for never")
 	flag.BoolVar(&f.Short, "short", false, "measure what -guard holds, the operator beside kube-state-metrics, and not the rest")
 	flag.StringVar(&f.json, "json", "", "write the figures to this `file` (default: bin/scale-NODES.json, with -short none)")
